@@ -22,7 +22,7 @@ def nano_ceiling(usd: Decimal | int | str) -> int:
 
 
 def usd_from_nano(cost_nano: int) -> Decimal:
-    """10⁻⁹ dollars → dollars, exactly, without trailing zeros or exponent: `Decimal('0.1')`."""
+    """10⁻⁹ dollars → dollars, exactly, without trailing zeros: `Decimal('0.1')`."""
     whole, rest = divmod(abs(cost_nano), NANO_PER_USD)
     digits = f"{whole}.{rest:09d}".rstrip("0").rstrip(".") if rest else str(whole)
     return Decimal(f"-{digits}" if cost_nano < 0 else digits)
