@@ -350,6 +350,15 @@ def test_the_index_offers_one_of_ten_thousand_policies() -> None:
     assert ScopeIndex(teams).candidates({"team": "none"}) == []
 
 
+def test_a_list_of_values_and_globs_cannot_be_looked_up_by_its_values() -> None:
+    mixed = Scope.from_json({"model": ["o3", "gpt-*"], "user": ["bob", "!eve"]})
+    only_mixed = Scope.from_json({"model": ["o3", "gpt-*"]})
+    index = ScopeIndex([(mixed, 0), (only_mixed, 1)])
+
+    assert index.candidates({"model": "gpt-5", "user": "bob"}) == [0, 1]
+    assert index.candidates({"model": "gpt-5", "user": "alice"}) == [1]
+
+
 def test_items_of_an_index_need_no_order_of_their_own() -> None:
     items = [object(), object(), object()]
     scopes = [Scope.from_json({"team": ["a", "b"]}), Scope(), Scope.from_json({"user": "u"})]
