@@ -1,0 +1,143 @@
+"""Answers: what the ledger says to a command. Remembered ones are stored and given again."""
+
+from dataclasses import dataclass
+
+from tekton_budget.domain.amounts import Amounts, Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One policy's numbers for a call. Hidden ones belong to others than the key that asks."""
+
+    policy_id: str
+    name: str
+    group: str
+    enforcement: str
+    allowance: Limits
+    spent: Amounts
+    held: Amounts
+    asked: Amounts
+    remaining: Limits
+    resets_us: int | None
+    timezone: str
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedPrice:
+    """The price an ask was sized with, in 10⁻¹⁸ USD per token."""
+
+    price_id: str
+    provider: str
+    model: str
+    input_atto: int
+    output_atto: int
+    valid_from_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The call may be made: what is held for it, until when, and what each policy has left."""
+
+    allocation_id: str
+    decision: str
+    granted: Amounts
+    max_output_tokens: int | None
+    created_us: int
+    expires_us: int
+    policies: tuple[Standing, ...] = ()
+    price: PinnedPrice | None = None
+    reasons: tuple[str, ...] = ()
+    would_deny: tuple[str, ...] = ()
+    bypassed: tuple[str, ...] = ()
+    clamped_from: int | None = None
+    provisional: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The largest ask of the same shape that would be granted now."""
+
+    tokens: int | None
+    cost_nano: int | None
+    max_output_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """The call may not be made, by whom, and what would be possible instead."""
+
+    allocation_id: str
+    code: str
+    detail: str
+    policies: tuple[Standing, ...]
+    largest_fit: Fitting | None
+    alternatives: tuple[str, ...]
+    blocked_on: str
+    retryable: bool
+    never_fits: bool
+    resets_us: int | None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An allocation's state after a settle, release, extend or record."""
+
+    allocation_id: str
+    status: str
+    spent: Amounts
+    released: Amounts
+    cost_nano: int | None
+    cost_source: str | None
+    record_id: str | None
+    expires_us: int
+    late: bool = False
+    policies: tuple[Standing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A usage as posted."""
+
+    record_id: str
+    allocation_id: str | None
+    status: str | None
+    total_tokens: int
+    cost_nano: int | None
+    book_cost_nano: int | None
+    cost_source: str | None
+    late: bool
+    policies: tuple[Standing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """A credit as given: on which policy, group and window."""
+
+    credit_id: str
+    policy_id: str
+    name: str
+    group: str
+    amounts: Amounts
+    allowance: Limits
+    expires_us: int | None
+    resets_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """How many allocations a pass ended."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """The answers of commands that were judged together, in their order."""
+
+    answers: "tuple[object, ...]"  # an Answer or a BudgetError each
+
+
+Answer = Grant | Denial | Ended | Recorded | Credited | Expired | Several

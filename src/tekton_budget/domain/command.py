@@ -1,0 +1,133 @@
+"""Commands: what callers ask of the ledger, complete with ids, so that a retry is the same command."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tekton_budget.domain.allocation import LIFETIME_DEFAULT_US, OnExpiry
+from tekton_budget.domain.amounts import Amounts
+from tekton_budget.domain.caller import Caller
+from tekton_budget.domain.policy import Unpriced
+from tekton_budget.domain.usage import Usage
+
+
+class Fit(StrEnum):
+    """Whether an ask is granted whole or not at all, or shrunk to what fits."""
+
+    ALL = "all"
+    CLAMP = "clamp"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditNote:
+    """What a person changed: verb and object, and how it stood before and after, as JSON text."""
+
+    verb: str
+    object_kind: str
+    object_id: str
+    before: str = "null"
+    after: str = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The head of every command: its own id, who asks, and its content as canonical JSON."""
+
+    id: str
+    caller: Caller
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocate(Command):
+    """May this call be made? `labels` are complete: the key's forced ones included."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    tokens: int | None = None
+    cost_nano: int | None = None
+    requests: int = 1
+    priority: int = 5
+    fit: Fit = Fit.ALL
+    min_grant: int | None = None
+    lifetime_us: int = LIFETIME_DEFAULT_US
+    on_expiry: OnExpiry = OnExpiry.RELEASE
+    metadata: str = "{}"
+    dry_run: bool = False
+    wait_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Command):
+    """End an allocation with at most one further usage. `record_id` is that of the usage."""
+
+    allocation_id: str = ""
+    owner_key_id: str | None = None  # whose allocation it is, where not the caller's own
+    usage: Usage | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    record_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Command):
+    """End an allocation and give back all that is still held."""
+
+    allocation_id: str = ""
+    owner_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extend(Command):
+    """Move the expiry: to `lifetime_us` from now."""
+
+    allocation_id: str = ""
+    owner_key_id: str | None = None
+    lifetime_us: int = LIFETIME_DEFAULT_US
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Command):
+    """A usage: of an allocation that goes on, of one that has ended, or of none."""
+
+    usage: Usage = Usage()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    allocation_id: str | None = None
+    owner_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expire(Command):
+    """End what is past its time; ours, not a caller's. Keys are (key id, allocation id)."""
+
+    allocations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GiveCredit(Command):
+    """An amount on top for one group's current window, once."""
+
+    policy_id: str = ""
+    group: str = ""
+    amounts: Amounts = Amounts()
+    reason: str = ""
+    expires_us: int | None = None
+    audit: AuditNote | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Together(Command):
+    """Several commands, all or none."""
+
+    commands: tuple[Command, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """What the ledger needs to know of the installation."""
+
+    shadow: bool = False
+    deny_unbudgeted: bool = False
+    assume_model: str | None = None
+    unpriced_default: Unpriced = Unpriced.DENY
+    timezone: str = "UTC"

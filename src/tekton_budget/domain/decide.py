@@ -1,0 +1,166 @@
+"""The one decision this system exists for: may this call be made?"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from tekton_budget.domain.amounts import Amounts, Limits
+from tekton_budget.domain.balance import Balance
+from tekton_budget.domain.policy import PPM, Enforcement, Policy
+from tekton_budget.domain.policy_set import Concern
+
+
+class Decision(StrEnum):
+    """The one word of an answer, softest first."""
+
+    ALLOW = "allow"
+    WARN = "warn"
+    DOWNGRADE = "downgrade"
+    DENY = "deny"
+
+
+class Judgement(NamedTuple):
+    """One policy's view of an ask: what it stands at, what it allows, what is asked of it."""
+
+    concern: Concern
+    asked: Amounts
+    spent: Amounts
+    held: Amounts
+    allowance: Limits
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that judges."""
+        return self.concern.policy
+
+    @property
+    def passed(self) -> bool:
+        """Whether the ask would take any unit above its allowance; equal is fine."""
+        return passes(self.allowance, self.spent.plus(self.held), self.asked)
+
+    @property
+    def remaining(self) -> Limits:
+        """What is left before the ask; negative where facts went beyond."""
+        used = self.spent.plus(self.held)
+        return Limits(
+            *(
+                None if limit is None else limit - u
+                for limit, u in zip(self.allowance, used, strict=True)
+            )
+        )
+
+    @property
+    def blocked_by_spent(self) -> bool:
+        """Whether it would not fit even if every hold came back unused."""
+        return passes(self.allowance, self.spent, self.asked)
+
+    @property
+    def never_fits(self) -> bool:
+        """Whether the ask alone is more than the whole allowance."""
+        return passes(self.allowance, Amounts(), self.asked)
+
+
+class Verdict(NamedTuple):
+    """A decision with those policies that made it, each in the order of their numbers."""
+
+    decision: Decision
+    denied: tuple[Judgement, ...]
+    downgraded: tuple[Judgement, ...]
+    warned: tuple[Judgement, ...]
+    bypassed: tuple[Judgement, ...]
+    would_deny: tuple[Judgement, ...]
+
+
+def passes(allowance: Limits, used: Amounts, asked: Amounts) -> bool:
+    """Whether used and asked together exceed the allowance in any limited unit."""
+    tokens, cost, requests = allowance
+    return (
+        (tokens is not None and used[0] + asked[0] > tokens)
+        or (cost is not None and used[1] + asked[1] > cost)
+        or (requests is not None and used[2] + asked[2] > requests)
+    )
+
+
+def judge(concern: Concern, balance: Balance, asked: Amounts, now_us: int) -> Judgement:
+    """How one policy stands to an ask."""
+    return Judgement(
+        concern,
+        asked,
+        balance.spent_at(now_us),
+        balance.held,
+        balance.allowance_at(concern.policy, now_us),
+    )
+
+
+def decide(judgements: Sequence[Judgement], *, priority: int, shadow: bool) -> Verdict:
+    """All policies together; the hardest passed one speaks. `shadow` lets everything through."""
+    denied: list[Judgement] = []
+    downgraded: list[Judgement] = []
+    warned: list[Judgement] = []
+    bypassed: list[Judgement] = []
+    would_deny: list[Judgement] = []
+    for judgement in judgements:
+        policy = judgement.policy
+        if not policy.judges:
+            continue
+        if judgement.passed and policy.enforcement is Enforcement.HARD_LIMIT:
+            if policy.bypass_priority is not None and priority >= policy.bypass_priority:
+                bypassed.append(judgement)
+            elif shadow or policy.shadow:
+                would_deny.append(judgement)
+            else:
+                denied.append(judgement)
+        elif judgement.passed and policy.enforcement is Enforcement.SOFT_LIMIT:
+            if not (shadow or policy.shadow):
+                downgraded.append(judgement)
+        if policy.enforcement is not Enforcement.IGNORE and stands_at_threshold(judgement):
+            warned.append(judgement)
+    if denied:
+        decision = Decision.DENY
+    elif downgraded:
+        decision = Decision.DOWNGRADE
+    else:
+        decision = Decision.WARN if warned else Decision.ALLOW
+    return Verdict(
+        decision,
+        tuple(denied),
+        tuple(downgraded),
+        tuple(warned),
+        tuple(bypassed),
+        tuple(would_deny),
+    )
+
+
+def stands_at_threshold(judgement: Judgement) -> bool:
+    """Whether the balance, after the hold, is at or above the policy's lowest threshold."""
+    thresholds = judgement.policy.thresholds_ppm
+    if not thresholds:
+        return judgement.passed
+    after = judgement.spent.plus(judgement.held).plus(judgement.asked)
+    return crossed(judgement.allowance, after, (thresholds[0],)) != 0
+
+
+def crossed(allowance: Limits, used: Amounts, thresholds_ppm: tuple[int, ...]) -> int:
+    """The thresholds that `used` has reached in any unit, a bit each, lowest first."""
+    bits = 0
+    for limit, u in zip(allowance, used, strict=True):
+        if limit is None or u <= 0:
+            continue
+        for position, threshold in enumerate(thresholds_ppm):
+            if u * PPM >= limit * threshold:
+                bits |= 1 << position
+    return bits
+
+
+def largest_fit(size: int, fits: Callable[[int], bool]) -> int:
+    """The largest n of 0..size that fits, or -1; `fits` never turns true again as n grows."""
+    low, high = -1, size
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    assert low < 0 or fits(low), "the largest fit must fit"
+    assert low >= size or not fits(low + 1), "one more must not fit"
+    return low

@@ -1,0 +1,34 @@
+"""The ledger: commands judged on a loaded state, and the balances as the fold of a journal."""
+
+from tekton_budget.domain.ledger.execute import execute
+from tekton_budget.domain.ledger.fold import Folded, fold
+from tekton_budget.domain.ledger.state import (
+    DecisionCount,
+    Entry,
+    Outcome,
+    Posting,
+    Remembered,
+    State,
+    UsageRecord,
+    allocations_needed,
+    answer_slot,
+    answers_needed,
+    balances_needed,
+)
+
+__all__ = [
+    "DecisionCount",
+    "Entry",
+    "Folded",
+    "Outcome",
+    "Posting",
+    "Remembered",
+    "State",
+    "UsageRecord",
+    "allocations_needed",
+    "answer_slot",
+    "answers_needed",
+    "balances_needed",
+    "execute",
+    "fold",
+]

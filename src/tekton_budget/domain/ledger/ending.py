@@ -1,0 +1,234 @@
+"""The other ends and turns of an allocation: release, extension and expiry; and credit."""
+
+from dataclasses import replace
+
+from tekton_budget.domain.allocation import LIFETIME_MAX_US, Allocation, AllocationStatus, OnExpiry
+from tekton_budget.domain.amounts import NOTHING, Amounts
+from tekton_budget.domain.answer import Credited, Ended, Expired
+from tekton_budget.domain.command import Expire, Extend, GiveCredit, Release
+from tekton_budget.domain.errors import Conflict, NotFound, invalid
+from tekton_budget.domain.event import Event, EventType
+from tekton_budget.domain.ledger.retry import remember, remembered_answer
+from tekton_budget.domain.ledger.settle import already_ended, unknown_allocation
+from tekton_budget.domain.ledger.state import (
+    Entry,
+    Outcome,
+    Posting,
+    State,
+    UsageRecord,
+    allocation_key,
+)
+from tekton_budget.domain.ledger.thresholds import newly_told
+from tekton_budget.domain.policy import Credit
+from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts
+
+
+def release(state: State, command: Release) -> Outcome:
+    """End an allocation unused (or as far as it was used) and free its holds."""
+    allocation = state.allocations.get(allocation_key(command))
+    if allocation is None or not command.caller.sees(allocation.labels):
+        return Outcome(unknown_allocation(command.allocation_id))
+    first = remembered_answer(state, command)
+    if first is not None and not isinstance(first, Conflict):
+        return Outcome(first)
+    if not allocation.is_active:
+        return Outcome(already_ended(allocation))
+    ended, postings, freed = _freed(state, allocation, AllocationStatus.RELEASED)
+    answer = _ended(ended, freed)
+    return Outcome(
+        answer,
+        entry=Entry("release", allocation.key_id, allocation.id, postings),
+        allocation=ended,
+        events=(Event(EventType.ALLOCATION_RELEASED, allocation.id, "", {"released": freed}),),
+        remembered=remember(command, answer),
+    )
+
+
+def extend(state: State, command: Extend) -> Outcome:
+    """Move an active allocation's expiry; what it holds stays as it is."""
+    first = remembered_answer(state, command)
+    if first is not None:
+        return Outcome(first)
+    allocation = state.allocations.get(allocation_key(command))
+    if allocation is None or not command.caller.sees(allocation.labels):
+        return Outcome(unknown_allocation(command.allocation_id))
+    if not allocation.is_active:
+        return Outcome(already_ended(allocation))
+    if not 0 < command.lifetime_us <= LIFETIME_MAX_US:
+        return Outcome(invalid("lifetime_seconds", "send 1 to 86400"))
+    moved = replace(
+        allocation, expires_us=state.now_us + command.lifetime_us, updated_us=state.now_us
+    )
+    answer = _ended(moved, NOTHING)
+    event = Event(
+        EventType.ALLOCATION_EXTENDED, allocation.id, "", {"expires_us": moved.expires_us}
+    )
+    return Outcome(
+        answer,
+        entry=Entry("extend", allocation.key_id, allocation.id, (), str(moved.expires_us)),
+        allocation=moved,
+        events=(event,),
+        remembered=remember(command, answer),
+    )
+
+
+def expire(state: State, command: Expire) -> Outcome:
+    """End what is past its time: free the rest of the hold, or charge it as estimated."""
+    parts = []
+    for key in command.allocations:
+        allocation = state.allocations.get(key)
+        if allocation is None or not allocation.is_active:
+            continue
+        if allocation.expires_us > state.now_us:
+            continue
+        charge = allocation.on_expiry is OnExpiry.CHARGE
+        parts.append(_charged(state, allocation) if charge else _expired(state, allocation))
+    return Outcome(Expired(len(parts)), parts=tuple(parts))
+
+
+def give_credit(state: State, command: GiveCredit) -> Outcome:
+    """Add an amount to one group's current window."""
+    first = remembered_answer(state, command)
+    if first is not None:
+        return Outcome(first)
+    concerns = state.concerns(command)
+    if not concerns:
+        return Outcome(NotFound("There is no such policy in force.", code="policy_not_found"))
+    concern = concerns[0]
+    policy, balance = concern.policy, state.balances[concern.balance_id]
+    if command.expires_us is not None and command.expires_us <= state.now_us:
+        return Outcome(invalid("expires_at", "lies in the past; send a later time or leave it out"))
+    if not any(
+        amount and limit is not None
+        for amount, limit in zip(command.amounts, policy.limits, strict=True)
+    ):
+        return Outcome(
+            invalid(
+                "amount", f'"{policy.name}" does not limit this unit; credit one that it limits'
+            )
+        )
+    credit = Credit(command.id, command.amounts, command.expires_us, command.reason)
+    after = replace(balance, credits=(*balance.credits, credit)).allowance_at(policy, state.now_us)
+    answer = Credited(
+        command.id,
+        policy.policy_id,
+        policy.name,
+        concern.group,
+        command.amounts,
+        after,
+        command.expires_us,
+        balance.closes_us,
+    )
+    payload = {"group": concern.group, "amounts": command.amounts, "reason": command.reason}
+    detail = f"{concern.balance_id} {','.join(str(amount) for amount in command.amounts)}"
+    return Outcome(
+        answer,
+        entry=Entry("credit", command.caller.key_id, command.id, (), detail),
+        credit=(concern.balance_id, credit),
+        events=(Event(EventType.CREDIT_GIVEN, policy.policy_id, policy.budget_id, payload),),
+        remembered=remember(command, answer),
+    )
+
+
+def _freed(
+    state: State, allocation: Allocation, status: AllocationStatus
+) -> tuple[Allocation, tuple[Posting, ...], Amounts]:
+    postings = tuple(
+        Posting(hold.balance_id, "", NOTHING, NOTHING.minus(hold.held))
+        for hold in allocation.holds
+        if hold.held != NOTHING
+    )
+    freed = NOTHING
+    for hold in allocation.holds:
+        freed = Amounts(*(max(a, b) for a, b in zip(freed, hold.held, strict=True)))
+    ended = replace(
+        allocation,
+        status=status,
+        holds=tuple(hold._replace(held=NOTHING) for hold in allocation.holds),
+        ended_us=state.now_us,
+        updated_us=state.now_us,
+    )
+    return ended, postings, freed
+
+
+def _ended(allocation: Allocation, freed: Amounts) -> Ended:
+    return Ended(
+        allocation_id=allocation.id,
+        status=allocation.status.value,
+        spent=Amounts(
+            allocation.used.total, allocation.used_cost_nano, 1 if allocation.usage_records else 0
+        ),
+        released=freed,
+        cost_nano=allocation.used_cost_nano,
+        cost_source=None,
+        record_id=None,
+        expires_us=allocation.expires_us,
+    )
+
+
+def _expired(state: State, allocation: Allocation) -> Outcome:
+    ended, postings, freed = _freed(state, allocation, AllocationStatus.EXPIRED)
+    return Outcome(
+        Expired(1),
+        entry=Entry("expire", allocation.key_id, allocation.id, postings),
+        allocation=ended,
+        events=(Event(EventType.ALLOCATION_EXPIRED, allocation.id, "", {"released": freed}),),
+    )
+
+
+def _charged(state: State, allocation: Allocation) -> Outcome:
+    requests = 0 if allocation.usage_records else 1
+    tokens = max(0, allocation.granted.tokens - allocation.used.total)
+    cost_nano = max(0, allocation.granted.cost_nano - allocation.used_cost_nano)
+    counts = TokenCounts(other=tokens)
+    record_id = f"{allocation.id}:expired"
+    postings = tuple(
+        Posting(hold.balance_id, "", hold.held, NOTHING.minus(hold.held))
+        for hold in allocation.holds
+        if hold.held != NOTHING
+    )
+    ended = replace(
+        allocation,
+        status=AllocationStatus.EXPIRED,
+        holds=tuple(hold._replace(held=NOTHING, charged=hold.held) for hold in allocation.holds),
+        used=TokenCounts(*(a + b for a, b in zip(allocation.used, counts, strict=True))),
+        used_cost_nano=allocation.used_cost_nano + cost_nano,
+        usage_records=allocation.usage_records + 1,
+        estimated_record=record_id,
+        estimated=counts,
+        estimated_cost_nano=cost_nano,
+        ended_us=state.now_us,
+        updated_us=state.now_us,
+    )
+    row = UsageRecord(
+        record_id=record_id,
+        key_id=allocation.key_id,
+        allocation_id=allocation.id,
+        allocation_key_id=allocation.key_id,
+        at_us=state.now_us,
+        placed_us=allocation.created_us,
+        recorded_us=state.now_us,
+        labels=dict(allocation.labels),
+        provider=allocation.labels.get("provider"),
+        model=allocation.labels.get("model"),
+        counts=counts,
+        reasoning_tokens=0,
+        requests=requests,
+        cost_nano=cost_nano,
+        book_cost_nano=None,
+        cost_source=CostSource.ESTIMATED,
+        price_id=allocation.price_id,
+        measurement=Measurement.ESTIMATED,
+        late=False,
+        provisional=True,
+    )
+    told, events = newly_told(state, postings)
+    event = Event(EventType.ALLOCATION_EXPIRED, allocation.id, "", {"charged_cost_nano": cost_nano})
+    return Outcome(
+        Expired(1),
+        entry=Entry("expire", allocation.key_id, allocation.id, postings, "charged"),
+        allocation=ended,
+        usage=(row,),
+        told=told,
+        events=(event, *events),
+    )

@@ -1,0 +1,83 @@
+"""A new policy takes over what already is: active allocations at once, older usage afterwards."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from tekton_budget.domain.allocation import Allocation, Hold
+from tekton_budget.domain.amounts import NOTHING, Amounts
+from tekton_budget.domain.balance import balance_id
+from tekton_budget.domain.ledger.state import ADOPTED, BACKFILL, Posting
+from tekton_budget.domain.policy import Policy
+from tekton_budget.domain.policy_set import PolicySet
+from tekton_budget.domain.usage import TokenCounts
+
+
+class PastUsage(NamedTuple):
+    """What a backfill needs of a usage record."""
+
+    record_id: str
+    labels: Mapping[str, str]
+    counts: TokenCounts
+    cost_nano: int
+    requests: int
+    placed_us: int
+    recorded_us: int
+
+
+def adopted(
+    policies: PolicySet, policy: Policy, allocations: Iterable[Allocation], now_us: int
+) -> list[tuple[Allocation, Posting]]:
+    """The active allocations that a new policy concerns, each with its new hold.
+
+    Only those made in the policy's current window: older ones belong to windows it never had.
+    """
+    window = policies.window(policy, now_us)
+    found = []
+    for allocation in allocations:
+        if not allocation.is_active:
+            continue
+        if not (policy.is_rolling or window.opens_us <= allocation.created_us):
+            continue
+        if policy not in policies.concerning(allocation.labels, now_us):
+            continue
+        concern = policies.concern(policy, allocation.labels, allocation.id, now_us)
+        held = _still_held(policy, allocation)
+        hold = Hold(concern.balance_id, held, policy.tokens_counted)
+        changed = replace(allocation, holds=(*allocation.holds, hold), updated_us=now_us)
+        found.append((changed, Posting(concern.balance_id, ADOPTED, NOTHING, held)))
+    return found
+
+
+def _still_held(policy: Policy, allocation: Allocation) -> Amounts:
+    granted, used = allocation.granted, allocation.used
+    return Amounts(
+        granted.tokens - used.counted(policy.tokens_counted),
+        granted.cost_nano - allocation.used_cost_nano,
+        granted.requests - (1 if allocation.usage_records else 0),
+    ).at_least_zero()
+
+
+def backfill_of(
+    policies: PolicySet, policy: Policy, usage: Iterable[PastUsage]
+) -> dict[tuple[str, int], Amounts]:
+    """Older usage summed by balance (and, for a rolling policy, by moment of arrival)."""
+    sums: dict[tuple[str, int], Amounts] = {}
+    for row in usage:
+        if policy not in policies.concerning(row.labels, row.placed_us):
+            continue
+        concern = policies.concern(policy, row.labels, row.record_id, row.placed_us)
+        at_us = row.recorded_us if policy.is_rolling else 0
+        key = (balance_id(policy.no, concern.window.opens_us, concern.group), at_us)
+        amounts = Amounts(row.counts.counted(policy.tokens_counted), row.cost_nano, row.requests)
+        sums[key] = sums.get(key, NOTHING).plus(amounts)
+    return sums
+
+
+def backfill_postings(sums: Mapping[tuple[str, int], Amounts]) -> list[tuple[Posting, int]]:
+    """The entries of a backfill, each with the moment it counts at (0 is now)."""
+    return [
+        (Posting(key, BACKFILL, amounts, NOTHING), at_us)
+        for (key, at_us), amounts in sums.items()
+        if amounts != NOTHING
+    ]

@@ -1,0 +1,263 @@
+"""What a batch of commands is judged on, and the working copies that one command leaves the next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tekton_budget.domain.allocation import Allocation
+from tekton_budget.domain.amounts import Amounts
+from tekton_budget.domain.answer import Answer
+from tekton_budget.domain.balance import Balance, balance_id
+from tekton_budget.domain.command import (
+    Allocate,
+    Command,
+    Expire,
+    Extend,
+    GiveCredit,
+    LedgerSettings,
+    Record,
+    Release,
+    Settle,
+    Together,
+)
+from tekton_budget.domain.errors import BudgetError
+from tekton_budget.domain.event import Event
+from tekton_budget.domain.policy import Credit
+from tekton_budget.domain.policy_set import Concern, PolicySet
+from tekton_budget.domain.price import PriceBook
+from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts
+
+
+class Posting(NamedTuple):
+    """One movement on one balance. A reason names why it may lift the balance above its allowance."""
+
+    balance_id: str
+    reason: str
+    spent: Amounts
+    held: Amounts
+
+
+OVERRUN = "overrun"
+UNHELD = "unheld"
+BYPASSED = "bypassed"
+SHADOW = "shadow"
+BACKFILL = "backfill"
+ADOPTED = "adopted"
+
+
+class Entry(NamedTuple):
+    """A row of the journal: one command with all its postings."""
+
+    kind: str
+    key_id: str
+    object_id: str
+    postings: tuple[Posting, ...]
+    detail: str = ""
+
+
+class UsageRecord(NamedTuple):
+    """A usage as stored, immutable. Reversals carry negative counts and cost."""
+
+    record_id: str
+    key_id: str
+    allocation_id: str | None
+    allocation_key_id: str | None
+    at_us: int  # for reports
+    placed_us: int  # which window it belongs to
+    recorded_us: int
+    labels: dict[str, str]
+    provider: str | None
+    model: str | None
+    counts: TokenCounts
+    reasoning_tokens: int
+    requests: int
+    cost_nano: int | None
+    book_cost_nano: int | None
+    cost_source: CostSource | None
+    price_id: str | None
+    measurement: Measurement
+    late: bool
+    provisional: bool
+    reverses: str | None = None
+    operation_id: str | None = None
+    request_id: str | None = None
+    metadata: str = "{}"
+
+
+class Remembered(NamedTuple):
+    """An answer kept for retries of its command. `slot` is (key id, id with the kind before it)."""
+
+    slot: tuple[str, str]
+    content: str
+    answer: Answer
+
+
+class DecisionCount(NamedTuple):
+    """One refusal, would-be refusal or clamp, to be counted by policy, group and minute."""
+
+    policy_id: str
+    group: str
+    decision: str
+    sample: dict[str, object]  # the whole story, kept for the first few of a minute
+
+
+@dataclass(slots=True)
+class Outcome:
+    """All that one command comes to: its answer, and what has to be written for it to be true."""
+
+    answer: Answer | BudgetError
+    entry: Entry | None = None
+    allocation: Allocation | None = None
+    created: bool = False
+    usage: tuple[UsageRecord, ...] = ()
+    told: tuple[tuple[str, int], ...] = ()
+    credit: tuple[str, Credit] | None = None
+    events: tuple[Event, ...] = ()
+    counted: tuple[DecisionCount, ...] = ()
+    remembered: Remembered | None = None
+    parts: "tuple[Outcome, ...]" = ()  # of commands executed together
+
+    def each(self) -> "Iterator[Outcome]":
+        """This outcome, or those of its parts."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.each()
+
+
+@dataclass(slots=True)
+class State:
+    """A consistent view, loaded once a batch under locks. Commands read it; `apply` alone writes."""
+
+    now_us: int
+    policies: PolicySet
+    book: PriceBook
+    settings: LedgerSettings = LedgerSettings()
+    balances: dict[str, Balance] = field(default_factory=dict)
+    allocations: dict[tuple[str, str], Allocation] = field(default_factory=dict)
+    answers: dict[tuple[str, str], Remembered] = field(default_factory=dict)
+    concerns_of: dict[int, list[Concern]] = field(default_factory=dict)
+
+    def concerns(self, command: Command) -> list[Concern]:
+        """The policies that concern a command, with group, window and balance; found once a batch."""
+        known = self.concerns_of.get(id(command))
+        if known is None:
+            known = self.concerns_of[id(command)] = concerns_for(self, command)
+        return known
+
+    def apply(self, outcome: Outcome) -> None:
+        """Let the next command see what this one did."""
+        for part in outcome.each():
+            if part.entry is not None:
+                for balance_id, _, spent, held in part.entry.postings:
+                    self.balances[balance_id].post(spent, held, self.now_us)
+            if part.allocation is not None:
+                self.allocations[(part.allocation.key_id, part.allocation.id)] = part.allocation
+            for balance_id, bits in part.told:
+                self.balances[balance_id].told |= bits
+            if part.credit is not None:
+                balance = self.balances[part.credit[0]]
+                balance.credits = (*balance.credits, part.credit[1])
+            if part.remembered is not None:
+                self.answers[part.remembered.slot] = part.remembered
+
+
+def concerns_for(state: State, command: Command) -> list[Concern]:
+    """Which policies a command's own labels concern; of a settle, those that only its labels add."""
+    policies, now_us = state.policies, state.now_us
+    if isinstance(command, Allocate):
+        return policies.concerns(command.labels, command.id, now_us)
+    if isinstance(command, Settle):
+        allocation = state.allocations.get(allocation_key(command))
+        if allocation is None or not command.labels:
+            return []
+        return _added(state, allocation, {**allocation.labels, **command.labels})
+    if isinstance(command, Record):
+        if command.allocation_id is not None:
+            return []
+        at_us = command.usage.timestamp_us
+        moment = now_us if at_us is None else at_us
+        concerned = policies.concerning(command.labels, moment)
+        return [
+            policies.concern(p, command.labels, command.id, now_us if p.is_rolling else moment)
+            for p in concerned
+        ]
+    if isinstance(command, GiveCredit):
+        policy = policies.current(command.policy_id)
+        if policy is None:
+            return []
+        window = policies.window(policy, now_us)
+        return [concern_of_group(policies, policy.no, command.group, window.opens_us)]
+    return []
+
+
+def concern_of_group(policies: PolicySet, policy_no: int, group: str, opens_us: int) -> Concern:
+    """A policy's balance of a group that is named, not found by labels."""
+    policy = policies.by_no[policy_no]
+    window = policies.window(policy, opens_us)
+    return Concern(policy, group, window, balance_id(policy_no, opens_us, group), False)
+
+
+def _added(state: State, allocation: Allocation, labels: dict[str, str]) -> list[Concern]:
+    held = {hold.balance_id.split(":", 1)[0] for hold in allocation.holds}
+    moment = allocation.created_us
+    return [
+        state.policies.concern(p, labels, allocation.id, state.now_us if p.is_rolling else moment)
+        for p in state.policies.concerning(labels, moment)
+        if str(p.no) not in held
+    ]
+
+
+def allocation_key(command: Settle | Release | Extend | Record) -> tuple[str, str]:
+    """The key of the allocation that a command is about."""
+    owner = command.caller.key_id if command.owner_key_id is None else command.owner_key_id
+    return owner, command.allocation_id or ""
+
+
+def allocations_needed(command: Command) -> Iterator[tuple[str, str]]:
+    """The allocations that must be loaded before a command can be executed."""
+    if isinstance(command, Allocate):
+        yield command.caller.key_id, command.id
+    elif isinstance(command, Settle | Release | Extend):
+        yield allocation_key(command)
+    elif isinstance(command, Record):
+        if command.allocation_id is not None:
+            yield allocation_key(command)
+    elif isinstance(command, Expire):
+        yield from command.allocations
+    elif isinstance(command, Together):
+        for part in command.commands:
+            yield from allocations_needed(part)
+
+
+def answer_slot(command: Command) -> tuple[str, str]:
+    """Where a command's answer is remembered: with its allocation, with its end, or on its own."""
+    if isinstance(command, Allocate):
+        return command.caller.key_id, f"a:{command.id}"
+    if isinstance(command, Settle | Release):
+        owner, allocation_id = allocation_key(command)
+        return owner, f"e:{allocation_id}"
+    return command.caller.key_id, f"c:{command.id}"
+
+
+def answers_needed(command: Command) -> Iterator[tuple[str, str]]:
+    """The slots of answers that are remembered apart from an allocation."""
+    if isinstance(command, Record | Extend | GiveCredit):
+        yield answer_slot(command)
+    elif isinstance(command, Together):
+        for part in command.commands:
+            yield from answers_needed(part)
+
+
+def balances_needed(state: State, command: Command) -> Iterator[Concern | str]:
+    """The balances a command moves: as concerns (which may have to be opened) or as known keys."""
+    if isinstance(command, Together):
+        for part in command.commands:
+            yield from balances_needed(state, part)
+        return
+    yield from state.concerns(command)
+    for key in allocations_needed(command):
+        allocation = state.allocations.get(key)
+        if allocation is not None:
+            for hold in allocation.holds:
+                yield hold.balance_id

@@ -1,0 +1,124 @@
+"""All policies at a moment, and which of them concern a call."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from tekton_budget.domain.balance import balance_id
+from tekton_budget.domain.period import Period, Window
+from tekton_budget.domain.policy import Budget, Policy, Status
+from tekton_budget.domain.scope import SHARED_GROUP, ScopeIndex, group_of
+
+_COUNTING = (Status.STARTING, Status.ACTIVE)
+
+
+class Concern(NamedTuple):
+    """A policy that concerns a call, with the group and window the call falls in."""
+
+    policy: Policy
+    group: str
+    window: Window
+    balance_id: str
+    group_missing: bool  # the call lacks a label of `per`
+
+
+class PolicySet:
+    """The policies of one generation, indexed by what their scopes ask for."""
+
+    def __init__(
+        self, policies: Iterable[Policy] = (), budgets: Iterable[Budget] = (), generation: int = 0
+    ) -> None:
+        self.generation = generation
+        self.budgets = {budget.budget_id: budget for budget in budgets}
+        self.by_no = {policy.no: policy for policy in policies}
+        counting = [p for p in self.by_no.values() if p.status in _COUNTING and self._active(p)]
+        counting.sort(key=lambda policy: policy.no)
+        self._index = ScopeIndex(
+            [(self.budgets[p.budget_id].scope.merged(p.scope), p) for p in counting]
+        )
+        self._merged = {p.no: self.budgets[p.budget_id].scope.merged(p.scope) for p in counting}
+        self._of_budget: dict[str, list[Policy]] = {}
+        for policy in counting:
+            self._of_budget.setdefault(policy.budget_id, []).append(policy)
+        self.counting = counting
+        self._windows: dict[int, Window] = {}
+
+    def _active(self, policy: Policy) -> bool:
+        budget = self.budgets.get(policy.budget_id)
+        return budget is not None and budget.is_active
+
+    def current(self, policy_id: str) -> Policy | None:
+        """The version of a policy that counts now: the active one, else the starting one."""
+        found = [p for p in self.counting if p.policy_id == policy_id]
+        return min(found, key=lambda p: p.status is not Status.ACTIVE) if found else None
+
+    def concerning(self, labels: Mapping[str, str], now_us: int) -> list[Policy]:
+        """The policies that count a call with these labels now, in the order of their numbers."""
+        found = [
+            policy
+            for policy in self._index.candidates(labels)
+            if self._merged[policy.no].matches(labels) and _in_time(policy, now_us)
+        ]
+        named = labels.get("budget")
+        if named is not None:
+            known = {policy.no for policy in found}
+            found += [
+                policy
+                for policy in self._of_budget.get(named, [])
+                if policy.no not in known
+                and policy.scope.matches(labels)
+                and _in_time(policy, now_us)
+            ]
+            found.sort(key=lambda policy: policy.no)
+        return found
+
+    def scope_of(self, policy: Policy) -> object:
+        """The policy's scope with its budget's added."""
+        return self._merged.get(policy.no, policy.scope)
+
+    def concerns(self, labels: Mapping[str, str], call_id: str, now_us: int) -> list[Concern]:
+        """The same with group, window and balance key; `call_id` groups what has no other group."""
+        return [
+            self.concern(policy, labels, call_id, now_us)
+            for policy in self.concerning(labels, now_us)
+        ]
+
+    def concern(
+        self, policy: Policy, labels: Mapping[str, str], call_id: str, now_us: int
+    ) -> Concern:
+        """Where a call falls in one policy."""
+        group = _group(policy, labels, call_id)
+        window = self.window(policy, now_us)
+        missing = group is None
+        named = SHARED_GROUP if group is None else group
+        key = balance_id(policy.no, window.opens_us, named)
+        return Concern(policy, named, window, key, missing)
+
+    def window(self, policy: Policy, at_us: int) -> Window:
+        """The policy's window at a moment; the last one answered is remembered."""
+        last = self._windows.get(policy.no)
+        if last is not None and last.opens_us <= at_us and _open_at(last, at_us):
+            return last
+        window = policy.schedule.window_at(at_us)
+        self._windows[policy.no] = window
+        return window
+
+
+def _open_at(window: Window, at_us: int) -> bool:
+    return window.closes_us is None or at_us < window.closes_us
+
+
+def _in_time(policy: Policy, now_us: int) -> bool:
+    if policy.starts_us is not None and now_us < policy.starts_us:
+        return False
+    return policy.ends_us is None or now_us < policy.ends_us
+
+
+def _group(policy: Policy, labels: Mapping[str, str], call_id: str) -> str | None:
+    period = policy.schedule.period
+    if period is Period.PER_SESSION or period is Period.PER_TASK:
+        own = "session" if period is Period.PER_SESSION else "task"
+        unit = labels.get(own) or labels.get("context_id") or call_id
+        return group_of((own, *policy.per), {**labels, own: unit})
+    if not policy.per:
+        return SHARED_GROUP
+    return group_of(policy.per, labels)

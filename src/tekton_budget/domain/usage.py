@@ -1,0 +1,70 @@
+"""What a call really used, by kind of token, and what of it a policy counts."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+KINDS = ("input", "output", "cache_read", "cache_write", "other")
+
+
+class TokenCounts(NamedTuple):
+    """Tokens by kind; the kinds never overlap. `other` is a total whose kinds are not known."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    other: int = 0
+
+    @property
+    def total(self) -> int:
+        """All tokens."""
+        return self.input + self.output + self.cache_read + self.cache_write + self.other
+
+    @property
+    def needs_dearest(self) -> bool:
+        """Whether a kind was used whose own rate may be unknown."""
+        return bool(self.cache_read or self.cache_write or self.other)
+
+    def counted(self, kinds: tuple[str, ...]) -> int:
+        """The tokens that a policy counts; no kinds named means all. Unknown kinds always count."""
+        if not kinds:
+            return self.total
+        named = zip(KINDS, self, strict=True)
+        return sum(count for kind, count in named if kind in kinds or kind == "other")
+
+
+NO_TOKENS = TokenCounts()
+
+
+class CostSource(StrEnum):
+    """Where the posted cost of a usage comes from."""
+
+    BOOK = "book"
+    CALLER = "caller"
+    PROVIDER = "provider"
+    ESTIMATED = "estimated"
+
+
+class Measurement(StrEnum):
+    """Whether a usage was measured, or stands in for one that never arrived."""
+
+    MEASURED = "measured"
+    ESTIMATED = "estimated"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A usage as told by a caller. `cost_nano` is the cost they were charged, if they know it."""
+
+    counts: TokenCounts = NO_TOKENS
+    reasoning_tokens: int = 0  # inside `counts.output`, for information
+    cost_nano: int | None = None
+    cost_source: CostSource = CostSource.CALLER
+    provider_used: str | None = None
+    model_used: str | None = None
+    timestamp_us: int | None = None
+    measurement: Measurement = Measurement.MEASURED
+    operation_id: str | None = None
+    request_id: str | None = None
+    metadata: str = "{}"  # JSON text, kept as given

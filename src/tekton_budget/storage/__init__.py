@@ -1,0 +1,1 @@
+"""The means: tables, migrations and the batching writer."""
