@@ -108,6 +108,8 @@ def _start_keeper(home: Path) -> None:
                 str(home),
                 os.environ["BUDGET_TEST_OWNER_PID"],
             ],
+            # its lock and its socket are this run's own, whatever other users left on the machine
+            env={**os.environ, "TMPDIR": str(home), "XDG_RUNTIME_DIR": str(home)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -25,7 +25,7 @@ log_min_messages = fatal
 WATCH_SECONDS = 0.3
 
 
-class Told(Exception):
+class Told(BaseException):
     """The run is over, and said so."""
 
 
@@ -37,6 +37,7 @@ def main(home: Path, owner_pid: int) -> None:
         return
     os.setsid()  # Ctrl-C ends the run first and the server after it
     keep(home, owner_pid)
+    os._exit(0)  # past the server's own exit handler, which would make its directory again
 
 
 def keep(home: Path, owner_pid: int) -> None:
@@ -44,14 +45,15 @@ def keep(home: Path, owner_pid: int) -> None:
     signal.signal(signal.SIGTERM, _tell)
     server = None
     try:
-        server = _started(home / "data")
-        _answer(home, {"url": server.get_uri()})
+        try:
+            server = _started(home / "data")
+            _answer(home, {"url": server.get_uri()})
+        except Exception as error:
+            _answer(home, {"error": f"{type(error).__name__}: {error}"})
         while _is_alive(owner_pid):
             time.sleep(WATCH_SECONDS)
     except Told:
         pass
-    except Exception as error:
-        _answer(home, {"error": f"{type(error).__name__}: {error}"})
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if server is not None:
