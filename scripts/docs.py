@@ -1,6 +1,5 @@
 """Checks the project's Markdown: every relative link leads to a file, every fragment to a heading."""
 
-import argparse
 import re
 import sys
 from pathlib import Path
@@ -37,7 +36,6 @@ def faults_of(page: Path) -> list[str]:
 
 
 def main() -> int:
-    argparse.ArgumentParser(description=__doc__).parse_known_args()
     faults = [fault for page in pages() for fault in faults_of(page)]
     for fault in faults:
         print(fault, file=sys.stderr)
