@@ -172,6 +172,14 @@ def refusal_of(
                 *(FieldFault(f"labels.{name}", f'needed by "{policy.name}"') for name in missing),
                 code="label_missing",
             )
+        if concern.balance_id in state.overfull:
+            return InvalidInput(
+                f'The policy "{policy.name}" keeps at most {policy.max_groups:,} groups and '
+                f"{concern.group!r} would be one more: check what {', '.join(policy.per)} is sent, "
+                "or raise max_groups.",
+                FieldFault("labels", f'too many groups in "{policy.name}"'),
+                code="too_many_groups",
+            )
         if policy.judges and policy.enforcement in _ENFORCING and not policy.shadow:
             faults += _open_units(ask, policy, prices)
     if not faults:

@@ -55,6 +55,8 @@ def together(state: State, command: Together) -> Outcome:
         allocations=dict(state.allocations),
         answers=dict(state.answers),
         concerns_of=state.concerns_of,
+        new_balances=state.new_balances,
+        overfull=state.overfull,
     )
     outcomes = []
     for position, part in enumerate(command.commands):

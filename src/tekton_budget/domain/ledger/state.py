@@ -137,6 +137,8 @@ class State:
     allocations: dict[tuple[str, str], Allocation] = field(default_factory=dict)
     answers: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     concerns_of: dict[int, list[Concern]] = field(default_factory=dict)
+    new_balances: set[str] = field(default_factory=set)  # touched for the first time
+    overfull: set[str] = field(default_factory=set)  # new groups beyond a policy's `max_groups`
 
     def concerns(self, command: Command) -> list[Concern]:
         """The policies that concern a command, with group, window and balance; found once a batch."""

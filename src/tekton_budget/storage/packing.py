@@ -1,0 +1,350 @@
+"""Packing: domain values to rows and JSON text, and back."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tekton_budget.domain.allocation import Allocation, AllocationStatus, Hold, OnExpiry
+from tekton_budget.domain.amounts import NOTHING, Amounts, Limits
+from tekton_budget.domain.answer import (
+    Answer,
+    Credited,
+    Denial,
+    Ended,
+    Expired,
+    Grant,
+    Recorded,
+    Several,
+)
+from tekton_budget.domain.balance import Balance
+from tekton_budget.domain.ledger import Entry, Posting, UsageRecord
+from tekton_budget.domain.period import Anchor, Period, Schedule
+from tekton_budget.domain.policy import (
+    Budget,
+    Credit,
+    Enforcement,
+    GroupLimits,
+    PerMissing,
+    Policy,
+    Status,
+    Unpriced,
+)
+from tekton_budget.domain.price import Price
+from tekton_budget.domain.scope import Scope
+from tekton_budget.domain.usage import TokenCounts
+
+Row = Mapping[str, Any]  # Any: a database row's columns have many types
+
+_ANSWERS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (Grant, Denial, Ended, Recorded, Credited, Expired, Several)
+}
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode_holds = msgspec.json.Decoder(list[Hold]).decode
+_decode_credits = msgspec.json.Decoder(list[Credit]).decode
+_decode_labels = msgspec.json.Decoder(dict[str, str]).decode
+_decode_counts = msgspec.json.Decoder(list[int]).decode
+
+
+def json_text(value: object) -> str:
+    """Compact JSON; decimals keep every digit as numbers."""
+    return _encode(value).decode()
+
+
+def pack_answer(answer: Answer) -> str:
+    """An answer with its kind before it."""
+    return f'["{type(answer).__name__}",{json_text(answer)}]'
+
+
+def unpack_answer(packed: str) -> Answer:
+    """The answer that was packed."""
+    kind, body = msgspec.json.decode(packed, type=tuple[str, msgspec.Raw])
+    answer: Answer = msgspec.json.decode(body, type=_ANSWERS[kind])
+    return answer
+
+
+def pack_balance_rest(balance: Balance) -> tuple[object, ...]:
+    """The columns of a balance that are set, not added to; see `statements.BALANCE_SET`."""
+    return (
+        balance.closes_us,
+        balance.length_us,
+        balance.carry.tokens,
+        balance.carry.cost_nano,
+        balance.carry.requests,
+        None if balance.exception is None else json_text(balance.exception),
+        json_text(balance.credits) if balance.credits else None,
+        json_text(sorted(balance.sub_windows.items())) if balance.length_us else None,
+        balance.told,
+        1,
+    )
+
+
+BALANCE_COLUMNS = (
+    "id, policy_no, grp, opens_us, closes_us, length_us, spent_tokens, spent_cost_nano, "
+    "spent_requests, held_tokens, held_cost_nano, held_requests, carry_tokens, carry_cost_nano, "
+    "carry_requests, exception, credits, sub_windows, told, opened"
+)
+
+
+def balance_from_row(row: Sequence[Any]) -> Balance:
+    """A balance from its columns in the order of `BALANCE_COLUMNS`."""
+    carry = Amounts(row[12], row[13], row[14])
+    return Balance(
+        id=row[0],
+        policy_no=row[1],
+        group=row[2],
+        opens_us=row[3],
+        closes_us=row[4],
+        length_us=row[5],
+        spent=Amounts(row[6], row[7], row[8]),
+        held=Amounts(row[9], row[10], row[11]),
+        carry=NOTHING if carry == NOTHING else carry,
+        exception=None if row[15] is None else msgspec.json.decode(row[15], type=GroupLimits),
+        credits=() if row[16] is None else tuple(_decode_credits(row[16])),
+        sub_windows={} if row[17] is None else _sub_windows(row[17]),
+        told=row[18],
+        opened=bool(row[19]),
+    )
+
+
+def _sub_windows(packed: str) -> dict[int, Amounts]:
+    return {i: Amounts(*amounts) for i, amounts in msgspec.json.decode(packed)}
+
+
+ALLOCATION_COLUMNS = (
+    "key_id, id, status, labels, granted_tokens, granted_cost_nano, granted_requests, "
+    "max_output_tokens, created_us, expires_us, holds, on_expiry, priority, price_id, decision, "
+    "used, used_cost_nano, usage_records, estimated_record, estimated, estimated_cost_nano, "
+    "ended_us, updated_us, metadata"
+)
+
+
+def allocation_from_row(row: Sequence[Any]) -> Allocation:
+    """An allocation from its columns in the order of `ALLOCATION_COLUMNS`."""
+    return Allocation(
+        key_id=row[0],
+        id=row[1],
+        status=AllocationStatus(row[2]),
+        labels=_decode_labels(row[3]),
+        granted=Amounts(row[4], row[5], row[6]),
+        max_output_tokens=row[7],
+        created_us=row[8],
+        expires_us=row[9],
+        holds=tuple(_decode_holds(row[10])),
+        on_expiry=OnExpiry(row[11]),
+        priority=row[12],
+        price_id=row[13],
+        decision=row[14],
+        used=TokenCounts(*_decode_counts(row[15])),
+        used_cost_nano=row[16],
+        usage_records=row[17],
+        estimated_record=row[18],
+        estimated=TokenCounts(*_decode_counts(row[19])),
+        estimated_cost_nano=row[20],
+        ended_us=row[21],
+        updated_us=row[22],
+        metadata=row[23],
+    )
+
+
+def allocation_row(allocation: Allocation) -> tuple[object, ...]:
+    """An allocation's columns in the order of `ALLOCATION_COLUMNS`, then its context."""
+    return (
+        allocation.key_id,
+        allocation.id,
+        allocation.status.value,
+        json_text(allocation.labels),
+        *allocation.granted,
+        allocation.max_output_tokens,
+        allocation.created_us,
+        allocation.expires_us,
+        json_text(allocation.holds),
+        allocation.on_expiry.value,
+        allocation.priority,
+        allocation.price_id,
+        allocation.decision,
+        json_text(allocation.used),
+        allocation.used_cost_nano,
+        allocation.usage_records,
+        allocation.estimated_record,
+        json_text(allocation.estimated),
+        allocation.estimated_cost_nano,
+        allocation.ended_us,
+        allocation.updated_us,
+        allocation.metadata,
+        allocation.labels.get("context_id"),
+    )
+
+
+def usage_row(record: UsageRecord) -> tuple[object, ...]:
+    """A usage record's columns in the order of `statements.USAGE_COLUMNS`."""
+    labels = record.labels
+    return (
+        record.record_id,
+        record.key_id,
+        record.allocation_id,
+        record.allocation_key_id,
+        record.at_us,
+        record.placed_us,
+        record.recorded_us,
+        json_text(labels),
+        labels.get("context_id"),
+        labels.get("component"),
+        labels.get("task_type"),
+        record.provider,
+        record.model,
+        *record.counts,
+        record.reasoning_tokens,
+        record.requests,
+        record.cost_nano,
+        record.book_cost_nano,
+        None if record.cost_source is None else record.cost_source.value,
+        record.price_id,
+        record.measurement.value,
+        int(record.late),
+        int(record.provisional),
+        record.reverses,
+        record.operation_id,
+        record.request_id,
+        record.metadata,
+    )
+
+
+def pack_postings(postings: Sequence[Posting]) -> str:
+    """Postings as lists: balance, reason, three spent, three held."""
+    return json_text([(p.balance_id, p.reason, *p.spent, *p.held) for p in postings])
+
+
+def unpack_postings(packed: str) -> list[Posting]:
+    """The postings of a journal row."""
+    return [
+        Posting(row[0], row[1], Amounts(*row[2:5]), Amounts(*row[5:8]))
+        for row in msgspec.json.decode(packed)
+    ]
+
+
+def journal_row(entry: Entry, batch_id: str, at_us: int) -> tuple[object, ...]:
+    """A journal row, sealed by a digest of all its content."""
+    content = (
+        batch_id,
+        at_us,
+        entry.kind,
+        entry.key_id,
+        entry.object_id,
+        pack_postings(entry.postings),
+        entry.detail,
+    )
+    return (*content, digest_of(content))
+
+
+def digest_of(content: Sequence[object]) -> str:
+    """What seals a journal row: eight bytes of BLAKE2b over its columns."""
+    joined = "\x1f".join(map(str, content)).encode()
+    return hashlib.blake2b(joined, digest_size=8).hexdigest()
+
+
+def policy_spec(policy: Policy) -> str:
+    """What of a policy is not a column of its own."""
+    schedule = policy.schedule
+    return json_text(
+        {
+            "limits": policy.limits,
+            "period": schedule.period,
+            "timezone": schedule.zone,
+            "anchor": schedule.anchor,
+            "length_us": schedule.length_us,
+            "scope": policy.scope.to_json(),
+            "enforcement": policy.enforcement,
+            "shadow": policy.shadow,
+            "per": policy.per,
+            "per_missing": policy.per_missing,
+            "thresholds_ppm": policy.thresholds_ppm,
+            "tokens_counted": policy.tokens_counted,
+            "rollover": policy.rollover,
+            "rollover_cap": policy.rollover_cap,
+            "bypass_priority": policy.bypass_priority,
+            "unpriced": policy.unpriced,
+            "assume_model": policy.assume_model,
+            "min_grant": policy.min_grant,
+            "max_groups": policy.max_groups,
+            "starts_us": policy.starts_us,
+            "ends_us": policy.ends_us,
+            "enabled": policy.enabled,
+            "metadata": policy.metadata,
+            "backfill_to": policy.backfill_to,
+            "backfilled_from_us": policy.backfilled_from_us,
+        }
+    )
+
+
+def policy_from_row(row: Row) -> Policy:
+    """A policy version from a row of `policies`."""
+    spec = msgspec.json.decode(row["spec"])
+    return Policy(
+        no=row["no"],
+        policy_id=row["policy_id"],
+        version=row["version"],
+        name=row["name"],
+        budget_id=row["budget_id"],
+        limits=Limits(*spec["limits"]),
+        schedule=Schedule(
+            Period(spec["period"]), spec["timezone"], Anchor(**spec["anchor"]), spec["length_us"]
+        ),
+        scope=Scope.from_json(spec["scope"]),
+        enforcement=Enforcement(spec["enforcement"]),
+        shadow=spec["shadow"],
+        per=tuple(spec["per"]),
+        per_missing=PerMissing(spec["per_missing"]),
+        thresholds_ppm=tuple(spec["thresholds_ppm"]),
+        tokens_counted=tuple(spec["tokens_counted"]),
+        rollover=spec["rollover"],
+        rollover_cap=Limits(*spec["rollover_cap"]),
+        bypass_priority=spec["bypass_priority"],
+        unpriced=Unpriced(spec["unpriced"]),
+        assume_model=spec["assume_model"],
+        min_grant=spec["min_grant"],
+        max_groups=spec["max_groups"],
+        starts_us=spec["starts_us"],
+        ends_us=spec["ends_us"],
+        enabled=spec["enabled"],
+        status=Status(row["status"]),
+        metadata=spec["metadata"],
+        created_us=row["created_us"],
+        updated_us=row["updated_us"],
+        backfill_to=spec["backfill_to"],
+        backfilled_from_us=spec["backfilled_from_us"],
+    )
+
+
+def budget_from_row(row: Row) -> Budget:
+    """A budget from a row of `budgets`."""
+    return Budget(
+        budget_id=row["budget_id"],
+        name=row["name"],
+        scope=Scope.from_json(msgspec.json.decode(row["scope"])),
+        is_active=bool(row["is_active"]),
+        description=row["description"],
+        owner=row["owner"],
+        metadata=msgspec.json.decode(row["metadata"]),
+        created_us=row["created_us"],
+        updated_us=row["updated_us"],
+    )
+
+
+def price_from_row(row: Row) -> Price:
+    """A price from a row of `prices`."""
+    return Price(
+        price_id=row["price_id"],
+        provider=row["provider"],
+        model=row["model"],
+        input_atto=row["input_atto"],
+        output_atto=row["output_atto"],
+        cache_read_atto=row["cache_read_atto"],
+        cache_write_atto=row["cache_write_atto"],
+        request_atto=row["request_atto"],
+        valid_from_us=row["valid_from_us"],
+        valid_to_us=row["valid_to_us"],
+        known_since_us=row["known_since_us"],
+        source=row["source"],
+    )
