@@ -12,6 +12,7 @@ from tekton_budget.domain.ledger import (
     allocations_needed,
     answers_needed,
     balances_needed,
+    owned,
 )
 from tekton_budget.domain.policy import GroupLimits
 from tekton_budget.domain.policy_set import Concern
@@ -39,15 +40,19 @@ class WindowTurned(Exception):
 def load(
     session: Session,
     cache: Cache,
-    commands: Sequence[Command],
+    commands: list[Command],
     settings: LedgerSettings,
     clock: Clock,
 ) -> State:
-    """Policies, then answers and allocations by id, then balances; the clock after the locks."""
+    """Policies, then answers and allocations by id, then balances; the clock after the locks.
+
+    Commands on an allocation that another key of the caller's made are completed with its key.
+    """
     cache.refresh(session)
     state = State(clock(session), cache.policies, cache.book, settings)
     _load_answers(session, state, commands)
     _load_allocations(session, state, commands)
+    commands[:] = [owned(state, command) for command in commands]
     needed: dict[str, Concern | None] = {}
     for command in commands:
         for item in balances_needed(state, command):
@@ -82,14 +87,11 @@ def _load_answers(session: Session, state: State, commands: Sequence[Command]) -
 
 
 def _load_allocations(session: Session, state: State, commands: Sequence[Command]) -> None:
-    keys = {key for command in commands for key in allocations_needed(command)}
-    if not keys:
+    ids = sorted({id_ for command in commands for _, id_ in allocations_needed(command)})
+    if not ids:
         return
-    ids = sorted({id_ for _, id_ in keys})
     for row in session.lock_allocations(ALLOCATION_COLUMNS + _ENDS, ids):
         key = (row[0], row[1])
-        if key not in keys:
-            continue
         state.allocations[key] = allocation_from_row(row)
         content, answer, end_content, end_answer = row[-4:]
         asked = (key[0], f"a:{key[1]}")

@@ -325,7 +325,8 @@ class Writer:
             session = self._connected()
             batch_id = str(uuid_utils.uuid7())
             session.begin()
-            all_ = [Expire(batch_id, LOCAL, allocations=due), *commands] if due else commands
+            all_: list[Command] = [Expire(batch_id, LOCAL, allocations=due)] if due else []
+            all_ += commands
             state = load(session, self.cache, all_, self._settings, self._clock)
             outcomes = [_executed(state, command) for command in all_]
             more = self._due(session, state, commands, outcomes[-len(commands) :])

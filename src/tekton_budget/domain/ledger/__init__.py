@@ -14,6 +14,7 @@ from tekton_budget.domain.ledger.state import (
     answer_slot,
     answers_needed,
     balances_needed,
+    owned,
 )
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "balances_needed",
     "execute",
     "fold",
+    "owned",
 ]

@@ -1,7 +1,7 @@
 """What a batch of commands is judged on, and the working copies that one command leaves the next."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from tekton_budget.domain.allocation import Allocation
@@ -214,6 +214,27 @@ def allocation_key(command: Settle | Release | Extend | Record) -> tuple[str, st
     """The key of the allocation that a command is about."""
     owner = command.caller.key_id if command.owner_key_id is None else command.owner_key_id
     return owner, command.allocation_id or ""
+
+
+def owned(state: State, command: Command) -> Command:
+    """The command with the key of the allocation it is about, where that is not the caller's own.
+
+    Ids are unique per key, and a key that is rotated, or that sees more, acts on what others made.
+    """
+    if isinstance(command, Together):
+        return replace(command, commands=tuple(owned(state, part) for part in command.commands))
+    if not isinstance(command, Settle | Release | Extend | Record):
+        return command
+    if command.allocation_id is None or command.owner_key_id is not None:
+        return command
+    if (command.caller.key_id, command.allocation_id) in state.allocations:
+        return command
+    owners = [
+        key_id
+        for (key_id, id_), allocation in state.allocations.items()
+        if id_ == command.allocation_id and command.caller.sees(allocation.labels)
+    ]
+    return replace(command, owner_key_id=owners[0]) if len(owners) == 1 else command
 
 
 def allocations_needed(command: Command) -> Iterator[tuple[str, str]]:
