@@ -17,6 +17,11 @@ class Cache:
         self.book = PriceBook()
         self._price_generation = -1
 
+    def forget(self) -> None:
+        """After a rollback: what was seen inside the transaction may never have been."""
+        self.policies = PolicySet(generation=-1)
+        self._price_generation = -1
+
     def refresh(self, session: Session) -> None:
         """Inside a transaction: bring both up to the generation that it sees."""
         rows = session.execute("SELECT policy_generation, price_generation FROM meta")

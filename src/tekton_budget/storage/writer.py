@@ -421,8 +421,12 @@ class Writer:
         try:
             answer = work.run(Exclusively(session, self.cache, self._clock(session), batch_id))
         except BudgetError as refusal:
+            self.cache.forget()
             session.rollback()
             return refusal
+        except BaseException:
+            self.cache.forget()
+            raise
         try:
             session.commit()
         except CommitUnanswered:
