@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tekton_budget.domain.balance import balance_id
 from tekton_budget.domain.period import Period, Window
 from tekton_budget.domain.policy import Budget, Policy, Status
-from tekton_budget.domain.scope import SHARED_GROUP, ScopeIndex, group_of
+from tekton_budget.domain.scope import SHARED_GROUP, Scope, ScopeIndex, group_of
 
 _COUNTING = (Status.STARTING, Status.ACTIVE)
 
@@ -36,9 +36,12 @@ class PolicySet:
             [(self.budgets[p.budget_id].scope.merged(p.scope), p) for p in counting]
         )
         self._merged = {p.no: self.budgets[p.budget_id].scope.merged(p.scope) for p in counting}
-        self._of_budget: dict[str, list[Policy]] = {}
+        self._of_budget: dict[str, list[Policy]] = {
+            called: [] for one in self.budgets.values() for called in (one.name, one.budget_id)
+        }
         for policy in counting:
-            self._of_budget.setdefault(policy.budget_id, []).append(policy)
+            for called in {policy.budget_id, self.budgets[policy.budget_id].name}:
+                self._of_budget[called].append(policy)
         self.counting = counting
         self._windows: dict[int, Window] = {}
 
@@ -46,10 +49,18 @@ class PolicySet:
         budget = self.budgets.get(policy.budget_id)
         return budget is not None and budget.is_active
 
+    def has_budget(self, called: str) -> bool:
+        """Whether there is a budget of that id or name."""
+        return called in self._of_budget
+
     def current(self, policy_id: str) -> Policy | None:
         """The version of a policy that counts now: the active one, else the starting one."""
         found = [p for p in self.counting if p.policy_id == policy_id]
         return min(found, key=lambda p: p.status is not Status.ACTIVE) if found else None
+
+    def counting_everywhere(self) -> list[Policy]:
+        """Every version in force, also of budgets that are not active."""
+        return [policy for policy in self.by_no.values() if policy.status in _COUNTING]
 
     def concerning(self, labels: Mapping[str, str], now_us: int) -> list[Policy]:
         """The policies that count a call with these labels now, in the order of their numbers."""
@@ -71,7 +82,7 @@ class PolicySet:
             found.sort(key=lambda policy: policy.no)
         return found
 
-    def scope_of(self, policy: Policy) -> object:
+    def scope_of(self, policy: Policy) -> Scope:
         """The policy's scope with its budget's added."""
         return self._merged.get(policy.no, policy.scope)
 
@@ -113,12 +124,26 @@ def _in_time(policy: Policy, now_us: int) -> bool:
     return policy.ends_us is None or now_us < policy.ends_us
 
 
+def group_label_names(policy: Policy) -> tuple[str, ...]:
+    """The labels whose values name a group: those of `per`, after that of the period if it has one.
+
+    A call without a session (or task) is its context's, or stands alone; the group then has that id
+    in the place of the label.
+    """
+    period = policy.schedule.period
+    if period is not Period.PER_SESSION and period is not Period.PER_TASK:
+        return policy.per
+    own = "session" if period is Period.PER_SESSION else "task"
+    return (own, *(name for name in policy.per if name != own))
+
+
 def _group(policy: Policy, labels: Mapping[str, str], call_id: str) -> str | None:
     period = policy.schedule.period
     if period is Period.PER_SESSION or period is Period.PER_TASK:
-        own = "session" if period is Period.PER_SESSION else "task"
+        names = group_label_names(policy)
+        own = names[0]
         unit = labels.get(own) or labels.get("context_id") or call_id
-        return group_of((own, *policy.per), {**labels, own: unit})
+        return group_of(names, {**labels, own: unit})
     if not policy.per:
         return SHARED_GROUP
     return group_of(policy.per, labels)

@@ -317,6 +317,21 @@ def policy_from_row(row: Row) -> Policy:
     )
 
 
+def budget_json(budget: Budget) -> str:
+    """A budget as the audit keeps it."""
+    return json_text(
+        {
+            "budget_id": budget.budget_id,
+            "name": budget.name,
+            "owner": budget.owner,
+            "description": budget.description,
+            "scope": budget.scope.to_json(),
+            "is_active": budget.is_active,
+            "metadata": budget.metadata,
+        }
+    )
+
+
 def budget_from_row(row: Row) -> Budget:
     """A budget from a row of `budgets`."""
     return Budget(

@@ -8,6 +8,7 @@ import msgspec
 from tekton_budget.domain.allocation import Allocation
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Expired
+from tekton_budget.domain.balance import Balance
 from tekton_budget.domain.command import AuditNote, LedgerSettings
 from tekton_budget.domain.event import Event
 from tekton_budget.domain.ledger import Entry, Outcome, State
@@ -23,7 +24,9 @@ from tekton_budget.storage.appending import write_audit, write_balances, write_e
 from tekton_budget.storage.loading import open_balances
 from tekton_budget.storage.packing import (
     ALLOCATION_COLUMNS,
+    BALANCE_COLUMNS,
     allocation_from_row,
+    balance_from_row,
     journal_row,
     json_text,
     policy_spec,
@@ -197,6 +200,18 @@ class Changes:
         open_balances(self._session, state, [id_])
         state.balances[id_].exception = limits
         write_balances(self._session, state, {id_: (NOTHING, NOTHING)})
+
+    def balances_of(self, policy: Policy, most: int = 100) -> list[Balance]:
+        """The balances of the policy's open window, dearest first."""
+        window = self.policies.window(policy, self.now_us)
+        mark = self._session.statements.mark
+        query = (
+            f"SELECT {BALANCE_COLUMNS} FROM balances WHERE policy_no = {mark} "
+            f"AND opens_us = {mark} AND opened = 1 "
+            f"ORDER BY share_permille DESC, spent_cost_nano DESC LIMIT {most}"
+        )
+        rows = self._session.execute(query, (policy.no, window.opens_us))
+        return [balance_from_row(row) for row in rows]
 
     def audit(self, key_id: str, actor: str, note: AuditNote) -> None:
         """Who changed what."""

@@ -1,0 +1,21 @@
+"""What the product can do, one function a verb: the only thing doors may call."""
+
+from dataclasses import dataclass
+
+from tekton_budget.service.keys import KeyVerbs
+from tekton_budget.service.ledger import LedgerVerbs
+from tekton_budget.service.policies import PolicyVerbs
+from tekton_budget.service.prices import PriceVerbs
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All verbs, by what they are about."""
+
+    ledger: LedgerVerbs
+    policies: PolicyVerbs
+    prices: PriceVerbs
+    keys: KeyVerbs
+
+
+__all__ = ["Service"]

@@ -1,0 +1,277 @@
+"""Requests → commands: ids fixed, labels completed, amounts checked, content made comparable."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+import uuid_utils
+
+from tekton_budget.domain.allocation import LIFETIME_DEFAULT_US, LIFETIME_MAX_US, OnExpiry
+from tekton_budget.domain.caller import Caller
+from tekton_budget.domain.command import (
+    Allocate,
+    Command,
+    Extend,
+    Fit,
+    Record,
+    Release,
+    Settle,
+)
+from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
+from tekton_budget.domain.money import COST_NANO_MAX, nano_ceiling, nano_from_usd
+from tekton_budget.domain.scope import checked_labels
+from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts, Usage
+from tekton_budget.service.asks import (
+    AllocateRequest,
+    Ask,
+    ExtendRequest,
+    LedgerRequest,
+    RecordRequest,
+    ReleaseRequest,
+    SettleRequest,
+    Used,
+)
+
+TOKENS_MAX = 10**15
+REQUESTS_MAX = 10**9
+WAIT_SECONDS_MAX = 300
+PRIORITY_MAX = 10
+METADATA_MAX = 16_384
+Choice = TypeVar("Choice", bound=StrEnum)
+_ID = re.compile(r"[A-Za-z0-9._:@-]{1,200}")
+_canonical = msgspec.json.Encoder(order="sorted", decimal_format="string").encode
+
+
+def new_id() -> str:
+    """A UUIDv7: unique, and in the order of time."""
+    return str(uuid_utils.uuid7())
+
+
+def checked_id(id_: str | None, field: str) -> str:
+    """The caller's id, or a new one."""
+    if id_ is None:
+        return new_id()
+    if not _ID.fullmatch(id_):
+        raise invalid(field, "send 1 to 200 of the characters A-Z a-z 0-9 . _ : @ -")
+    return id_
+
+
+def content_of(request: object) -> str:
+    """Canonical JSON of a request, by which a retry is told from another request."""
+    return _canonical(request).decode()
+
+
+def command_of(caller: Caller, request: LedgerRequest, now_us: int) -> Command:
+    """The command that a request stands for."""
+    match request:
+        case AllocateRequest(ask, id_):
+            return allocate_command(caller, ask, id_, now_us=now_us)
+        case SettleRequest():
+            return settle_command(caller, request)
+        case ReleaseRequest(allocation_id):
+            return Release(new_id(), caller, "{}", checked_id(allocation_id, "allocation_id"))
+        case ExtendRequest():
+            return extend_command(caller, request)
+        case RecordRequest():
+            return record_command(caller, request)
+
+
+def allocate_command(
+    caller: Caller,
+    ask: Ask,
+    id_: str | None,
+    *,
+    now_us: int,
+    dry_run: bool = False,
+    wait_seconds: float = 0,
+) -> Allocate:
+    """An ask, complete. A lifetime by end is taken from `now_us`."""
+    faults = _amount_faults(
+        ("input_tokens", ask.input_tokens, 0, TOKENS_MAX),
+        ("max_output_tokens", ask.max_output_tokens, 0, TOKENS_MAX),
+        ("tokens", ask.tokens, 0, TOKENS_MAX),
+        ("requests", ask.requests, 0, REQUESTS_MAX),
+        ("priority", ask.priority, 0, PRIORITY_MAX),
+        ("min_grant", ask.min_grant, 0, TOKENS_MAX),
+    )
+    if not 0 <= wait_seconds <= WAIT_SECONDS_MAX:
+        faults.append(FieldFault("wait_seconds", f"send 0 to {WAIT_SECONDS_MAX}"))
+    if ask.tokens is not None and ask.max_output_tokens is not None:
+        text = "send either tokens, or input_tokens with max_output_tokens"
+        faults.append(FieldFault("tokens", text))
+    lifetime_us = _lifetime_us(ask, now_us, faults)
+    _raise(faults)
+    return Allocate(
+        id=checked_id(id_, "allocation_id"),
+        caller=caller,
+        content=content_of(ask),
+        labels=caller.labelled(checked_labels(ask.labels)),
+        input_tokens=ask.input_tokens,
+        max_output_tokens=ask.max_output_tokens,
+        tokens=ask.tokens,
+        cost_nano=None if ask.cost is None else _cost_nano(ask.cost, up=True),
+        requests=ask.requests,
+        priority=ask.priority,
+        fit=choice("fit", Fit, ask.fit),
+        min_grant=ask.min_grant,
+        lifetime_us=lifetime_us,
+        on_expiry=choice("on_expiry", OnExpiry, ask.on_expiry),
+        metadata=checked_metadata(ask.metadata),
+        dry_run=dry_run,
+        wait_us=int(wait_seconds * 1_000_000),
+    )
+
+
+def settle_command(caller: Caller, request: SettleRequest) -> Settle:
+    """The end of an allocation."""
+    content = content_of({"used": request.used, "labels": dict(request.labels)})
+    return Settle(
+        id=new_id(),
+        caller=caller,
+        content=content,
+        allocation_id=checked_id(request.allocation_id, "allocation_id"),
+        usage=None if request.used is None else usage_of(request.used),
+        labels=checked_labels(request.labels),
+        record_id=checked_id(request.record_id, "record_id"),
+    )
+
+
+def extend_command(caller: Caller, request: ExtendRequest) -> Extend:
+    """A new expiry."""
+    content = content_of({"lifetime_seconds": request.lifetime_seconds})
+    lifetime_us = request.lifetime_seconds * 1_000_000
+    allocation_id = checked_id(request.allocation_id, "allocation_id")
+    return Extend(
+        id=checked_id(request.id, "id"),
+        caller=caller,
+        content=content,
+        allocation_id=allocation_id,
+        lifetime_us=lifetime_us,
+    )
+
+
+def record_command(caller: Caller, request: RecordRequest) -> Record | Settle:
+    """A usage; a final one of an allocation settles it."""
+    record_id = checked_id(request.id, "record_id")
+    if request.final and request.allocation_id is not None:
+        return settle_command(
+            caller,
+            SettleRequest(request.allocation_id, request.used, request.labels, record_id),
+        )
+    content = content_of(
+        {
+            "used": request.used,
+            "labels": dict(request.labels),
+            "allocation_id": request.allocation_id,
+        }
+    )
+    allocation_id = request.allocation_id
+    if allocation_id is not None:
+        allocation_id = checked_id(allocation_id, "allocation_id")
+    labels = checked_labels(request.labels)
+    return Record(
+        id=record_id,
+        caller=caller,
+        content=content,
+        usage=usage_of(request.used),
+        labels=labels if allocation_id is not None else caller.labelled(labels),
+        allocation_id=allocation_id,
+    )
+
+
+def usage_of(used: Used) -> Usage:
+    """A usage as the ledger posts it."""
+    counts = TokenCounts(
+        used.input_tokens,
+        used.output_tokens,
+        used.cache_read_tokens,
+        used.cache_write_tokens,
+        used.tokens,
+    )
+    faults = _amount_faults(
+        ("input_tokens", counts.input, 0, TOKENS_MAX),
+        ("output_tokens", counts.output, 0, TOKENS_MAX),
+        ("cache_read_tokens", counts.cache_read, 0, TOKENS_MAX),
+        ("cache_write_tokens", counts.cache_write, 0, TOKENS_MAX),
+        ("tokens", counts.other, 0, TOKENS_MAX),
+        ("reasoning_tokens", used.reasoning_tokens, 0, TOKENS_MAX),
+    )
+    if used.reasoning_tokens > counts.output and not faults:
+        text = "are part of output_tokens, so they cannot be more"
+        faults.append(FieldFault("reasoning_tokens", text))
+    if counts.other and counts.total > counts.other:
+        text = "send either tokens or the kinds of tokens, not both"
+        faults.append(FieldFault("tokens", text))
+    _raise(faults)
+    return Usage(
+        counts=counts,
+        reasoning_tokens=used.reasoning_tokens,
+        cost_nano=None if used.cost is None else _cost_nano(used.cost, up=False),
+        cost_source=CostSource.CALLER,
+        provider_used=used.provider_used,
+        model_used=used.model_used,
+        timestamp_us=used.timestamp_us,
+        measurement=Measurement.ESTIMATED if used.estimated else Measurement.MEASURED,
+        operation_id=used.operation_id,
+        request_id=used.request_id,
+        metadata=checked_metadata(used.metadata),
+    )
+
+
+def checked_metadata(metadata: Mapping[str, object]) -> str:
+    """Metadata as JSON text, of bounded size."""
+    if not metadata:
+        return "{}"
+    packed = msgspec.json.encode(metadata).decode()
+    if len(packed) > METADATA_MAX:
+        raise invalid("metadata", f"is longer than {METADATA_MAX} characters of JSON")
+    return packed
+
+
+def _cost_nano(cost: Decimal, *, up: bool) -> int:
+    try:
+        cost_nano = nano_ceiling(cost) if up else nano_from_usd(cost)
+    except ValueError as error:
+        raise invalid("cost", "send USD as a number") from error
+    if not 0 <= cost_nano <= COST_NANO_MAX:
+        raise invalid("cost", "send USD, 0 or more")
+    return cost_nano
+
+
+def _lifetime_us(ask: Ask, now_us: int, faults: list[FieldFault]) -> int:
+    if ask.lifetime_seconds is not None:
+        lifetime_us = ask.lifetime_seconds * 1_000_000
+        if not 0 < lifetime_us <= LIFETIME_MAX_US:
+            faults.append(FieldFault("lifetime_seconds", "send 1 to 86400"))
+        return lifetime_us
+    if ask.expires_us is not None:
+        lifetime_us = ask.expires_us - now_us
+        if lifetime_us <= 0:
+            faults.append(FieldFault("expires_at", "lies in the past"))
+        return min(lifetime_us, LIFETIME_MAX_US)
+    return LIFETIME_DEFAULT_US
+
+
+def _amount_faults(*amounts: tuple[str, int | None, int, int]) -> list[FieldFault]:
+    return [
+        FieldFault(field, f"send {least} to {most}")
+        for field, value, least, most in amounts
+        if value is not None and not least <= value <= most
+    ]
+
+
+def choice(field: str, kind: type[Choice], value: str) -> Choice:
+    """The member of a closed set that is named, or a refusal that names them all."""
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise invalid(field, f"send one of {', '.join(kind)}") from error
+
+
+def _raise(faults: list[FieldFault]) -> None:
+    if faults:
+        detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+        raise InvalidInput(detail, *faults)

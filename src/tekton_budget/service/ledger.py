@@ -1,0 +1,183 @@
+"""The ledger's verbs: ask, settle, release, extend, record, credit; each queues one command."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
+
+from tekton_budget.domain.amounts import Amounts
+from tekton_budget.domain.answer import Answer, Credited, Denial, Ended, Grant, Recorded
+from tekton_budget.domain.caller import Caller, Role
+from tekton_budget.domain.command import Allocate, AuditNote, Command, GiveCredit, Together
+from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound, invalid
+from tekton_budget.domain.policy_set import PolicySet
+from tekton_budget.service.asks import (
+    Ask,
+    ExtendRequest,
+    LedgerRequest,
+    RecordRequest,
+    ReleaseRequest,
+    SettleRequest,
+    Used,
+)
+from tekton_budget.service.commands import (
+    allocate_command,
+    checked_id,
+    command_of,
+    content_of,
+    new_id,
+)
+from tekton_budget.service.policies import policy_named
+from tekton_budget.storage.packing import json_text
+from tekton_budget.storage.writer import Ticket, Writer
+
+BATCH_MAX = 1000
+
+
+class LedgerVerbs:
+    """What callers do with budgets. Every verb gives a ticket: `.result()` it, or `await` it."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        now_us: Callable[[], int],
+        policies: Callable[[], PolicySet],
+    ) -> None:
+        self._writer = writer
+        self._now_us = now_us
+        self._policies = policies
+
+    def allocate(
+        self,
+        caller: Caller,
+        ask: Ask,
+        *,
+        allocation_id: str | None = None,
+        dry_run: bool = False,
+        wait_seconds: float = 0,
+    ) -> "Ticket[Grant | Denial]":
+        """May this call be made? Over budget is an answer; what cannot be judged is refused."""
+        _may_spend(caller)
+        now_us = self._now_us() if ask.expires_us is not None else 0
+        command = allocate_command(
+            caller,
+            ask,
+            allocation_id,
+            now_us=now_us,
+            dry_run=dry_run,
+            wait_seconds=wait_seconds,
+        )
+        return cast("Ticket[Grant | Denial]", self._writer.submit(self._with_budget(command)))
+
+    def settle(
+        self,
+        caller: Caller,
+        allocation_id: str,
+        used: Used | None = None,
+        *,
+        labels: dict[str, object] | None = None,
+        record_id: str | None = None,
+    ) -> "Ticket[Ended]":
+        """Close an allocation with what it really used; the rest of its hold is free again."""
+        request = SettleRequest(allocation_id, used, labels or {}, record_id)
+        return cast("Ticket[Ended]", self._submit(caller, request))
+
+    def release(self, caller: Caller, allocation_id: str) -> "Ticket[Ended]":
+        """Close an allocation and give back all that it still holds."""
+        return cast("Ticket[Ended]", self._submit(caller, ReleaseRequest(allocation_id)))
+
+    def extend(
+        self, caller: Caller, allocation_id: str, lifetime_seconds: int, id_: str | None = None
+    ) -> "Ticket[Ended]":
+        """Move an allocation's expiry to so long from now."""
+        request = ExtendRequest(allocation_id, lifetime_seconds, id_)
+        return cast("Ticket[Ended]", self._submit(caller, request))
+
+    def record(
+        self,
+        caller: Caller,
+        used: Used,
+        *,
+        labels: dict[str, object] | None = None,
+        allocation_id: str | None = None,
+        final: bool = False,
+        record_id: str | None = None,
+    ) -> "Ticket[Recorded | Ended]":
+        """Post a usage; `final` settles its allocation."""
+        request = RecordRequest(used, labels or {}, allocation_id, final, record_id)
+        return cast("Ticket[Recorded | Ended]", self._submit(caller, request))
+
+    def give_credit(
+        self,
+        caller: Caller,
+        policy: str,
+        amounts: Amounts,
+        *,
+        group: str = "",
+        reason: str = "",
+        expires_us: int | None = None,
+        credit_id: str | None = None,
+    ) -> "Ticket[Credited]":
+        """An amount on top for one group's current window."""
+        if caller.role not in (Role.ADMIN, Role.OPERATOR):
+            raise Forbidden("Credit is given by operator or admin keys.", code="role_needed")
+        if min(amounts) < 0 or not any(amounts):
+            raise invalid("amount", "send more than 0 of cost, tokens or requests")
+        found = policy_named(self._policies(), caller, policy)
+        content = content_of([found.policy_id, group, list(amounts), reason, expires_us])
+        id_ = checked_id(credit_id, "credit_id")
+        after = json_text({"group": group, "amounts": amounts, "reason": reason})
+        note = AuditNote("credit", "policy", found.policy_id, "null", after)
+        command = GiveCredit(
+            id_, caller, content, found.policy_id, group, amounts, reason, expires_us, note
+        )
+        return cast("Ticket[Credited]", self._writer.submit(command))
+
+    def batch(
+        self, caller: Caller, requests: Sequence[LedgerRequest], *, atomic: bool = False
+    ) -> "list[Ticket[Answer] | InvalidInput | NotFound | Forbidden]":
+        """Up to 1,000 commands, each answered on its own; `atomic` makes them one."""
+        if not 0 < len(requests) <= BATCH_MAX:
+            raise invalid("commands", f"send 1 to {BATCH_MAX}")
+        if not atomic:
+            return [self._tried(caller, request) for request in requests]
+        _may_spend(caller)
+        commands = tuple(self._command(caller, request) for request in requests)
+        together = Together(new_id(), caller, "", commands)
+        return [self._writer.submit(together)]
+
+    def _tried(
+        self, caller: Caller, request: LedgerRequest
+    ) -> "Ticket[Answer] | InvalidInput | NotFound | Forbidden":
+        try:
+            return self._submit(caller, request)
+        except (InvalidInput, NotFound, Forbidden) as refusal:
+            return refusal
+
+    def _submit(self, caller: Caller, request: LedgerRequest) -> Ticket[Answer]:
+        _may_spend(caller)
+        return self._writer.submit(self._command(caller, request))
+
+    def _command(self, caller: Caller, request: LedgerRequest) -> Command:
+        command = command_of(caller, request, self._now_us())
+        return self._with_budget(command) if isinstance(command, Allocate) else command
+
+    def _with_budget(self, command: Allocate) -> Allocate:
+        """`budget` names a budget by id or name; the label carries its id."""
+        named = command.labels.get("budget")
+        if named is None:
+            return command
+        policies = self._policies()
+        if named in policies.budgets:
+            return command
+        found = [b.budget_id for b in policies.budgets.values() if b.name == named]
+        if not found:
+            raise NotFound(
+                f"Budget with ID {named!r} not found: GET /api/v1/budgets lists them.",
+                code="budget_not_found",
+            )
+        return replace(command, labels={**command.labels, "budget": found[0]})
+
+
+def _may_spend(caller: Caller) -> None:
+    if caller.role is Role.VIEWER:
+        raise Forbidden("A viewer key may only read; use a client key.", code="role_needed")

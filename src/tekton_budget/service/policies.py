@@ -1,0 +1,439 @@
+"""Budgets and policies: created, changed and ended by people, each change written to the audit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tekton_budget.domain.amounts import Limits
+from tekton_budget.domain.balance import Balance
+from tekton_budget.domain.caller import Caller, Role
+from tekton_budget.domain.command import AuditNote, LedgerSettings
+from tekton_budget.domain.errors import Conflict, Forbidden, NotFound, invalid
+from tekton_budget.domain.event import Event, EventType
+from tekton_budget.domain.policy import DEFAULT_BUDGET, Budget, GroupLimits, Policy, Status
+from tekton_budget.domain.policy_set import PolicySet
+from tekton_budget.domain.scope import Scope
+from tekton_budget.service.commands import TOKENS_MAX, checked_metadata, new_id
+from tekton_budget.service.policy_fields import (
+    NAME_MAX,
+    Fields,
+    changed_policy,
+    cost_limit_nano,
+    needs_replacement,
+    new_policy,
+)
+from tekton_budget.storage.packing import budget_json, json_text, policy_spec
+from tekton_budget.storage.policies import Changes, past_usage
+from tekton_budget.storage.session import Session
+from tekton_budget.storage.writer import Exclusively, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A policy as it stands after a creation or change, with what the change has to say."""
+
+    policy: Policy
+    notes: tuple[str, ...] = ()
+
+
+class PolicyVerbs:
+    """The verbs that change what is limited. All run exclusively, so every batch sees one truth."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        settings: LedgerSettings,
+        open_session: Callable[[], Session],
+    ) -> None:
+        self._writer = writer
+        self._settings = settings
+        self._open_session = open_session
+
+    # Budgets ------------------------------------------------------------------------------------
+
+    def create_budget(
+        self,
+        caller: Caller,
+        *,
+        name: str,
+        owner: str = "",
+        description: str = "",
+        scope: Mapping[str, object] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        policies: Sequence[Fields] = (),
+        budget_id: str | None = None,
+    ) -> tuple[Budget, tuple[Policy, ...]]:
+        """A budget, with its policies if any: all or none."""
+        _may_change(caller)
+        checked_metadata(metadata or {})
+        own_scope = _within(caller, dict(scope or {}))
+
+        def run(alone: Exclusively) -> tuple[Budget, tuple[Policy, ...]]:
+            changes = Changes(alone, self._settings)
+            _unused_budget_name(changes.policies, name)
+            budget = Budget(
+                budget_id or new_id(),
+                _checked_name(name),
+                Scope.from_json(own_scope),
+                description=description,
+                owner=owner,
+                metadata=metadata or {},
+                created_us=alone.now_us,
+                updated_us=alone.now_us,
+            )
+            changes.insert_budget(budget)
+            changes.refresh()
+            _audit(changes, caller, "create", "budget", budget.budget_id, None, budget_json(budget))
+            changes.publish(_event(EventType.BUDGET_CREATED, budget.budget_id, budget.budget_id))
+            made = [self._start(changes, caller, fields, budget.budget_id) for fields in policies]
+            return budget, tuple(made)
+
+        budget, made = self._writer.exclusively(run).result()
+        return budget, tuple(self.finish(policy).policy for policy in made)
+
+    def change_budget(self, caller: Caller, budget: str, fields: Fields) -> Budget:
+        """Name, owner, description, scope, is_active and metadata; what is not named stays."""
+        _may_change(caller)
+
+        def run(alone: Exclusively) -> Budget:
+            changes = Changes(alone, self._settings)
+            before = budget_named(changes.policies, caller, budget)
+            given: dict[str, Any] = {k: v for k, v in fields.items() if v is not None}
+            if "scope" in given:
+                given["scope"] = Scope.from_json(_within(caller, dict(given["scope"])))
+            if "name" in given and given["name"] != before.name:
+                _unused_budget_name(changes.policies, given["name"])
+                given["name"] = _checked_name(given["name"])
+            if "metadata" in given:
+                checked_metadata(given["metadata"])
+            after = replace(before, **given, updated_us=alone.now_us)
+            changes.update_budget(after)
+            old, new = budget_json(before), budget_json(after)
+            _audit(changes, caller, "change", "budget", before.budget_id, old, new)
+            changes.publish(_event(EventType.BUDGET_CHANGED, before.budget_id, before.budget_id))
+            return after
+
+        return self._writer.exclusively(run).result()
+
+    def close_budget(self, caller: Caller, budget: str) -> Budget:
+        """Deactivate: its policies no longer concern any call; what they counted stays."""
+        return self.change_budget(caller, budget, {"is_active": False})
+
+    # Policies -----------------------------------------------------------------------------------
+
+    def create_policy(
+        self, caller: Caller, fields: Fields, *, budget: str | None = None, backfill: bool = True
+    ) -> Started:
+        """A policy, in three steps: start and adopt, sum older usage, activate."""
+        _may_change(caller)
+
+        def run(alone: Exclusively) -> Policy:
+            changes = Changes(alone, self._settings)
+            budget_id = self._budget_id(changes, caller, budget)
+            return self._start(changes, caller, fields, budget_id, backfill=backfill)
+
+        return self.finish(self._writer.exclusively(run).result())
+
+    def change_policy(self, caller: Caller, policy: str, fields: Fields) -> Started:
+        """Amounts and the like change in place; what gives balances a new meaning replaces."""
+        _may_change(caller)
+
+        def run(alone: Exclusively) -> Started:
+            changes = Changes(alone, self._settings)
+            before = policy_named(changes.policies, caller, policy)
+            after = changed_policy(before, fields, now_us=alone.now_us)
+            if after.name != before.name:
+                _unused_policy_name(changes.policies, after.name, before.policy_id)
+            old, new = policy_spec(before), policy_spec(after)
+            _audit(changes, caller, "change", "policy", before.policy_id, old, new)
+            changes.publish(_event(EventType.POLICY_CHANGED, before.policy_id, before.budget_id))
+            if needs_replacement(before, after):
+                scope = _within(caller, dict(after.scope.to_json()))
+                version = replace(
+                    after,
+                    no=0,
+                    version=_next_version(changes, before),
+                    scope=Scope.from_json(scope),
+                )
+                return Started(changes.start(version, backfill=True), ("replaced",))
+            changes.update_policy(after)
+            return Started(after, tuple(_lowered(changes, before, after)))
+
+        started = self._writer.exclusively(run).result()
+        if started.policy.status is Status.STARTING:
+            return replace(self.finish(started.policy), notes=started.notes)
+        return started
+
+    def end_policy(self, caller: Caller, policy: str) -> Policy:
+        """Stop counting. What it counted stays and can be read."""
+        _may_change(caller)
+
+        def run(alone: Exclusively) -> Policy:
+            changes = Changes(alone, self._settings)
+            before = policy_named(changes.policies, caller, policy)
+            after = before
+            for version in changes.policies.counting:
+                if version.policy_id == before.policy_id:
+                    after = replace(version, status=Status.ENDED, updated_us=alone.now_us)
+                    changes.update_policy(after)
+            note = policy_spec(before)
+            _audit(changes, caller, "end", "policy", before.policy_id, note, None)
+            changes.publish(_event(EventType.POLICY_ENDED, before.policy_id, before.budget_id))
+            return after
+
+        return self._writer.exclusively(run).result()
+
+    def set_exceptions(
+        self, caller: Caller, policy: str, groups: Mapping[str, object]
+    ) -> dict[str, GroupLimits | None]:
+        """Other amounts for groups: an object of limits, `"unlimited"`, or `None` to remove."""
+        _may_change(caller)
+        wanted = {group: _group_limits(group, value) for group, value in groups.items()}
+
+        def run(alone: Exclusively) -> dict[str, GroupLimits | None]:
+            changes = Changes(alone, self._settings)
+            found = policy_named(changes.policies, caller, policy)
+            for group, limits in sorted(wanted.items()):
+                changes.set_exception(found, group, limits)
+            after = json_text(wanted)
+            _audit(changes, caller, "except", "policy", found.policy_id, None, after)
+            changes.publish(_event(EventType.POLICY_CHANGED, found.policy_id, found.budget_id))
+            return wanted
+
+        return self._writer.exclusively(run).result()
+
+    def finish(self, policy: Policy) -> Started:
+        """Steps 2 and 3 of a creation; again after a crash they do what is left, and no more."""
+        if policy.status is not Status.STARTING:
+            return Started(policy)
+        session = self._open_session()
+        try:
+            from_us = 0
+            policies = self._writer.cache.policies
+            if policy.no not in policies.by_no:
+                policies = self._writer.exclusively(lambda alone: alone.cache.policies).result()
+            if not policy.is_rolling:
+                from_us = policies.window(policy, policy.updated_us).opens_us
+            sums = past_usage(
+                session, policies, policy, from_us=from_us, up_to=policy.backfill_to or 0
+            )
+        finally:
+            session.close()
+
+        def run(alone: Exclusively) -> Policy:
+            changes = Changes(alone, self._settings)
+            current = changes.policies.by_no[policy.no]
+            if current.status is not Status.STARTING:
+                return current
+            changes.post_backfill(current, sums)
+            for version in list(changes.policies.counting):
+                if version.policy_id == policy.policy_id and version.no < policy.no:
+                    replaced = replace(version, status=Status.REPLACED, updated_us=alone.now_us)
+                    changes.update_policy(replaced)
+            active = replace(current, status=Status.ACTIVE, updated_us=alone.now_us)
+            changes.update_policy(active)
+            event = _event(EventType.POLICY_ACTIVATED, active.policy_id, active.budget_id)
+            changes.publish(event)
+            return active
+
+        return Started(self._writer.exclusively(run).result())
+
+    def _start(
+        self,
+        changes: Changes,
+        caller: Caller,
+        fields: Fields,
+        budget_id: str,
+        *,
+        backfill: bool = True,
+    ) -> Policy:
+        given = dict(fields)
+        given["scope"] = _within(caller, dict(given.get("scope") or {}))
+        policy = new_policy(
+            given,
+            policy_id=new_id(),
+            budget_id=budget_id,
+            zone=self._settings.timezone,
+            now_us=changes.now_us,
+        )
+        if fields.get("name") is not None or _is_taken(changes.policies, policy.name):
+            _unused_policy_name(changes.policies, policy.name, policy.policy_id)
+        started = changes.start(policy, backfill=backfill)
+        after = policy_spec(started)
+        _audit(changes, caller, "create", "policy", policy.policy_id, None, after)
+        changes.publish(_event(EventType.POLICY_CREATED, policy.policy_id, budget_id))
+        return started
+
+    def _budget_id(self, changes: Changes, caller: Caller, budget: str | None) -> str:
+        if budget is not None:
+            return budget_named(changes.policies, caller, budget).budget_id
+        if DEFAULT_BUDGET in changes.policies.budgets:
+            return DEFAULT_BUDGET
+        now_us = changes.now_us
+        default = Budget(
+            DEFAULT_BUDGET,
+            DEFAULT_BUDGET,
+            Scope.from_json({}),
+            description="Policies that belong to no other budget",
+            created_us=now_us,
+            updated_us=now_us,
+        )
+        changes.insert_budget(default)
+        changes.refresh()
+        return DEFAULT_BUDGET
+
+
+def budget_named(policies: PolicySet, caller: Caller, name_or_id: str) -> Budget:
+    """A budget by id or name, if this key may see it."""
+    found = policies.budgets.get(name_or_id)
+    if found is None:
+        named = [b for b in policies.budgets.values() if b.name == name_or_id]
+        found = named[0] if named else None
+    if found is None or not sees_scope(caller, found.scope):
+        raise NotFound(
+            f"Budget with ID {name_or_id!r} not found: GET /api/v1/budgets lists them.",
+            code="budget_not_found",
+        )
+    return found
+
+
+def policy_named(policies: PolicySet, caller: Caller, name_or_id: str) -> Policy:
+    """A policy in force by id or name, if this key may see it."""
+    found = policies.current(name_or_id)
+    if found is None:
+        named = [p for p in policies.counting_everywhere() if p.name == name_or_id]
+        found = policies.current(named[0].policy_id) if named else None
+        found = found or (named[0] if named else None)
+    if found is None or not sees_policy(policies, caller, found):
+        raise NotFound(
+            f"Policy {name_or_id!r} not found: GET /api/v1/policies lists them.",
+            code="policy_not_found",
+        )
+    return found
+
+
+def sees_policy(policies: PolicySet, caller: Caller, policy: Policy) -> bool:
+    """Whether a key's labels lie within a policy's scope (its budget's included)."""
+    budget = policies.budgets.get(policy.budget_id)
+    scope = policy.scope if budget is None else budget.scope.merged(policy.scope)
+    return sees_scope(caller, scope)
+
+
+def sees_scope(caller: Caller, scope: Scope) -> bool:
+    """Whether each label forced on a key is asked for, with that very value, by a scope."""
+    if not caller.labels:
+        return True
+    asked = scope.to_json()
+    return all(asked.get(name) == value for name, value in caller.labels.items())
+
+
+def _within(caller: Caller, scope: dict[str, object]) -> dict[str, object]:
+    """A scope that a key may set: its forced labels are always asked for."""
+    for name, value in caller.labels.items():
+        if scope.setdefault(name, value) != value:
+            raise Forbidden(
+                f"This key may only limit {name}={value}: leave {name} out or send that value.",
+                code="outside_scope",
+            )
+    return scope
+
+
+def _may_change(caller: Caller) -> None:
+    if caller.role not in (Role.ADMIN, Role.OPERATOR):
+        raise Forbidden(
+            f"A {caller.role.value} key may not change limits; use an operator or admin key.",
+            code="role_needed",
+        )
+
+
+def _checked_name(name: str) -> str:
+    text = name.strip()
+    if not 0 < len(text) <= NAME_MAX or not text.isprintable():
+        raise invalid("name", f"send 1 to {NAME_MAX} printable characters")
+    return text
+
+
+def _unused_budget_name(policies: PolicySet, name: str) -> None:
+    if any(budget.name == name for budget in policies.budgets.values()):
+        raise Conflict(f"A budget named {name!r} exists: choose another name.", code="name_taken")
+
+
+def _is_taken(policies: PolicySet, name: str) -> bool:
+    return any(policy.name == name for policy in policies.counting_everywhere())
+
+
+def _unused_policy_name(policies: PolicySet, name: str, policy_id: str) -> None:
+    for policy in policies.counting_everywhere():
+        if policy.name == name and policy.policy_id != policy_id:
+            raise Conflict(
+                f'A policy named "{name}" exists ({policy.policy_id}): change it, or choose another.',
+                code="name_taken",
+                policy_id=policy.policy_id,
+            )
+
+
+def _next_version(changes: Changes, policy: Policy) -> int:
+    versions = [
+        p.version for p in changes.policies.by_no.values() if p.policy_id == policy.policy_id
+    ]
+    return max(versions) + 1
+
+
+def _group_limits(group: str, value: object) -> GroupLimits | None:
+    field = f"groups.{group}"
+    if value is None:
+        return None
+    if value == "unlimited":
+        return GroupLimits(unlimited=True)
+    if isinstance(value, GroupLimits):
+        return value
+    if not isinstance(value, Mapping):
+        raise invalid(field, 'send {"cost_limit": …}, "unlimited" or null')
+    known = {"token_limit", "cost_limit", "request_limit"}
+    if not value or set(value) - known:
+        raise invalid(field, f"send one or more of {', '.join(sorted(known))}")
+    tokens, requests = value.get("token_limit"), value.get("request_limit")
+    for amount in (tokens, requests):
+        if amount is not None and not (isinstance(amount, int) and 0 <= amount <= TOKENS_MAX):
+            raise invalid(field, "send whole numbers, 0 or more")
+    cost_nano = cost_limit_nano(value, "cost_limit", None)
+    return GroupLimits(tokens=tokens, cost_nano=cost_nano, requests=requests)
+
+
+def _lowered(changes: Changes, before: Policy, after: Policy) -> list[str]:
+    """By how much a lowered limit is already passed."""
+    if not any(
+        old is not None and (new is not None and new < old)
+        for old, new in zip(before.limits, after.limits, strict=True)
+    ):
+        return []
+    return [
+        f"passed_by {balance.group}: {json_text(beyond)}"
+        for balance in changes.balances_of(after)
+        if any(beyond := _beyond(after, balance, changes.now_us))
+    ]
+
+
+def _beyond(policy: Policy, balance: Balance, now_us: int) -> list[int]:
+    allowed: Limits = balance.allowance_at(policy, now_us)
+    used = balance.used_at(now_us)
+    return [
+        0 if limit is None else max(0, u - limit) for limit, u in zip(allowed, used, strict=True)
+    ]
+
+
+def _audit(
+    changes: Changes,
+    caller: Caller,
+    verb: str,
+    kind: str,
+    object_id: str,
+    before: str | None,
+    after: str | None,
+) -> None:
+    note = AuditNote(verb, kind, object_id, before or "null", after or "null")
+    changes.audit(caller.key_id, caller.name, note)
+
+
+def _event(type_: EventType, subject_id: str, budget_id: str) -> Event:
+    return Event(type_, subject_id, budget_id, {})

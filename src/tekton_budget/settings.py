@@ -1,0 +1,154 @@
+"""Every setting, typed and read once: BUDGET_* in the environment, then `budget.toml`, then defaults."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from tekton_budget.domain.command import LedgerSettings
+from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
+from tekton_budget.domain.period import zone_named
+
+PORT_DEFAULT = 8013
+
+
+class Mode(StrEnum):
+    """Whether limits are enforced, or only judged and recorded."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+
+
+class Unbudgeted(StrEnum):
+    """What becomes of a call that no policy concerns."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def default_database_url() -> str:
+    """The user's own database."""
+    return f"sqlite:///{user_data_path('tekton-budget', appauthor=False) / 'budget.db'}"
+
+
+class Settings(BaseSettings):
+    """One field a setting; its environment twin is `BUDGET_` and the name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BUDGET_", toml_file="budget.toml", extra="ignore", frozen=True
+    )
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; others than loopback need keys"
+    )
+    port: int = Field(
+        PORT_DEFAULT, ge=0, le=65535, description="Port to listen on; 0 takes a free one"
+    )
+    database_url: str = Field(
+        default_factory=default_database_url,
+        description="sqlite:////path/file.db or postgresql://user@host/name",
+    )
+    mode: Mode = Field(Mode.ENFORCE, description="shadow: judge and record, let everything through")
+    unbudgeted: Unbudgeted = Field(
+        Unbudgeted.ALLOW, description="deny: refuse calls that no policy concerns"
+    )
+    timezone: str = Field(
+        "UTC", description="Zone of new policies, and in which days are cut in reports"
+    )
+    assume_model: str | None = Field(
+        None, description="Model by which tokens without a model are priced for cost limits"
+    )
+    admin_key: SecretStr | None = Field(
+        None, description="The first admin key of a new installation, as in a container"
+    )
+    workers: int = Field(
+        1, ge=1, le=64, description="Server processes; more than 1 needs PostgreSQL"
+    )
+    queue_max: int = Field(20_000, ge=1, description="Commands that may wait before 503")
+    batch_max: int = Field(256, ge=1, le=2000, description="Commands of one transaction")
+    outbox_days: float = Field(7.0, gt=0, description="Days after which sent events are pruned")
+    decisions_days: float = Field(90.0, gt=0, description="Days for which denials can be asked for")
+    expire_seconds: float = Field(1.0, gt=0, description="Seconds between passes that end holds")
+    relay_seconds: float = Field(0.5, gt=0, description="Seconds between passes that number events")
+    prune_seconds: float = Field(3600.0, gt=0, description="Seconds between passes that prune")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_format: LogFormat = Field(LogFormat.TEXT, description="text for people, json for machines")
+    access_log: bool = Field(True, description="A line for each request")
+    allowed_hosts: tuple[str, ...] = Field(
+        (),
+        description="Host names (besides loopback) that requests may be addressed to, without keys",
+    )
+    shutdown_enabled: bool = Field(False, description="Whether POST /shutdown stops the service")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            zone_named(value)
+        except BudgetError as error:
+            raise ValueError(error.detail) from error
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options given in code, then the environment, then the file."""
+        del dotenv_settings, file_secret_settings
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+    def ledger(self) -> LedgerSettings:
+        """What of it the ledger needs to know."""
+        return LedgerSettings(
+            shadow=self.mode is Mode.SHADOW,
+            deny_unbudgeted=self.unbudgeted is Unbudgeted.DENY,
+            assume_model=self.assume_model,
+            timezone=self.timezone,
+        )
+
+
+def load_settings(config_file: Path | None = None, **given: Any) -> Settings:
+    """The settings in force; a faulty one is refused with its name. `None` means not given."""
+    known = {name: value for name, value in given.items() if value is not None}
+    if config_file is not None and not config_file.is_file():
+        text = f"there is no file {config_file}"
+        raise InvalidInput(f"config: {text}", FieldFault("config", text), code="setting_invalid")
+    kind = Settings if config_file is None else _with_file(config_file)
+    try:
+        return kind(**known)
+    except ValidationError as error:
+        faults = [
+            FieldFault(f"BUDGET_{'_'.join(map(str, e['loc'])).upper()}", e["msg"])
+            for e in error.errors()
+        ]
+        detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
+        raise InvalidInput(detail, *faults, code="setting_invalid") from error
+
+
+def _with_file(config_file: Path) -> type[Settings]:
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(
+            env_prefix="BUDGET_", toml_file=config_file, extra="ignore", frozen=True
+        )
+
+    return FromFile

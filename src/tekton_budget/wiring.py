@@ -1,0 +1,75 @@
+"""Settings in, running service out: the only place that chooses parts."""
+
+from types import TracebackType
+from typing import Self
+
+from tekton_budget.domain.caller import LOCAL, Role
+from tekton_budget.domain.errors import Conflict
+from tekton_budget.service import Service
+from tekton_budget.service.keys import KeyVerbs
+from tekton_budget.service.ledger import LedgerVerbs
+from tekton_budget.service.policies import PolicyVerbs
+from tekton_budget.service.prices import PriceVerbs
+from tekton_budget.settings import Settings
+from tekton_budget.storage.schema import prepare
+from tekton_budget.storage.store import Store
+from tekton_budget.storage.writer import Writer
+
+
+class Running:
+    """A service over its store; `close` answers what was taken and lets go of everything."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings.database_url)
+        prepare(self.store)
+        ledger_settings = settings.ledger()
+        self.writer = Writer(
+            self.store.connect,
+            ledger_settings,
+            batch_max=settings.batch_max,
+            queue_max=settings.queue_max,
+        )
+        self.writer.start()
+        self.service = Service(
+            ledger=LedgerVerbs(self.writer, self.store.now_us, lambda: self.writer.cache.policies),
+            policies=PolicyVerbs(self.writer, ledger_settings, self.store.connect),
+            prices=PriceVerbs(self.writer, lambda: self.writer.cache.book),
+            keys=KeyVerbs(self.writer, self.store.connect, self.store.now_us),
+        )
+        self._first_admin_key()
+
+    def _first_admin_key(self) -> None:
+        """`BUDGET_ADMIN_KEY` becomes an admin key, once."""
+        if self.settings.admin_key is None:
+            return
+        try:
+            self.service.keys.create_key(
+                LOCAL,
+                "admin",
+                role=Role.ADMIN,
+                secret=self.settings.admin_key.get_secret_value(),
+            )
+        except Conflict:
+            return  # made at an earlier start
+
+    def close(self) -> None:
+        """Stop in order: no new work, the queue answered, connections closed."""
+        self.writer.stop()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_service(settings: Settings) -> Running:
+    """Start everything that the settings name, except doors."""
+    return Running(settings)
