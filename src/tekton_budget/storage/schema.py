@@ -43,7 +43,7 @@ class SchemaState(StrEnum):
 
 
 def prepare(store: Store, *, migrate: bool = True) -> None:
-    """Make a fresh store ready; migrate an older one if allowed to, and refuse what does not fit."""
+    """Make a fresh store ready, migrate an older one if allowed to, refuse what does not fit."""
     state = schema_state(store)
     if state is SchemaState.CURRENT:
         return
@@ -78,7 +78,7 @@ def upgrade(store: Store) -> list[str]:
         if state is SchemaState.FRESH:
             _make(connection)
             return list(REVISIONS)
-        migrate(connection)
+        run_revisions(connection)
         return list(REVISIONS[REVISIONS.index(before or "") + 1 :])
 
 
@@ -129,7 +129,7 @@ def _make(connection: Connection) -> None:
     )
 
 
-def migrate(connection: Connection) -> None:
+def run_revisions(connection: Connection) -> None:
     """Run the revisions that are missing, inside the connection's transaction."""
     from alembic import command
     from alembic.config import Config

@@ -1,0 +1,1 @@
+"""Migrations: the revisions of the schema, in their order, one file each under `versions`."""
