@@ -1,1 +1,1 @@
-"""The rules: pure values and functions of the standard library, without I/O, clock or randomness."""
+"""The rules: pure values and functions of the standard library, no I/O, clock or randomness."""

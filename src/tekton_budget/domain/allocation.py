@@ -29,7 +29,7 @@ class OnExpiry(StrEnum):
 
 
 class Hold(NamedTuple):
-    """What is still held on one balance, and what an expiry charged there until usage reverses it."""
+    """What one balance still holds, and what an expiry charged there until usage reverses it."""
 
     balance_id: str
     held: Amounts
@@ -68,3 +68,8 @@ class Allocation:
     def is_active(self) -> bool:
         """Whether it still holds."""
         return self.status is AllocationStatus.ACTIVE
+
+    @property
+    def cost_is_known(self) -> bool:
+        """Whether its hold says what the call may cost; a hold of 0 may also mean: no price."""
+        return self.granted.cost_nano > 0 or self.price_id is not None

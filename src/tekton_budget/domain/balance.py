@@ -38,7 +38,7 @@ class Balance:
     credits: tuple[Credit, ...] = ()
     length_us: int = 0  # of a rolling policy
     sub_windows: dict[int, Amounts] = field(default_factory=dict)
-    told: int = 0  # thresholds told in this window, a bit each, lowest first
+    told: int = 0  # thresholds told in this window; see `ledger.thresholds`
     opened: bool = True  # carry and exception are settled
 
     def spent_at(self, now_us: int) -> Amounts:
@@ -56,6 +56,13 @@ class Balance:
         """Spent and held together: what a limit is judged on."""
         return self.spent_at(now_us).plus(self.held)
 
+    def counts_at(self, posted_us: int, now_us: int) -> bool:
+        """Whether what was posted at a moment still counts at a later one."""
+        if not self.length_us:
+            return True
+        oldest = sub_window_at(self.length_us, now_us) - SUB_WINDOWS
+        return sub_window_at(self.length_us, posted_us) >= oldest
+
     def allowance_at(self, policy: Policy, now_us: int) -> Limits:
         """What this group may use now."""
         if self.exception is None and not self.credits and self.carry is NOTHING:
@@ -68,20 +75,26 @@ class Balance:
             now_us=now_us,
         )
 
-    def post(self, spent: Amounts, held: Amounts, now_us: int) -> None:
+    def post(self, spent: Amounts, held: Amounts, at_us: int) -> None:
         """Add increments; on a rolling balance the spent part goes to the moment's sub-window."""
         self.spent = self.spent.plus(spent)
         self.held = self.held.plus(held)
         if self.length_us and spent != NOTHING:
-            index = sub_window_at(self.length_us, now_us)
-            self.sub_windows[index] = self.sub_windows.get(index, NOTHING).plus(spent)
-            oldest = index - SUB_WINDOWS
-            for old in [known for known in self.sub_windows if known < oldest]:
-                del self.sub_windows[old]
+            add_to_sub_window(self.sub_windows, self.length_us, spent, at_us)
 
     def copy(self) -> "Balance":
         """An independent working copy."""
         return replace(self, sub_windows=dict(self.sub_windows))
+
+
+def add_to_sub_window(
+    sub_windows: dict[int, Amounts], length_us: int, spent: Amounts, at_us: int
+) -> None:
+    """Count an amount at its moment, and forget what had left the length by then."""
+    index = sub_window_at(length_us, at_us)
+    sub_windows[index] = sub_windows.get(index, NOTHING).plus(spent)
+    for old in [known for known in sub_windows if known < index - SUB_WINDOWS]:
+        del sub_windows[old]
 
 
 def carry_into(policy: Policy, last: Balance, opens_us: int) -> Amounts:

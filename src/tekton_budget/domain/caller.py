@@ -31,7 +31,7 @@ class Caller:
     max_priority: int = MAX_PRIORITY_OF_KEYS
 
     def labelled(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """A call's labels with the key's forced ones in place; refuses when a required one is missing."""
+        """A call's labels with the key's forced ones; refuses if a required one is missing."""
         own = {"key": self.name} if self.name else {}
         together = {**labels, **own, **self.labels}
         missing = [name for name in self.requires if name not in together]

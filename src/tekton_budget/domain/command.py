@@ -1,4 +1,4 @@
-"""Commands: what callers ask of the ledger, complete with ids, so that a retry is the same command."""
+"""Commands: what callers ask of the ledger, ids included, so that a retry is the same command."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from tekton_budget.domain.amounts import Amounts, Limits
+from tekton_budget.domain.amounts import NOTHING, Amounts, Limits
 from tekton_budget.domain.balance import Balance
-from tekton_budget.domain.policy import PPM, Enforcement, Policy
+from tekton_budget.domain.policy import PPM, Enforcement, PerMissing, Policy
 from tekton_budget.domain.policy_set import Concern
 
 
@@ -41,13 +41,7 @@ class Judgement(NamedTuple):
     @property
     def remaining(self) -> Limits:
         """What is left before the ask; negative where facts went beyond."""
-        used = self.spent.plus(self.held)
-        return Limits(
-            *(
-                None if limit is None else limit - u
-                for limit, u in zip(self.allowance, used, strict=True)
-            )
-        )
+        return self.allowance.minus(self.spent.plus(self.held))
 
     @property
     def blocked_by_spent(self) -> bool:
@@ -57,7 +51,7 @@ class Judgement(NamedTuple):
     @property
     def never_fits(self) -> bool:
         """Whether the ask alone is more than the whole allowance."""
-        return passes(self.allowance, Amounts(), self.asked)
+        return passes(self.allowance, NOTHING, self.asked)
 
 
 class Verdict(NamedTuple):
@@ -92,52 +86,77 @@ def judge(concern: Concern, balance: Balance, asked: Amounts, now_us: int) -> Ju
     )
 
 
+class _Side(StrEnum):
+    """What one policy that is passed wants of a call."""
+
+    LET = "let"
+    DENY = "deny"
+    DOWNGRADE = "downgrade"
+    BYPASSED = "bypassed"
+    WOULD_DENY = "would_deny"
+
+
 def decide(judgements: Sequence[Judgement], *, priority: int, shadow: bool) -> Verdict:
     """All policies together; the hardest passed one speaks. `shadow` lets everything through."""
-    denied: list[Judgement] = []
-    downgraded: list[Judgement] = []
+    sides: dict[_Side, list[Judgement]] = {}
     warned: list[Judgement] = []
-    bypassed: list[Judgement] = []
-    would_deny: list[Judgement] = []
     for judgement in judgements:
-        policy = judgement.policy
+        policy = judgement.concern.policy
         if not policy.judges:
             continue
-        if judgement.passed and policy.enforcement is Enforcement.HARD_LIMIT:
-            if policy.bypass_priority is not None and priority >= policy.bypass_priority:
-                bypassed.append(judgement)
-            elif shadow or policy.shadow:
-                would_deny.append(judgement)
-            else:
-                denied.append(judgement)
-        elif judgement.passed and policy.enforcement is Enforcement.SOFT_LIMIT:
-            if not (shadow or policy.shadow):
-                downgraded.append(judgement)
+        side = _side(judgement, priority=priority, shadow=shadow)
+        if side is not _Side.LET:
+            sides.setdefault(side, []).append(judgement)
         if policy.enforcement is not Enforcement.IGNORE and stands_at_threshold(judgement):
             warned.append(judgement)
-    if denied:
+    if not sides:
+        decision = Decision.WARN if warned else Decision.ALLOW
+        return Verdict(decision, (), (), tuple(warned), (), ())
+    if _Side.DENY in sides:
         decision = Decision.DENY
-    elif downgraded:
+    elif _Side.DOWNGRADE in sides:
         decision = Decision.DOWNGRADE
     else:
         decision = Decision.WARN if warned else Decision.ALLOW
     return Verdict(
         decision,
-        tuple(denied),
-        tuple(downgraded),
+        tuple(sides.get(_Side.DENY, ())),
+        tuple(sides.get(_Side.DOWNGRADE, ())),
         tuple(warned),
-        tuple(bypassed),
-        tuple(would_deny),
+        tuple(sides.get(_Side.BYPASSED, ())),
+        tuple(sides.get(_Side.WOULD_DENY, ())),
     )
+
+
+def _side(judgement: Judgement, *, priority: int, shadow: bool) -> _Side:
+    concern, asked, spent, held, allowance = judgement
+    policy = concern.policy
+    shadowed = shadow or policy.shadow
+    if shadowed and concern.group_missing and policy.per_missing is PerMissing.DENY:
+        return _Side.WOULD_DENY
+    enforcement = policy.enforcement
+    if enforcement is Enforcement.HARD_LIMIT:
+        if not passes(allowance, spent.plus(held), asked):
+            return _Side.LET
+        if policy.bypass_priority is not None and priority >= policy.bypass_priority:
+            return _Side.BYPASSED
+        return _Side.WOULD_DENY if shadowed else _Side.DENY
+    if enforcement is Enforcement.SOFT_LIMIT and not shadowed and judgement.passed:
+        return _Side.DOWNGRADE
+    return _Side.LET
 
 
 def stands_at_threshold(judgement: Judgement) -> bool:
     """Whether the balance, after the hold, is at or above the policy's lowest threshold."""
-    thresholds = judgement.policy.thresholds_ppm
+    concern, asked, spent, held, allowance = judgement
+    thresholds = concern.policy.thresholds_ppm
     if not thresholds:
         return judgement.passed
-    after = judgement.spent.plus(judgement.held).plus(judgement.asked)
-    return crossed(judgement.allowance, after, (thresholds[0],)) != 0
+    lowest = thresholds[0]
+    for limit, a, s, h in zip(allowance, asked, spent, held, strict=True):
+        if limit is not None and a + s + h > 0 and (a + s + h) * PPM >= limit * lowest:
+            return True
+    return False
 
 
 def crossed(allowance: Limits, used: Amounts, thresholds_ppm: tuple[int, ...]) -> int:

@@ -1,5 +1,6 @@
 """What a call may use at most, in the units of each policy, before it is made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tekton_budget.domain.amounts import Amounts
@@ -28,6 +29,14 @@ class Prices:
         if self.assumed is not None:
             return self.assumed
         return self.dearest if policy.unpriced is Unpriced.HIGHEST else None
+
+
+def assert_sound(ask: Allocate) -> None:
+    """The door refuses negative and contradictory amounts; none may come this far."""
+    stated = (ask.input_tokens, ask.max_output_tokens, ask.tokens, ask.cost_nano, ask.min_grant)
+    assert all(amount is None or amount >= 0 for amount in stated), "amounts are not negative"
+    assert ask.requests >= 0, "requests are not negative"
+    assert ask.tokens is None or ask.max_output_tokens is None, "tokens are stated in one way"
 
 
 def shrinkable(ask: Allocate) -> int | None:
@@ -70,12 +79,30 @@ def cost_of(ask: Allocate, counts: TokenCounts, size: int | None, price: Price |
 
 def asked_by(ask: Allocate, policy: Policy, prices: Prices, size: int | None) -> Amounts:
     """What an ask shrunk to `size` takes of one policy."""
+    return asked_by_each(ask, (policy,), prices, size)[0]
+
+
+def asked_by_each(
+    ask: Allocate, policies: Sequence[Policy], prices: Prices, size: int | None
+) -> list[Amounts]:
+    """What an ask shrunk to `size` takes of each policy, in their order."""
     counts = counts_of(ask, size)
-    return Amounts(
-        counts.counted(policy.tokens_counted),
-        cost_of(ask, counts, size, prices.price_for(policy)),
-        ask.requests,
-    )
+    total = counts.total
+    known: list[tuple[Price | None, int]] = []
+    found: list[Amounts] = []
+    for policy in policies:
+        price = prices.price_for(policy)
+        for known_price, known_cost in known:
+            if known_price is price:
+                cost_nano = known_cost
+                break
+        else:
+            sized = counts if price is not prices.dearest else TokenCounts(other=total)
+            cost_nano = cost_of(ask, sized, size, price)
+            known.append((price, cost_nano))
+        kinds = policy.tokens_counted
+        found.append(Amounts(counts.counted(kinds) if kinds else total, cost_nano, ask.requests))
+    return found
 
 
 def _shrunk_cost(ask: Allocate, counts: TokenCounts, size: int | None) -> int:

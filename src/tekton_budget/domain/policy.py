@@ -39,7 +39,7 @@ class PerMissing(StrEnum):
 
 
 class Status(StrEnum):
-    """A policy's life: counting but not judging yet, at work, superseded by its next version, ended."""
+    """A policy's life: counting but not judging yet, at work, superseded by a version, ended."""
 
     STARTING = "starting"
     ACTIVE = "active"

@@ -10,15 +10,15 @@ from tekton_budget.domain.usage import KINDS, TokenCounts
 
 ATTO_PER_NANO = 1_000_000_000
 _RATE_SCALE = 12  # USD per million tokens → 10⁻¹⁸ USD per token
-_RATE_MAX = Decimal(1_000_000_000)
+_RATE_MAX = Decimal(9_000_000)  # what a 64-bit column holds
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
     """One model's rates in 10⁻¹⁸ USD per token (and per request), valid for a time, known since.
 
-    A cache rate of `None` means that the seller's rate is not known; such tokens are then charged at
-    the dearest rate of the price, so that nothing is ever free for want of a number.
+    A cache rate of `None` means that the seller's rate is not known; such tokens are then charged
+    at the dearest rate of the price, so that nothing is ever free for want of a number.
     """
 
     price_id: str
@@ -101,6 +101,16 @@ class PriceBook:
             if key not in self._by_model:
                 self._providers_of.setdefault(price.model, []).append(price.provider)
             self._by_model.setdefault(key, []).append(price)
+        self._changes_us = sorted(
+            {
+                moment_us
+                for prices_ in self._by_model.values()
+                for p in prices_
+                for moment_us in (p.valid_from_us, p.valid_to_us, p.known_since_us)
+                if moment_us is not None
+            }
+        )
+        self._current: tuple[int, list[Price]] = (-1, [])
 
     def __len__(self) -> int:
         return len(self._by_model)
@@ -140,22 +150,44 @@ class PriceBook:
         ]
         return max(known, key=lambda p: (p.valid_from_us, p.known_since_us)) if known else None
 
+    def price_named(
+        self, provider: str | None, model: str, *, valid_us: int, known_us: int
+    ) -> Price | None:
+        """The same, for a model that may be written `provider/model`."""
+        if provider is None and "/" in model:
+            named, _, rest = model.partition("/")
+            found = self.price_at(named, rest, valid_us=valid_us, known_us=known_us)
+            if found is not None:
+                return found
+        return self.price_at(provider, model, valid_us=valid_us, known_us=known_us)
+
     def dearest_of(self, provider: str | None, *, at_us: int) -> Price | None:
         """The price with the dearest token of a provider, or of all where none is named."""
-        current = [
-            price
-            for price in self.current(at_us=at_us)
-            if provider is None or price.provider == provider
-        ]
-        return max(current, key=lambda price: price.dearest_atto, default=None)
+        for price in self.current(at_us=at_us):
+            if provider is None or price.provider == provider:
+                return price
+        return None
 
     def current(self, *, at_us: int) -> list[Price]:
-        """One price for each model that has one at the moment."""
+        """One price for each model that has one at the moment, the dearest first.
+
+        The last answer is kept until a price begins, ends or becomes known: a storm of denials asks
+        for the same list again and again.
+        """
+        era = bisect_right(self._changes_us, at_us)
+        known_era, known = self._current
+        if era == known_era:
+            return known
         found = (
             self.price_at(provider, model, valid_us=at_us, known_us=at_us)
             for provider, model in self._by_model
         )
-        return [price for price in found if price is not None]
+        prices = sorted(
+            (price for price in found if price is not None),
+            key=lambda price: (-price.dearest_atto, price.provider, price.model),
+        )
+        self._current = (era, prices)
+        return prices
 
     def suggestions(self, model: str) -> list[str]:
         """Up to three known names near this one, as `provider/model`."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import add, sub
 from typing import NamedTuple
 
 KINDS = ("input", "output", "cache_read", "cache_write", "other")
@@ -19,7 +20,15 @@ class TokenCounts(NamedTuple):
     @property
     def total(self) -> int:
         """All tokens."""
-        return self.input + self.output + self.cache_read + self.cache_write + self.other
+        return sum(self)
+
+    def plus(self, more: "TokenCounts") -> "TokenCounts":
+        """Kind by kind."""
+        return TokenCounts(*map(add, self, more))
+
+    def minus(self, less: "TokenCounts") -> "TokenCounts":
+        """Kind by kind."""
+        return TokenCounts(*map(sub, self, less))
 
     @property
     def needs_dearest(self) -> bool:
@@ -68,3 +77,9 @@ class Usage:
     operation_id: str | None = None
     request_id: str | None = None
     metadata: str = "{}"  # JSON text, kept as given
+
+    def assert_sound(self) -> None:
+        """The door refuses negative and contradictory numbers; none may come this far."""
+        assert min(self.counts) >= 0, "tokens are not negative"
+        assert self.cost_nano is None or self.cost_nano >= 0, "a cost is not negative"
+        assert 0 <= self.reasoning_tokens <= self.counts.total, "reasoning is part of the tokens"

@@ -1,6 +1,8 @@
-"""The denial: an answer that names what stands in the way, when it goes, and what fits meanwhile."""
+"""The denial: what stands in the way of a call, when it goes, and what fits meanwhile."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.answer import Denial, Fitting
@@ -11,39 +13,43 @@ from tekton_budget.domain.ledger.standing import is_hidden, resets_at, standing_
 from tekton_budget.domain.ledger.state import State
 from tekton_budget.domain.limit_text import short_amount
 from tekton_budget.domain.money import NANO_PER_USD
-from tekton_budget.domain.period import Period, duration_text, time_text
+from tekton_budget.domain.period import duration_text, time_text
+from tekton_budget.domain.policy import PPM, Enforcement, Policy
+from tekton_budget.domain.policy_set import group_label_names
 from tekton_budget.domain.price import Price, nano_up
+from tekton_budget.domain.scope import SHARED_GROUP, group_labels
 
-_DETAIL_MAX = 400
-_ALTERNATIVES_MAX = 3
+DETAIL_MAX = 400
+ALTERNATIVES_MAX = 3
+_PRICES_TRIED_MAX = 100  # a storm of denials must not walk a book of thousands each time
+_TITLE_MAX = 100
 _UNIT_NAMES = ("tokens", "cost", "requests")
-_KILO = 1000
+_CREDIT_SHARE = 5  # a fifth of the limit, if the call needs no more
 
 
 def denial_of(
-    state: State,
-    ask: Allocate,
-    verdict: Verdict,
-    judgements: Sequence[Judgement],
-    prices: Prices,
-    fitting_size: int,
+    state: State, ask: Allocate, verdict: Verdict, prices: Prices, fitting_size: int
 ) -> Denial:
     """Every passed policy, tightest first, and what would be granted instead."""
-    denied = sorted(verdict.denied, key=_tightness)
-    never = any(j.never_fits for j in denied)
-    spent = any(j.blocked_by_spent for j in denied)
+    denied = tightest_first(verdict.denied)
+    never = any(judgement.never_fits for judgement in denied)
+    spent = any(judgement.blocked_by_spent for judgement in denied)
     fitting = _fitting(ask, prices, fitting_size)
-    alternatives = _alternatives(state, ask, denied, prices)
-    balances = state.balances
-    resets = [resets_at(j.policy, balances[j.concern.balance_id], state.now_us) for j in denied]
-    latest = None if None in resets else max(r for r in resets if r is not None)
+    alternatives = alternatives_to(state, ask, denied, prices)
+    latest = _latest_reset(state, denied)
     return Denial(
         allocation_id=ask.id,
         code="over_budget",
         detail=_detail(state, ask, denied, fitting, alternatives),
         policies=tuple(
-            standing_before(j, balances[j.concern.balance_id], ask.caller, state.now_us)
-            for j in denied
+            standing_before(
+                judgement,
+                state.balances[judgement.concern.balance_id],
+                ask.caller,
+                state.now_us,
+                state.policies.scope_of(judgement.policy),
+            )
+            for judgement in denied
         ),
         largest_fit=fitting,
         alternatives=alternatives,
@@ -55,14 +61,44 @@ def denial_of(
     )
 
 
+def tightest_first(judgements: Sequence[Judgement]) -> list[Judgement]:
+    """Passed policies by how little of the ask would still fit."""
+    return sorted(judgements, key=_tightness)
+
+
+def alternatives_to(
+    state: State, ask: Allocate, passed: Sequence[Judgement], prices: Prices
+) -> tuple[str, ...]:
+    """Cheaper priced models by which the very same call would fit, dearest first."""
+    own = prices.own
+    if own is None or ask.cost_nano is not None:
+        return ()
+    current = state.book.current(at_us=state.now_us)
+    cheaper = [price for price in current if price.dearest_atto < own.dearest_atto]
+    near = [price for price in cheaper if price.provider == own.provider]
+    near += [price for price in cheaper if price.provider != own.provider]
+    tried = near[:_PRICES_TRIED_MAX]
+    return tuple(islice(_fitting_models(state, ask, passed, prices, tried), ALTERNATIVES_MAX))
+
+
 def _tightness(judgement: Judgement) -> tuple[int, int]:
     """How many parts per million of the ask would still fit; the least first."""
     shares = [
-        max(0, rest) * 1_000_000 // asked
+        max(0, rest) * PPM // asked
         for rest, asked in zip(judgement.remaining, judgement.asked, strict=True)
-        if rest is not None and asked > rest
+        if rest is not None and asked > max(0, rest)
     ]
-    return min(shares, default=0), judgement.policy.no
+    return min(shares, default=PPM), judgement.policy.no
+
+
+def _latest_reset(state: State, denied: Sequence[Judgement]) -> int | None:
+    """When all of them have turned; `None` if one never does."""
+    resets = [
+        resets_at(one.policy, state.balances[one.concern.balance_id], state.now_us)
+        for one in denied
+    ]
+    known = [moment for moment in resets if moment is not None]
+    return max(known) if len(known) == len(resets) else None
 
 
 def _fitting(ask: Allocate, prices: Prices, size: int) -> Fitting | None:
@@ -78,38 +114,29 @@ def _fitting(ask: Allocate, prices: Prices, size: int) -> Fitting | None:
     )
 
 
-def _alternatives(
-    state: State, ask: Allocate, denied: Sequence[Judgement], prices: Prices
-) -> tuple[str, ...]:
-    """Cheaper priced models by which the very same call would fit, the dearest of them first."""
-    if prices.own is None or ask.cost_nano is not None:
-        return ()
-    found: list[str] = []
+def _fitting_models(
+    state: State,
+    ask: Allocate,
+    passed: Sequence[Judgement],
+    prices: Prices,
+    candidates: Sequence[Price],
+) -> Iterator[str]:
     counts = counts_of(ask, shrinkable(ask))
-    cheaper = [
-        (nano_up(price.cost_atto(counts, ask.requests)), price)
-        for price in state.book.current(at_us=state.now_us)
-        if price.dearest_atto < prices.own.dearest_atto
-    ]
-    own_provider = prices.own.provider
-    cheaper.sort(key=lambda pair: (pair[1].provider != own_provider, -pair[0], pair[1].model))
-    for cost_nano, price in cheaper:
-        if not any(_refuses(state, ask, j, price, cost_nano, prices) for j in denied):
-            found.append(price.model)
-            if len(found) == _ALTERNATIVES_MAX:
-                break
-    return tuple(found)
+    known = {policy.no for policy in state.policies.concerning(ask.labels, state.now_us)}
+    for price in candidates:
+        labels = {**ask.labels, "model": price.model, "provider": price.provider}
+        concerned = state.policies.concerning(labels, state.now_us)
+        if any(p.no not in known and p.enforcement is Enforcement.HARD_LIMIT for p in concerned):
+            continue  # a limit of its own, whose balance was not looked at
+        still = {policy.no for policy in concerned}
+        cost_nano = nano_up(price.cost_atto(counts, ask.requests))
+        if not any(_refuses(ask, j, cost_nano, prices) for j in passed if j.policy.no in still):
+            yield price.model
 
 
-def _refuses(
-    state: State, ask: Allocate, judgement: Judgement, price: Price, cost: int, prices: Prices
-) -> bool:
-    labels = {**ask.labels, "model": price.model, "provider": price.provider}
-    scope = judgement.policy.scope
-    if not scope.matches(labels):
-        return False
+def _refuses(ask: Allocate, judgement: Judgement, cost_nano: int, prices: Prices) -> bool:
     asked = asked_by(ask, judgement.policy, prices, shrinkable(ask))
-    other = Amounts(asked.tokens, cost, asked.requests)
+    other = Amounts(asked.tokens, cost_nano, asked.requests)
     return passes(judgement.allowance, judgement.spent.plus(judgement.held), other)
 
 
@@ -120,40 +147,58 @@ def _detail(
     fitting: Fitting | None,
     alternatives: tuple[str, ...],
 ) -> str:
-    """One paragraph that stands alone; what is least needed is left out where it grows too long."""
+    """One paragraph that stands alone; what is least needed is left out where it gets too long."""
     tightest = denied[0]
-    policy = tightest.policy
     unit = _passed_unit(tightest)
-    name = _UNIT_NAMES[unit]
-    asked = short_amount(name, tightest.asked[unit])
-    title = (
-        policy.name if not tightest.concern.group else f"{policy.name}: {tightest.concern.group}"
-    )
-    verb = "may cost" if name == "cost" else "may use"
-    hidden = is_hidden(ask.caller, policy, tightest.concern.group)
-    if hidden:
-        first = f'Over budget: this call {verb} up to {asked}, more than "{title}" has left.'
-    else:
-        limit, left = tightest.allowance[unit] or 0, max(0, tightest.remaining[unit] or 0)
-        spent, held = tightest.spent[unit], tightest.held[unit]
-        used = f"{short_amount(name, spent)} spent"
-        if held:
-            calls = tightest.held.requests
-            used += f", {short_amount(name, held)} held by {calls} call{'' if calls == 1 else 's'}"
-        first = (
-            f'Over budget: this call {verb} up to {asked}, but "{title}" has '
-            f"{short_amount(name, left)} of {short_amount(name, limit)} left ({used})."
-        )
-    others = f"{len(denied) - 1} more limit{'s' if len(denied) > 2 else ''} also passed."
-    optional = [
-        others if len(denied) > 1 else "",
+    scope = state.policies.scope_of(tightest.policy)
+    hidden = is_hidden(ask.caller, tightest.policy, tightest.concern.group, scope)
+    more = len(denied) - 1
+    others = f"{more} more limit{'' if more == 1 else 's'} would be passed." if more else ""
+    sentences = [  # the most needed first
+        _first_sentence(tightest, unit, hidden=hidden),
+        _resets_text(state, tightest),
         _fits_text(ask, fitting, alternatives),
-        "" if hidden else _more_text(ask, tightest, unit),
+        "" if hidden else _more_text(state, tightest, unit),
+        others,
     ]
-    needed = [first, _resets_text(state, tightest)]
-    while len(" ".join(filter(None, needed + optional))) > _DETAIL_MAX and optional:
-        optional.pop(0 if optional[0] else -1)
-    return " ".join(filter(None, needed + optional))[:_DETAIL_MAX]
+    text = " ".join(filter(None, sentences))
+    while len(text) > DETAIL_MAX:
+        sentences.pop()
+        text = " ".join(filter(None, sentences))
+    return text
+
+
+def _first_sentence(judgement: Judgement, unit: int, *, hidden: bool) -> str:
+    name = _UNIT_NAMES[unit]
+    asked = short_amount(name, judgement.asked[unit])
+    verb = "cost" if name == "cost" else "use"
+    title = _shortened(_title(judgement), _TITLE_MAX)
+    if hidden:
+        return f'Over budget: this call may {verb} up to {asked}, more than "{title}" has left.'
+    left = max(0, judgement.remaining[unit] or 0)
+    used = f"{short_amount(name, judgement.spent[unit])} spent"
+    if judgement.held[unit]:
+        used += f", {short_amount(name, judgement.held[unit])} held{_by_calls(judgement)}"
+    return (
+        f'Over budget: this call may {verb} up to {asked}, but "{title}" has '
+        f"{short_amount(name, left)} of {short_amount(name, judgement.allowance[unit] or 0)} "
+        f"left ({used})."
+    )
+
+
+def _by_calls(judgement: Judgement) -> str:
+    """By how many calls, as far as these have not yet told of any usage."""
+    calls = judgement.held.requests
+    return f" by {calls:,} call{'' if calls == 1 else 's'}" if calls else ""
+
+
+def _title(judgement: Judgement) -> str:
+    name, group = judgement.policy.name, judgement.concern.group
+    return f"{name}: {group}" if group != SHARED_GROUP else name
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _passed_unit(judgement: Judgement) -> int:
@@ -165,14 +210,16 @@ def _passed_unit(judgement: Judgement) -> int:
 
 
 def _resets_text(state: State, judgement: Judgement) -> str:
-    policy = judgement.policy
-    at_us = resets_at(policy, state.balances[judgement.concern.balance_id], state.now_us)
-    if policy.schedule.period is Period.ROLLING:
-        return "" if at_us is None else f"Some comes back in {duration_text(at_us - state.now_us)}."
+    policy, now_us = judgement.policy, state.now_us
+    if judgement.never_fits:
+        return "No reset helps: the call alone is more than the whole limit."
+    at_us = resets_at(policy, state.balances[judgement.concern.balance_id], now_us)
+    if policy.is_rolling:
+        return "" if at_us is None else f"Some comes back in {duration_text(at_us - now_us)}."
     if at_us is None:
         return "It never resets."
     moment = time_text(at_us, policy.schedule.zone)
-    return f"It resets {moment} (in {duration_text(at_us - state.now_us)})."
+    return f"It resets {moment} (in {duration_text(at_us - now_us)})."
 
 
 def _fits_text(ask: Allocate, fitting: Fitting | None, alternatives: tuple[str, ...]) -> str:
@@ -180,27 +227,41 @@ def _fits_text(ask: Allocate, fitting: Fitting | None, alternatives: tuple[str, 
     if fitting is not None:
         if fitting.max_output_tokens is not None:
             parts.append(f"up to {fitting.max_output_tokens:,} output tokens")
-        elif fitting.cost_nano is not None and ask.cost_nano is not None:
-            parts.append(f"up to {short_amount('cost', fitting.cost_nano)}")
-        elif fitting.tokens is not None:
-            parts.append(f"up to {short_amount('tokens', fitting.tokens)}")
+        elif ask.tokens is None:
+            parts.append(f"up to {short_amount('cost', fitting.cost_nano or 0)}")
+        else:
+            parts.append(f"up to {short_amount('tokens', fitting.tokens or 0)}")
     parts += alternatives[:1]
     return f"Fits now: {', or '.join(parts)}." if parts else ""
 
 
-def _more_text(ask: Allocate, judgement: Judgement, unit: int) -> str:
+def _more_text(state: State, judgement: Judgement, unit: int) -> str:
     """The command by which someone who may can give more."""
-    policy = judgement.policy
-    if policy.per and judgement.concern.group:
-        whom = " ".join(f"{name}={ask.labels[name]}" for name in policy.per if name in ask.labels)
-    else:
-        whom = policy.scope.text()
-        if not whom or any(mark in whom for mark in "*?! ,"):
-            whom = f'"{policy.name}"'
     missing = judgement.asked[unit] - max(0, judgement.remaining[unit] or 0)
-    amount = ("{}tokens", "{}usd", "{}requests")[unit]
-    whole = -(-missing // NANO_PER_USD) if unit == 1 else missing
-    return f"More: tekton-budget credit {whom} {amount.format(_round_up(whole))}."
+    wanted = max(missing, (judgement.allowance[unit] or 0) // _CREDIT_SHARE)
+    whole = -(-wanted // NANO_PER_USD) if unit == 1 else wanted
+    amount = f"{_round_up(whole)}{('tokens', 'usd', 'requests')[unit]}"
+    return f"More: tekton-budget credit {_whom(state, judgement)} {amount}."
+
+
+def _whom(state: State, judgement: Judgement) -> str:
+    """The policy and group as the command line takes them: by labels, else by the policy's name."""
+    policy, group = judgement.policy, judgement.concern.group
+    asked = state.policies.scope_of(policy).to_json()
+    labels = group_labels(group_label_names(policy), group) if group != SHARED_GROUP else {}
+    named = {**asked, **labels}
+    plain = [f"{name}={value}" for name, value in named.items() if _is_plain(value)]
+    if not plain or len(plain) < len(named):
+        return _quoted(policy)
+    return " ".join(shlex.quote(one) for one in plain)
+
+
+def _is_plain(value: str | list[str]) -> bool:
+    return isinstance(value, str) and not any(mark in value for mark in "*?!&")
+
+
+def _quoted(policy: Policy) -> str:
+    return shlex.quote(policy.name)
 
 
 def _round_up(amount: int) -> int:

@@ -1,12 +1,12 @@
-"""The other ends and turns of an allocation: release, extension and expiry; and credit."""
+"""The other ends and turns of an allocation: release, extension and expiry."""
 
 from dataclasses import replace
 
 from tekton_budget.domain.allocation import LIFETIME_MAX_US, Allocation, AllocationStatus, OnExpiry
 from tekton_budget.domain.amounts import NOTHING, Amounts
-from tekton_budget.domain.answer import Credited, Ended, Expired
-from tekton_budget.domain.command import Expire, Extend, GiveCredit, Release
-from tekton_budget.domain.errors import Conflict, NotFound, invalid
+from tekton_budget.domain.answer import Ended, Expired
+from tekton_budget.domain.command import Expire, Extend, Release
+from tekton_budget.domain.errors import Conflict, invalid
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger.retry import remember, remembered_answer
 from tekton_budget.domain.ledger.settle import already_ended, unknown_allocation
@@ -18,8 +18,6 @@ from tekton_budget.domain.ledger.state import (
     UsageRecord,
     allocation_key,
 )
-from tekton_budget.domain.ledger.thresholds import newly_told
-from tekton_budget.domain.policy import Credit
 from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts
 
 
@@ -29,7 +27,8 @@ def release(state: State, command: Release) -> Outcome:
     if allocation is None or not command.caller.sees(allocation.labels):
         return Outcome(unknown_allocation(command.allocation_id))
     first = remembered_answer(state, command)
-    if first is not None and not isinstance(first, Conflict):
+    is_release = allocation.status is AllocationStatus.RELEASED
+    if is_release and first is not None and not isinstance(first, Conflict):
         return Outcome(first)
     if not allocation.is_active:
         return Outcome(already_ended(allocation))
@@ -75,7 +74,7 @@ def extend(state: State, command: Extend) -> Outcome:
 def expire(state: State, command: Expire) -> Outcome:
     """End what is past its time: free the rest of the hold, or charge it as estimated."""
     parts = []
-    for key in command.allocations:
+    for key in dict.fromkeys(command.allocations):
         allocation = state.allocations.get(key)
         if allocation is None or not allocation.is_active:
             continue
@@ -84,50 +83,6 @@ def expire(state: State, command: Expire) -> Outcome:
         charge = allocation.on_expiry is OnExpiry.CHARGE
         parts.append(_charged(state, allocation) if charge else _expired(state, allocation))
     return Outcome(Expired(len(parts)), parts=tuple(parts))
-
-
-def give_credit(state: State, command: GiveCredit) -> Outcome:
-    """Add an amount to one group's current window."""
-    first = remembered_answer(state, command)
-    if first is not None:
-        return Outcome(first)
-    concerns = state.concerns(command)
-    if not concerns:
-        return Outcome(NotFound("There is no such policy in force.", code="policy_not_found"))
-    concern = concerns[0]
-    policy, balance = concern.policy, state.balances[concern.balance_id]
-    if command.expires_us is not None and command.expires_us <= state.now_us:
-        return Outcome(invalid("expires_at", "lies in the past; send a later time or leave it out"))
-    if not any(
-        amount and limit is not None
-        for amount, limit in zip(command.amounts, policy.limits, strict=True)
-    ):
-        return Outcome(
-            invalid(
-                "amount", f'"{policy.name}" does not limit this unit; credit one that it limits'
-            )
-        )
-    credit = Credit(command.id, command.amounts, command.expires_us, command.reason)
-    after = replace(balance, credits=(*balance.credits, credit)).allowance_at(policy, state.now_us)
-    answer = Credited(
-        command.id,
-        policy.policy_id,
-        policy.name,
-        concern.group,
-        command.amounts,
-        after,
-        command.expires_us,
-        balance.closes_us,
-    )
-    payload = {"group": concern.group, "amounts": command.amounts, "reason": command.reason}
-    detail = f"{concern.balance_id} {','.join(str(amount) for amount in command.amounts)}"
-    return Outcome(
-        answer,
-        entry=Entry("credit", command.caller.key_id, command.id, (), detail),
-        credit=(concern.balance_id, credit),
-        events=(Event(EventType.CREDIT_GIVEN, policy.policy_id, policy.budget_id, payload),),
-        remembered=remember(command, answer),
-    )
 
 
 def _freed(
@@ -140,7 +95,7 @@ def _freed(
     )
     freed = NOTHING
     for hold in allocation.holds:
-        freed = Amounts(*(max(a, b) for a, b in zip(freed, hold.held, strict=True)))
+        freed = Amounts.larger(freed, hold.held)
     ended = replace(
         allocation,
         status=status,
@@ -156,7 +111,9 @@ def _ended(allocation: Allocation, freed: Amounts) -> Ended:
         allocation_id=allocation.id,
         status=allocation.status.value,
         spent=Amounts(
-            allocation.used.total, allocation.used_cost_nano, 1 if allocation.usage_records else 0
+            allocation.used.total,
+            allocation.used_cost_nano,
+            allocation.granted.requests if allocation.usage_records else 0,
         ),
         released=freed,
         cost_nano=allocation.used_cost_nano,
@@ -177,11 +134,10 @@ def _expired(state: State, allocation: Allocation) -> Outcome:
 
 
 def _charged(state: State, allocation: Allocation) -> Outcome:
-    requests = 0 if allocation.usage_records else 1
-    tokens = max(0, allocation.granted.tokens - allocation.used.total)
+    """The rest of the hold becomes spent, until measured usage arrives after all."""
     cost_nano = max(0, allocation.granted.cost_nano - allocation.used_cost_nano)
-    counts = TokenCounts(other=tokens)
-    record_id = f"{allocation.id}:expired"
+    counts = TokenCounts(other=max(0, allocation.granted.tokens - allocation.used.total))
+    record_id = f"{allocation.id}~expired"  # no caller's id can have that letter
     postings = tuple(
         Posting(hold.balance_id, "", hold.held, NOTHING.minus(hold.held))
         for hold in allocation.holds
@@ -191,7 +147,7 @@ def _charged(state: State, allocation: Allocation) -> Outcome:
         allocation,
         status=AllocationStatus.EXPIRED,
         holds=tuple(hold._replace(held=NOTHING, charged=hold.held) for hold in allocation.holds),
-        used=TokenCounts(*(a + b for a, b in zip(allocation.used, counts, strict=True))),
+        used=allocation.used.plus(counts),
         used_cost_nano=allocation.used_cost_nano + cost_nano,
         usage_records=allocation.usage_records + 1,
         estimated_record=record_id,
@@ -200,8 +156,19 @@ def _charged(state: State, allocation: Allocation) -> Outcome:
         ended_us=state.now_us,
         updated_us=state.now_us,
     )
-    row = UsageRecord(
-        record_id=record_id,
+    event = Event(EventType.ALLOCATION_EXPIRED, allocation.id, "", {"charged_cost_nano": cost_nano})
+    return Outcome(
+        Expired(1),
+        entry=Entry("expire", allocation.key_id, allocation.id, postings, "charged"),
+        allocation=ended,
+        usage=(_stand_in(state, allocation, ended),),
+        events=(event,),
+    )
+
+
+def _stand_in(state: State, allocation: Allocation, ended: Allocation) -> UsageRecord:
+    return UsageRecord(
+        record_id=ended.estimated_record or "",
         key_id=allocation.key_id,
         allocation_id=allocation.id,
         allocation_key_id=allocation.key_id,
@@ -211,24 +178,14 @@ def _charged(state: State, allocation: Allocation) -> Outcome:
         labels=dict(allocation.labels),
         provider=allocation.labels.get("provider"),
         model=allocation.labels.get("model"),
-        counts=counts,
+        counts=ended.estimated,
         reasoning_tokens=0,
-        requests=requests,
-        cost_nano=cost_nano,
+        requests=0 if allocation.usage_records else allocation.granted.requests,
+        cost_nano=ended.estimated_cost_nano if allocation.cost_is_known else None,
         book_cost_nano=None,
         cost_source=CostSource.ESTIMATED,
         price_id=allocation.price_id,
         measurement=Measurement.ESTIMATED,
         late=False,
         provisional=True,
-    )
-    told, events = newly_told(state, postings)
-    event = Event(EventType.ALLOCATION_EXPIRED, allocation.id, "", {"charged_cost_nano": cost_nano})
-    return Outcome(
-        Expired(1),
-        entry=Entry("expire", allocation.key_id, allocation.id, postings, "charged"),
-        allocation=ended,
-        usage=(row,),
-        told=told,
-        events=(event, *events),
     )

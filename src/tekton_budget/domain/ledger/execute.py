@@ -17,7 +17,8 @@ from tekton_budget.domain.command import (
 )
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.ledger.allocate import allocate
-from tekton_budget.domain.ledger.ending import expire, extend, give_credit, release
+from tekton_budget.domain.ledger.credit import give_credit
+from tekton_budget.domain.ledger.ending import expire, extend, release
 from tekton_budget.domain.ledger.settle import record, settle
 from tekton_budget.domain.ledger.state import Outcome, State
 
@@ -55,6 +56,7 @@ def together(state: State, command: Together) -> Outcome:
         allocations=dict(state.allocations),
         answers=dict(state.answers),
         concerns_of=state.concerns_of,
+        asks=state.asks,
         new_balances=state.new_balances,
         overfull=state.overfull,
     )

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tekton_budget.domain.amounts import NOTHING, Amounts
+from tekton_budget.domain.balance import add_to_sub_window
 from tekton_budget.domain.ledger.state import Posting
-from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at
 
 
 @dataclass(slots=True)
@@ -24,13 +24,10 @@ def fold(
     lengths_us: dict[int, int],
 ) -> None:
     """Add one entry's postings, made at a moment; lengths are those of the rolling policies."""
-    for balance_id, _, spent, held in postings:
+    for balance_id, _, spent, held, own_us in postings:
         balance = balances.setdefault(balance_id, Folded())
         balance.spent = balance.spent.plus(spent)
         balance.held = balance.held.plus(held)
         length_us = lengths_us.get(int(balance_id.split(":", 1)[0]), 0)
         if length_us and spent != NOTHING:
-            index = sub_window_at(length_us, at_us)
-            balance.sub_windows[index] = balance.sub_windows.get(index, NOTHING).plus(spent)
-            for old in [known for known in balance.sub_windows if known < index - SUB_WINDOWS]:
-                del balance.sub_windows[old]
+            add_to_sub_window(balance.sub_windows, length_us, spent, own_us or at_us)

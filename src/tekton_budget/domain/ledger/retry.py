@@ -11,7 +11,7 @@ from tekton_budget.domain.ledger.state import Remembered, State, answer_slot
 
 def differing_fields(first: str, second: str) -> list[str]:
     """The fields in which two canonical contents differ, dotted, in order."""
-    return sorted(_differences(json.loads(first or "{}"), json.loads(second or "{}"), ""))
+    return sorted(_differences(_content(first), _content(second), ""))
 
 
 def reused(id_: str, first: str, second: str) -> Conflict:
@@ -39,6 +39,10 @@ def remembered_answer(state: State, command: Command) -> Answer | BudgetError | 
 def remember(command: Command, answer: Answer) -> Remembered:
     """The answer of a command that changed something, for its retries."""
     return Remembered(answer_slot(command), command.content, answer)
+
+
+def _content(text: str) -> object:
+    return json.loads(text or "{}", parse_float=str)  # every digit counts
 
 
 def _differences(first: object, second: object, path: str) -> set[str]:

@@ -3,99 +3,108 @@
 from tekton_budget.domain.amounts import NOTHING, Amounts, Limits
 from tekton_budget.domain.answer import Standing
 from tekton_budget.domain.balance import Balance
-from tekton_budget.domain.caller import Caller, Role
+from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.decide import Judgement
-from tekton_budget.domain.period import SUB_WINDOWS, sub_window_closes_at
+from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at, sub_window_closes_at
 from tekton_budget.domain.policy import Policy
-from tekton_budget.domain.scope import group_labels
+from tekton_budget.domain.policy_set import group_label_names
+from tekton_budget.domain.scope import Scope, group_labels
 
 
 def resets_at(policy: Policy, balance: Balance, now_us: int) -> int | None:
     """When the window turns; of a rolling policy, when the oldest of its spending leaves."""
-    if not balance.length_us:
+    length_us = policy.schedule.length_us
+    if length_us is None:
         return balance.closes_us
-    counting = [i for i, amounts in balance.sub_windows.items() if amounts != NOTHING]
-    if not counting:
-        return None
-    leaves = sub_window_closes_at(balance.length_us, min(counting) + SUB_WINDOWS)
-    return max(leaves, now_us)
+    oldest = sub_window_at(length_us, now_us) - SUB_WINDOWS
+    counting = [
+        index
+        for index, amounts in balance.sub_windows.items()
+        if index >= oldest and amounts != NOTHING
+    ]
+    return sub_window_closes_at(length_us, min(counting) + SUB_WINDOWS) if counting else None
 
 
-def is_hidden(caller: Caller, policy: Policy, group: str) -> bool:
-    """Whether a policy's numbers tell of spending that is not this key's to see."""
-    if not caller.labels or caller.role in (Role.ADMIN, Role.OPERATOR):
+def is_hidden(caller: Caller, policy: Policy, group: str, scope: Scope | None = None) -> bool:
+    """Whether a policy's numbers tell of spending that is not this key's to see.
+
+    They are its own where the policy's scope (with its budget's) and group name all the labels that
+    are forced on the key, or the key itself.
+    """
+    if not caller.labels:
         return False
-    own = group_labels(policy.per, group) if policy.per and group else {}
-    asked = policy.scope.to_json()
-    return any(
-        own.get(name) != value and asked.get(name) != value for name, value in caller.labels.items()
-    )
+    names = group_label_names(policy)
+    named: dict[str, object] = dict((policy.scope if scope is None else scope).to_json())
+    named |= group_labels(names, group) if names else {}
+    if caller.name and named.get("key") == caller.name:
+        return False
+    return any(named.get(name) != value for name, value in caller.labels.items())
 
 
 def standing_before(
-    judgement: Judgement, balance: Balance, caller: Caller, now_us: int
+    judgement: Judgement,
+    balance: Balance,
+    caller: Caller,
+    now_us: int,
+    scope: Scope | None = None,
 ) -> Standing:
     """The numbers that an ask was judged on."""
-    return _standing(
-        judgement.policy,
-        balance,
-        judgement.allowance,
-        judgement.spent,
-        judgement.held,
-        judgement.asked,
-        caller,
-        now_us,
+    concern, asked, spent, held, allowance = judgement
+    policy = concern.policy
+    hidden = is_hidden(caller, policy, balance.group, scope)
+    return Standing(
+        policy.policy_id,
+        policy.name,
+        balance.group,
+        policy.enforcement.value,
+        _HIDDEN if hidden else allowance,
+        NOTHING if hidden else spent,
+        NOTHING if hidden else held,
+        asked,
+        _HIDDEN if hidden else _not_negative(judgement.remaining),
+        resets_at(policy, balance, now_us),
+        policy.schedule.zone,
+        hidden,
     )
 
 
 def standing_after(
-    policy: Policy, balance: Balance, spent: Amounts, held: Amounts, caller: Caller, now_us: int
+    policy: Policy,
+    balance: Balance,
+    spent: Amounts,
+    held: Amounts,
+    caller: Caller,
+    now_us: int,
+    scope: Scope | None = None,
 ) -> Standing:
     """The numbers once the movements of a command are posted."""
-    return _standing(
-        policy,
-        balance,
-        balance.allowance_at(policy, now_us),
-        balance.spent_at(now_us).plus(spent),
-        balance.held.plus(held),
+    hidden = bool(caller.labels) and is_hidden(caller, policy, balance.group, scope)
+    allowance = balance.allowance_at(policy, now_us)
+    spent = balance.spent_at(now_us).plus(spent)
+    held = balance.held.plus(held)
+    return Standing(
+        policy.policy_id,
+        policy.name,
+        balance.group,
+        policy.enforcement.value,
+        _HIDDEN if hidden else allowance,
+        NOTHING if hidden else spent,
+        NOTHING if hidden else held,
         NOTHING,
-        caller,
-        now_us,
+        _HIDDEN if hidden else _not_negative(allowance.minus(spent.plus(held))),
+        resets_at(policy, balance, now_us),
+        policy.schedule.zone,
+        hidden,
     )
 
 
 _HIDDEN = Limits()
 
 
-def _standing(
-    policy: Policy,
-    balance: Balance,
-    allowance: Limits,
-    spent: Amounts,
-    held: Amounts,
-    asked: Amounts,
-    caller: Caller,
-    now_us: int,
-) -> Standing:
-    hidden = bool(caller.labels) and is_hidden(caller, policy, balance.group)
-    used = spent.plus(held)
-    remaining = Limits(
-        *(
-            None if limit is None else max(0, limit - u)
-            for limit, u in zip(allowance, used, strict=True)
-        )
-    )
-    return Standing(
-        policy_id=policy.policy_id,
-        name=policy.name,
-        group=balance.group,
-        enforcement=policy.enforcement.value,
-        allowance=_HIDDEN if hidden else allowance,
-        spent=NOTHING if hidden else spent,
-        held=NOTHING if hidden else held,
-        asked=asked,
-        remaining=_HIDDEN if hidden else remaining,
-        resets_us=resets_at(policy, balance, now_us),
-        timezone=policy.schedule.zone,
-        hidden=hidden,
+def _not_negative(limits: Limits) -> Limits:
+    tokens, cost_nano, requests = limits
+    return Limits(
+        tokens if tokens is None or tokens > 0 else 0,
+        cost_nano if cost_nano is None or cost_nano > 0 else 0,
+        requests if requests is None or requests > 0 else 0,
     )

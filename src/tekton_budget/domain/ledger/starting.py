@@ -50,11 +50,16 @@ def adopted(
 
 
 def _still_held(policy: Policy, allocation: Allocation) -> Amounts:
-    granted, used = allocation.granted, allocation.used
+    """What the allocation would hold here now, had the policy been there when it was made."""
+    granted, used, kinds = allocation.granted, allocation.used, policy.tokens_counted
+    output = allocation.max_output_tokens
+    counts = TokenCounts(other=granted.tokens)
+    if output is not None:
+        counts = TokenCounts(input=granted.tokens - output, output=output)
     return Amounts(
-        granted.tokens - used.counted(policy.tokens_counted),
+        counts.counted(kinds) - used.counted(kinds),
         granted.cost_nano - allocation.used_cost_nano,
-        granted.requests - (1 if allocation.usage_records else 0),
+        0 if allocation.usage_records else granted.requests,
     ).at_least_zero()
 
 

@@ -1,6 +1,6 @@
-"""What a batch of commands is judged on, and the working copies that one command leaves the next."""
+"""What a batch of commands is judged on, and the copies that one command leaves to the next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -20,29 +20,33 @@ from tekton_budget.domain.command import (
     Settle,
     Together,
 )
-from tekton_budget.domain.errors import BudgetError
+from tekton_budget.domain.errors import BudgetError, InvalidInput
 from tekton_budget.domain.event import Event
-from tekton_budget.domain.policy import Credit
-from tekton_budget.domain.policy_set import Concern, PolicySet
+from tekton_budget.domain.policy import Credit, Policy
+from tekton_budget.domain.policy_set import Concern, PolicySet, group_label_names
 from tekton_budget.domain.price import PriceBook
+from tekton_budget.domain.scope import group_labels
 from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts
 
 
 class Posting(NamedTuple):
-    """One movement on one balance. A reason names why it may lift the balance above its allowance."""
+    """One movement on one balance; a reason names why it may lift it above its allowance."""
 
     balance_id: str
     reason: str
     spent: Amounts
     held: Amounts
+    at_us: int = 0  # when it counts on a rolling balance, if not at the entry's own moment
 
+
+TIMESTAMP_AHEAD_MAX_US = 5 * 60 * 1_000_000
 
 OVERRUN = "overrun"
 UNHELD = "unheld"
 BYPASSED = "bypassed"
 SHADOW = "shadow"
 BACKFILL = "backfill"
-ADOPTED = "adopted"
+ADOPTED = "adopted"  # held when its policy began, or while that was not yet judging
 
 
 class Entry(NamedTuple):
@@ -93,7 +97,10 @@ class Remembered(NamedTuple):
 
 
 class DecisionCount(NamedTuple):
-    """One refusal, would-be refusal or clamp, to be counted by policy, group and minute."""
+    """One refusal, would-be refusal or clamp, to be counted by policy, group and minute.
+
+    A call that no policy concerns is counted as `unbudgeted`, with no policy and no group.
+    """
 
     policy_id: str
     group: str
@@ -110,7 +117,7 @@ class Outcome:
     allocation: Allocation | None = None
     created: bool = False
     usage: tuple[UsageRecord, ...] = ()
-    told: tuple[tuple[str, int], ...] = ()
+    told: tuple[tuple[str, int], ...] = ()  # balances whose `told` becomes that
     credit: tuple[str, Credit] | None = None
     events: tuple[Event, ...] = ()
     counted: tuple[DecisionCount, ...] = ()
@@ -127,7 +134,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class State:
-    """A consistent view, loaded once a batch under locks. Commands read it; `apply` alone writes."""
+    """A consistent view, loaded once a batch under locks. Commands read it; only `apply` writes."""
 
     now_us: int
     policies: PolicySet
@@ -137,11 +144,12 @@ class State:
     allocations: dict[tuple[str, str], Allocation] = field(default_factory=dict)
     answers: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     concerns_of: dict[int, list[Concern]] = field(default_factory=dict)
+    asks: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     new_balances: set[str] = field(default_factory=set)  # touched for the first time
     overfull: set[str] = field(default_factory=set)  # new groups beyond a policy's `max_groups`
 
     def concerns(self, command: Command) -> list[Concern]:
-        """The policies that concern a command, with group, window and balance; found once a batch."""
+        """The policies that concern a command, with group and balance; found once a batch."""
         known = self.concerns_of.get(id(command))
         if known is None:
             known = self.concerns_of[id(command)] = concerns_for(self, command)
@@ -151,12 +159,12 @@ class State:
         """Let the next command see what this one did."""
         for part in outcome.each():
             if part.entry is not None:
-                for balance_id, _, spent, held in part.entry.postings:
-                    self.balances[balance_id].post(spent, held, self.now_us)
+                for key, _, spent, held, at_us in part.entry.postings:
+                    self.balances[key].post(spent, held, at_us or self.now_us)
             if part.allocation is not None:
                 self.allocations[(part.allocation.key_id, part.allocation.id)] = part.allocation
-            for balance_id, bits in part.told:
-                self.balances[balance_id].told |= bits
+            for key, told in part.told:
+                self.balances[key].told = told
             if part.credit is not None:
                 balance = self.balances[part.credit[0]]
                 balance.credits = (*balance.credits, part.credit[1])
@@ -165,28 +173,20 @@ class State:
 
 
 def concerns_for(state: State, command: Command) -> list[Concern]:
-    """Which policies a command's own labels concern; of a settle, those that only its labels add."""
+    """Which policies a command's labels concern; of an allocation, those only new labels add."""
     policies, now_us = state.policies, state.now_us
     if isinstance(command, Allocate):
+        state.asks[command.caller.key_id, command.id] = command.labels
         return policies.concerns(command.labels, command.id, now_us)
     if isinstance(command, Settle):
-        allocation = state.allocations.get(allocation_key(command))
-        if allocation is None or not command.labels:
-            return []
-        return _added(state, allocation, {**allocation.labels, **command.labels})
+        return _added(state, command) if command.labels else []
     if isinstance(command, Record):
-        if command.allocation_id is not None:
-            return []
-        at_us = command.usage.timestamp_us
-        moment = now_us if at_us is None else at_us
-        concerned = policies.concerning(command.labels, moment)
-        return [
-            policies.concern(p, command.labels, command.id, now_us if p.is_rolling else moment)
-            for p in concerned
-        ]
+        if command.allocation_id is None:
+            return _concerns_of_fact(state, command)
+        return _added(state, command) if command.labels else []
     if isinstance(command, GiveCredit):
         policy = policies.current(command.policy_id)
-        if policy is None:
+        if policy is None or not is_group(policy, command.group):
             return []
         window = policies.window(policy, now_us)
         return [concern_of_group(policies, policy.no, command.group, window.opens_us)]
@@ -197,16 +197,54 @@ def concern_of_group(policies: PolicySet, policy_no: int, group: str, opens_us: 
     """A policy's balance of a group that is named, not found by labels."""
     policy = policies.by_no[policy_no]
     window = policies.window(policy, opens_us)
-    return Concern(policy, group, window, balance_id(policy_no, opens_us, group), False)
+    key = balance_id(policy_no, opens_us, group)
+    return Concern(policy, group, window, key, group_missing=False)
 
 
-def _added(state: State, allocation: Allocation, labels: dict[str, str]) -> list[Concern]:
-    held = {hold.balance_id.split(":", 1)[0] for hold in allocation.holds}
-    moment = allocation.created_us
+def is_group(policy: Policy, group: str) -> bool:
+    """Whether a call could ever fall into a group of that name."""
+    try:
+        group_labels(group_label_names(policy), group)
+    except InvalidInput:
+        return False
+    return True
+
+
+def is_datable(timestamp_us: int | None, now_us: int) -> bool:
+    """Whether a usage can have happened then: since 1970, and at most 5 minutes ahead."""
+    return timestamp_us is None or 0 <= timestamp_us <= now_us + TIMESTAMP_AHEAD_MAX_US
+
+
+def _concerns_of_fact(state: State, command: Record) -> list[Concern]:
+    at_us, now_us, policies = command.usage.timestamp_us, state.now_us, state.policies
+    if not is_datable(at_us, now_us):
+        return []  # it will be refused
+    moment = now_us if at_us is None else at_us
     return [
-        state.policies.concern(p, labels, allocation.id, state.now_us if p.is_rolling else moment)
-        for p in state.policies.concerning(labels, moment)
-        if str(p.no) not in held
+        policies.concern(p, command.labels, command.id, now_us if p.is_rolling else moment)
+        for p in policies.concerning(command.labels, moment)
+    ]
+
+
+def _added(state: State, command: Settle | Record) -> list[Concern]:
+    """The policies that an allocation concerns by labels it did not have when it was made."""
+    key = allocation_key(command)
+    allocation = state.allocations.get(key)
+    held: set[int] = set()
+    if allocation is not None:
+        labels, moment = allocation.labels, allocation.created_us
+        held = {int(hold.balance_id.split(":", 1)[0]) for hold in allocation.holds}
+    elif key in state.asks:  # made by an earlier command of this batch
+        labels, moment = state.asks[key], state.now_us
+    else:
+        return []
+    policies = state.policies
+    held |= {policy.no for policy in policies.concerning(labels, moment)}
+    together = {**labels, **command.labels}
+    return [
+        policies.concern(p, together, key[1], state.now_us if p.is_rolling else moment)
+        for p in policies.concerning(together, moment)
+        if p.no not in held
     ]
 
 

@@ -1,53 +1,84 @@
-"""Thresholds: which of them a command's movements reach for the first time in a window."""
+"""Thresholds: which of them a command's movements reach for the first time in a window.
 
-from tekton_budget.domain.amounts import NOTHING, Amounts
+A balance keeps what was told as bits, lowest threshold first, the limit itself last. A rolling one
+has no window to tell it once in, so the sub-window in which it began to tell stands above the bits,
+and what it told is forgotten when that has left the length.
+"""
+
+from collections.abc import Iterable
+
+from tekton_budget.domain.amounts import Amounts, Limits
+from tekton_budget.domain.balance import Balance
 from tekton_budget.domain.decide import crossed
 from tekton_budget.domain.event import Event, EventType
-from tekton_budget.domain.ledger.state import Posting, State
-from tekton_budget.domain.policy import PPM
+from tekton_budget.domain.ledger.state import State
+from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at
+from tekton_budget.domain.policy import PPM, Enforcement, Policy
+
+Told = tuple[tuple[str, int], ...]
+
+_BITS = 20
+_MASK = (1 << _BITS) - 1
 
 
 def newly_told(
-    state: State, postings: tuple[Posting, ...]
-) -> tuple[tuple[tuple[str, int], ...], tuple[Event, ...]]:
-    """The threshold bits to set on each balance, and an event for each; one time a window."""
+    state: State, moved: Iterable[tuple[str, Amounts]]
+) -> tuple[Told, tuple[Event, ...]]:
+    """For each balance and what it gains: what it then has told, and an event for what is new."""
     told: list[tuple[str, int]] = []
     events: list[Event] = []
-    for balance_id, (spent, held) in _net(postings).items():
+    for balance_id, gained in moved:
+        if gained.tokens <= 0 and gained.cost_nano <= 0 and gained.requests <= 0:
+            continue
         balance = state.balances[balance_id]
         policy = state.policies.by_no.get(balance.policy_no)
-        if policy is None or not policy.judges:
+        if policy is None or not policy.judges or policy.enforcement is Enforcement.IGNORE:
             continue
         allowance = balance.allowance_at(policy, state.now_us)
-        used = balance.used_at(state.now_us).plus(spent).plus(held)
-        bits = crossed(allowance, used, policy.thresholds_ppm)
-        if any(limit is not None and u > limit for limit, u in zip(allowance, used, strict=True)):
-            bits |= 1 << len(policy.thresholds_ppm)
-        new = bits & ~balance.told
-        if not new:
-            continue
-        told.append((balance_id, new))
-        for position, threshold in enumerate((*policy.thresholds_ppm, PPM)):
-            if new >> position & 1:
-                passed = position == len(policy.thresholds_ppm)
-                type_ = EventType.LIMIT_PASSED if passed else EventType.THRESHOLD_CROSSED
-                payload = {
-                    "policy_id": policy.policy_id,
-                    "name": policy.name,
-                    "group": balance.group,
-                    "balance_id": balance_id,
-                    "threshold_ppm": threshold,
-                    "used": used,
-                    "allowance": allowance,
-                    "closes_us": balance.closes_us,
-                }
-                events.append(Event(type_, policy.policy_id, policy.budget_id, payload))
+        used = balance.used_at(state.now_us).plus(gained)
+        known, since = _told_before(balance, state.now_us)
+        new = _reached(policy, allowance, used) & ~known
+        if new:
+            told.append((balance_id, (known | new) | since << _BITS))
+            events += _events(policy, balance, new, used, allowance)
     return tuple(told), tuple(events)
 
 
-def _net(postings: tuple[Posting, ...]) -> dict[str, tuple[Amounts, Amounts]]:
-    net: dict[str, tuple[Amounts, Amounts]] = {}
-    for balance_id, _, spent, held in postings:
-        before_spent, before_held = net.get(balance_id, (NOTHING, NOTHING))
-        net[balance_id] = (before_spent.plus(spent), before_held.plus(held))
-    return net
+def _told_before(balance: Balance, now_us: int) -> tuple[int, int]:
+    """The bits told so far and, of a rolling balance, since which sub-window."""
+    if not balance.length_us:
+        return balance.told & _MASK, 0
+    current, since = sub_window_at(balance.length_us, now_us), balance.told >> _BITS
+    if since < current - SUB_WINDOWS:
+        return 0, current
+    return balance.told & _MASK, since
+
+
+def _reached(policy: Policy, allowance: Limits, used: Amounts) -> int:
+    bits = crossed(allowance, used, policy.thresholds_ppm)
+    if any(limit is not None and u > limit for limit, u in zip(allowance, used, strict=True)):
+        bits |= 1 << len(policy.thresholds_ppm)
+    return bits
+
+
+def _events(
+    policy: Policy, balance: Balance, new: int, used: Amounts, allowance: Limits
+) -> list[Event]:
+    events = []
+    for position, threshold in enumerate((*policy.thresholds_ppm, PPM)):
+        if not new >> position & 1:
+            continue
+        passed = position == len(policy.thresholds_ppm)
+        payload = {
+            "policy_id": policy.policy_id,
+            "name": policy.name,
+            "group": balance.group,
+            "balance_id": balance.id,
+            "threshold_ppm": threshold,
+            "used": used,
+            "allowance": allowance,
+            "closes_us": balance.closes_us,
+        }
+        type_ = EventType.LIMIT_PASSED if passed else EventType.THRESHOLD_CROSSED
+        events.append(Event(type_, policy.policy_id, policy.budget_id, payload))
+    return events

@@ -1,0 +1,243 @@
+"""A draft: what one command moves on an allocation's balances, gathered before it is posted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from tekton_budget.domain.allocation import Allocation, AllocationStatus, Hold
+from tekton_budget.domain.amounts import NOTHING, Amounts
+from tekton_budget.domain.answer import Ended, Recorded, Standing
+from tekton_budget.domain.caller import Caller
+from tekton_budget.domain.command import Record, Settle
+from tekton_budget.domain.event import Event
+from tekton_budget.domain.ledger.costing import Costed, call_of, costed, usage_record
+from tekton_budget.domain.ledger.retry import remember
+from tekton_budget.domain.ledger.standing import standing_after
+from tekton_budget.domain.ledger.state import (
+    OVERRUN,
+    UNHELD,
+    Entry,
+    Outcome,
+    Posting,
+    State,
+    UsageRecord,
+)
+from tekton_budget.domain.ledger.thresholds import newly_told
+from tekton_budget.domain.policy import Policy
+from tekton_budget.domain.policy_set import Concern
+from tekton_budget.domain.usage import NO_TOKENS, CostSource, Measurement, Usage
+
+
+class Draft:
+    """Usage of an allocation, the end of it, or both."""
+
+    def __init__(self, state: State, allocation: Allocation, labels: Mapping[str, str]) -> None:
+        self._state = state
+        self._allocation = allocation
+        self._labels = {**allocation.labels, **labels} if labels else allocation.labels
+        self._holds = list(allocation.holds)
+        self._postings: list[Posting] = []
+        self._moved: dict[str, tuple[Amounts, Amounts]] = {}
+        self._rows: list[UsageRecord] = []
+        self._reversed = False
+        self.used = allocation.used
+        self.used_cost_nano = allocation.used_cost_nano
+        self.usage_records = allocation.usage_records
+
+    def use(self, usage: Usage, record_id: str, caller: Caller, *, late: bool) -> Costed:
+        """Post a usage to every hold: from what is held first, the rest as overrun or unheld."""
+        usage.assert_sound()
+        allocation = self._allocation
+        requests = 0 if self.usage_records else allocation.granted.requests
+        stands_in = allocation.estimated_record is not None
+        if stands_in and usage.measurement is Measurement.MEASURED:
+            requests = self._reverse_estimate(record_id)
+        made_us = allocation.created_us
+        call = call_of(usage, self._labels, placed_us=made_us, known_us=made_us, requests=requests)
+        held_nano = max(0, allocation.granted.cost_nano - self.used_cost_nano)
+        cost = costed(self._state, usage, call, self._policies(), held_nano)
+        self._take(usage, cost.cost_nano or 0, requests, UNHELD if late else OVERRUN)
+        now_us = self._state.now_us
+        self._rows.append(
+            usage_record(record_id, caller, allocation, usage, call, cost, now_us, late=late)
+        )
+        self.used = self.used.plus(usage.counts)
+        self.used_cost_nano += cost.cost_nano or 0
+        self.usage_records += 1
+        return cost
+
+    def free(self) -> Amounts:
+        """Give back all that is still held; what comes back is the most of any hold."""
+        freed = NOTHING
+        for position, hold in enumerate(self._holds):
+            if hold.held != NOTHING:
+                self._post(hold.balance_id, "", NOTHING, NOTHING.minus(hold.held))
+                freed = Amounts.larger(freed, hold.held)
+                self._holds[position] = hold._replace(held=NOTHING)
+        return freed
+
+    def add_unheld(self, concerns: Sequence[Concern]) -> None:
+        """Policies that only labels added now concern: all usage so far counts there, unheld."""
+        for concern in concerns:
+            kinds = concern.policy.tokens_counted
+            if self.usage_records:
+                requests = self._allocation.granted.requests
+                spent = Amounts(self.used.counted(kinds), self.used_cost_nano, requests)
+                self._post(concern.balance_id, UNHELD, spent, NOTHING)
+            self._holds.append(Hold(concern.balance_id, NOTHING, kinds))
+
+    def spent(self) -> Amounts:
+        """What the allocation has used so far, this command included."""
+        requests = self._allocation.granted.requests if self.usage_records else 0
+        return Amounts(self.used.total, self.used_cost_nano, requests)
+
+    def standings(self, caller: Caller) -> tuple[Standing, ...]:
+        """Where each policy of the allocation stands once all this is posted."""
+        state = self._state
+        policies = state.policies
+        found = []
+        for hold in self._holds:
+            balance = state.balances[hold.balance_id]
+            policy = policies.by_no.get(balance.policy_no)
+            if policy is None:
+                continue
+            spent, held = self._moved.get(hold.balance_id, (NOTHING, NOTHING))
+            scope = policies.scope_of(policy) if caller.labels else None
+            found.append(standing_after(policy, balance, spent, held, caller, state.now_us, scope))
+        return tuple(found)
+
+    def budget_id(self) -> str:
+        """The one budget concerned, or none."""
+        budgets = {policy.budget_id for policy in self._policies()}
+        return budgets.pop() if len(budgets) == 1 else ""
+
+    def outcome(
+        self,
+        command: Settle | Record,
+        status: AllocationStatus,
+        answer: Ended | Recorded,
+        event: Event,
+    ) -> Outcome:
+        """All of it: the journal's entry, the allocation as it now is, the answer for retries."""
+        allocation, now_us = self._allocation, self._state.now_us
+        told, events = newly_told(
+            self._state, [(key, spent.plus(held)) for key, (spent, held) in self._moved.items()]
+        )
+        kind = "settle" if isinstance(command, Settle) else "record"
+        return Outcome(
+            answer,
+            entry=Entry(kind, allocation.key_id, allocation.id, joined(self._postings)),
+            allocation=self._changed(status, now_us),
+            usage=tuple(self._rows),
+            told=told,
+            events=(event, *events),
+            remembered=remember(command, answer),
+        )
+
+    def _changed(self, status: AllocationStatus, now_us: int) -> Allocation:
+        allocation = self._allocation
+        active = status is AllocationStatus.ACTIVE
+        changed = replace(
+            allocation,
+            status=status,
+            holds=tuple(self._holds),
+            used=self.used,
+            used_cost_nano=self.used_cost_nano,
+            usage_records=self.usage_records,
+            ended_us=None if active else allocation.ended_us or now_us,
+            updated_us=now_us,
+        )
+        if not self._reversed:
+            return changed
+        return replace(changed, estimated_record=None, estimated=NO_TOKENS, estimated_cost_nano=0)
+
+    def _policies(self) -> list[Policy]:
+        balances, by_no = self._state.balances, self._state.policies.by_no
+        numbers = [balances[hold.balance_id].policy_no for hold in self._holds]
+        return [by_no[number] for number in numbers if number in by_no]
+
+    def _take(self, usage: Usage, cost_nano: int, requests: int, reason: str) -> None:
+        total = usage.counts.total
+        for position, (balance_id, held, kinds, charged) in enumerate(self._holds):
+            tokens = usage.counts.counted(kinds) if kinds else total
+            used = Amounts(tokens, cost_nano, requests)
+            taken = Amounts.smaller(used, held)
+            self._post(balance_id, "", taken, NOTHING.minus(taken))
+            if taken != used:
+                self._post(balance_id, reason, used.minus(taken), NOTHING)
+            self._holds[position] = Hold(balance_id, held.minus(taken), kinds, charged)
+
+    def _reverse_estimate(self, record_id: str) -> int:
+        """Take back what an expiry charged, and answer the requests that it had spent."""
+        allocation, now_us = self._allocation, self._state.now_us
+        ended_us = allocation.ended_us or now_us
+        holds, granted = allocation.holds, allocation.granted.requests
+        alone = granted if allocation.usage_records == 1 else 0
+        requests = max((hold.charged.requests for hold in holds), default=alone)
+        for position, hold in enumerate(holds):
+            if hold.charged != NOTHING:
+                back = NOTHING.minus(hold.charged)
+                self._post(hold.balance_id, "", back, NOTHING, ended_us)
+                self._holds[position] = hold._replace(charged=NOTHING)
+        self._rows.append(_reversal(allocation, requests, record_id, ended_us, now_us))
+        self.used = self.used.minus(allocation.estimated)
+        self.used_cost_nano -= allocation.estimated_cost_nano
+        self.usage_records -= 1
+        self._reversed = True
+        return requests
+
+    def _post(
+        self, balance_id: str, reason: str, spent: Amounts, held: Amounts, at_us: int = 0
+    ) -> None:
+        if spent == NOTHING and held == NOTHING:
+            return
+        self._postings.append(Posting(balance_id, reason, spent, held, at_us))
+        if at_us and not self._state.balances[balance_id].counts_at(at_us, self._state.now_us):
+            return
+        known = self._moved.get(balance_id)
+        if known is not None:
+            spent, held = known[0].plus(spent), known[1].plus(held)
+        self._moved[balance_id] = (spent, held)
+
+
+def joined(postings: Sequence[Posting]) -> tuple[Posting, ...]:
+    """The same with one posting for each balance, reason and moment: journal rows stay short."""
+    found: dict[tuple[str, str, int], Posting] = {}
+    for posting in postings:
+        key = (posting.balance_id, posting.reason, posting.at_us)
+        known = found.get(key)
+        if known is None:
+            found[key] = posting
+        else:
+            spent, held = known.spent.plus(posting.spent), known.held.plus(posting.held)
+            found[key] = posting._replace(spent=spent, held=held)
+    return tuple(found.values())
+
+
+def _reversal(
+    allocation: Allocation, requests: int, record_id: str, ended_us: int, now_us: int
+) -> UsageRecord:
+    """The row that takes an estimated usage back, in reports at the moment it stood for."""
+    return UsageRecord(
+        record_id=f"{allocation.estimated_record}~reversed",
+        key_id=allocation.key_id,
+        allocation_id=allocation.id,
+        allocation_key_id=allocation.key_id,
+        at_us=ended_us,
+        placed_us=allocation.created_us,
+        recorded_us=now_us,
+        labels=dict(allocation.labels),
+        provider=allocation.labels.get("provider"),
+        model=allocation.labels.get("model"),
+        counts=NO_TOKENS.minus(allocation.estimated),
+        reasoning_tokens=0,
+        requests=-requests,
+        cost_nano=-allocation.estimated_cost_nano if allocation.cost_is_known else None,
+        book_cost_nano=None,
+        cost_source=CostSource.ESTIMATED,
+        price_id=None,
+        measurement=Measurement.ESTIMATED,
+        late=True,
+        provisional=False,
+        reverses=allocation.estimated_record,
+        request_id=record_id,
+    )

@@ -1,0 +1,193 @@
+"""The grant: what is held where for a call that may be made, and all that tells of it."""
+
+from collections.abc import Sequence
+
+from tekton_budget.domain.allocation import Allocation, AllocationStatus, Hold
+from tekton_budget.domain.amounts import NOTHING, Amounts
+from tekton_budget.domain.answer import Grant, PinnedPrice, Standing
+from tekton_budget.domain.command import Allocate
+from tekton_budget.domain.decide import Judgement, Verdict
+from tekton_budget.domain.estimate import Prices, cost_of, counts_of, shrinkable
+from tekton_budget.domain.event import Event, EventType
+from tekton_budget.domain.ledger.denial import alternatives_to, tightest_first
+from tekton_budget.domain.ledger.retry import remember
+from tekton_budget.domain.ledger.standing import standing_after
+from tekton_budget.domain.ledger.state import (
+    ADOPTED,
+    BYPASSED,
+    SHADOW,
+    DecisionCount,
+    Entry,
+    Outcome,
+    Posting,
+    State,
+)
+from tekton_budget.domain.ledger.thresholds import newly_told
+from tekton_budget.domain.policy import Status
+from tekton_budget.domain.price import Price
+
+
+def granted(
+    state: State,
+    ask: Allocate,
+    judgements: Sequence[Judgement],
+    verdict: Verdict,
+    prices: Prices,
+    size: int | None,
+    clamped_by: Sequence[Judgement] = (),
+) -> Outcome:
+    """Hold an ask of that size everywhere; `clamped_by` are those that the whole of it passed."""
+    grant = _grant(state, ask, judgements, verdict, prices, size)
+    postings = tuple(
+        Posting(j.concern.balance_id, _reason(j, verdict), NOTHING, j.asked) for j in judgements
+    )
+    told, events = newly_told(state, [(j.concern.balance_id, j.asked) for j in verdict.warned])
+    budgets = {j.concern.policy.budget_id for j in judgements}
+    payload = {"decision": grant.decision, "granted": grant.granted, "expires_us": grant.expires_us}
+    budget_id = budgets.pop() if len(budgets) == 1 else ""
+    return Outcome(
+        grant,
+        entry=Entry("allocate", ask.caller.key_id, ask.id, postings),
+        allocation=_allocation(ask, judgements, grant, prices.own),
+        created=True,
+        told=told,
+        events=(Event(EventType.ALLOCATION_CREATED, ask.id, budget_id, payload), *events),
+        counted=_counts(ask, judgements, verdict, clamped_by),
+        remembered=remember(ask, grant),
+    )
+
+
+def _grant(
+    state: State,
+    ask: Allocate,
+    judgements: Sequence[Judgement],
+    verdict: Verdict,
+    prices: Prices,
+    size: int | None,
+) -> Grant:
+    counts = counts_of(ask, size)
+    costs = [j.asked.cost_nano for j in judgements]
+    if not costs:
+        costs = [cost_of(ask, counts, size, prices.own or prices.assumed or prices.dearest)]
+    whole = shrinkable(ask)
+    return Grant(
+        ask.id,
+        verdict.decision.value,
+        Amounts(counts.total, max(costs), ask.requests),
+        counts.output if ask.max_output_tokens is not None else None,
+        state.now_us,
+        state.now_us + ask.lifetime_us,
+        _standings(state, ask, judgements),
+        _pinned(prices.own),
+        _reasons(state, ask, verdict, prices),
+        tuple(j.policy.name for j in verdict.would_deny),
+        tuple(j.policy.name for j in verdict.bypassed),
+        whole if size != whole else None,
+        any(_is_provisional(j, prices) for j in judgements) if prices.dearest else False,
+        ask.dry_run,
+    )
+
+
+def _allocation(
+    ask: Allocate, judgements: Sequence[Judgement], grant: Grant, price: Price | None
+) -> Allocation:
+    return Allocation(
+        key_id=ask.caller.key_id,
+        id=ask.id,
+        status=AllocationStatus.ACTIVE,
+        labels=ask.labels,
+        granted=grant.granted,
+        max_output_tokens=grant.max_output_tokens,
+        created_us=grant.created_us,
+        expires_us=grant.expires_us,
+        holds=tuple(
+            Hold(concern.balance_id, asked, concern.policy.tokens_counted)
+            for concern, asked, _, _, _ in judgements
+        ),
+        on_expiry=ask.on_expiry,
+        priority=ask.priority,
+        price_id=None if price is None else price.price_id,
+        decision=grant.decision,
+        updated_us=grant.created_us,
+        metadata=ask.metadata,
+    )
+
+
+def _standings(
+    state: State, ask: Allocate, judgements: Sequence[Judgement]
+) -> tuple[Standing, ...]:
+    caller, now_us, policies = ask.caller, state.now_us, state.policies
+    return tuple(
+        standing_after(
+            concern.policy,
+            state.balances[concern.balance_id],
+            NOTHING,
+            asked,
+            caller,
+            now_us,
+            policies.scope_of(concern.policy) if caller.labels else None,
+        )
+        for concern, asked, _, _, _ in judgements
+    )
+
+
+def _reason(judgement: Judgement, verdict: Verdict) -> str:
+    """Why this hold may lift its balance above the allowance, if it may."""
+    if judgement.policy.status is Status.STARTING:
+        return ADOPTED
+    if any(judgement is one for one in verdict.bypassed):
+        return BYPASSED
+    return SHADOW if any(judgement is one for one in verdict.would_deny) else ""
+
+
+def _is_provisional(judgement: Judgement, prices: Prices) -> bool:
+    """Whether the dearest known rate stands in for a price in this hold."""
+    return prices.price_for(judgement.policy) is prices.dearest
+
+
+def _pinned(price: Price | None) -> PinnedPrice | None:
+    if price is None:
+        return None
+    return PinnedPrice(
+        price.price_id,
+        price.provider,
+        price.model,
+        price.input_atto,
+        price.output_atto,
+        price.valid_from_us,
+    )
+
+
+def _reasons(state: State, ask: Allocate, verdict: Verdict, prices: Prices) -> tuple[str, ...]:
+    """In words, softest advice last to be found: what each policy has to say of this call."""
+    reasons = []
+    if verdict.downgraded:
+        cheaper = alternatives_to(state, ask, verdict.downgraded, prices)
+        advice = (
+            f"make a cheaper call, for example {cheaper[0]}" if cheaper else "make a cheaper call"
+        )
+        reasons += [f'"{j.policy.name}" would be passed: {advice}' for j in verdict.downgraded]
+    reasons += [f'"{j.policy.name}" stands at or above its threshold' for j in verdict.warned]
+    reasons += [f'"{j.policy.name}" is passed by priority' for j in verdict.bypassed]
+    reasons += [f'"{j.policy.name}" would deny this call' for j in verdict.would_deny]
+    return tuple(reasons)
+
+
+def _counts(
+    ask: Allocate,
+    judgements: Sequence[Judgement],
+    verdict: Verdict,
+    clamped_by: Sequence[Judgement],
+) -> tuple[DecisionCount, ...]:
+    """Would-be denials, clamps and calls without a policy are counted beside the real denials."""
+    if judgements and not verdict.would_deny and not clamped_by:
+        return ()
+    sample: dict[str, object] = {"allocation_id": ask.id, "labels": dict(ask.labels)}
+    if not judgements:
+        return (DecisionCount("", "", "unbudgeted", sample),)
+    counts = [(one, "would_deny") for one in verdict.would_deny]
+    counts += [(one, "clamp") for one in tightest_first(clamped_by)[:1]]
+    return tuple(
+        DecisionCount(one.policy.policy_id, one.concern.group, decision, sample)
+        for one, decision in counts
+    )
