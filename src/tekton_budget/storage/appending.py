@@ -103,7 +103,7 @@ class Appender:
         deltas: dict[str, tuple[Amounts, Amounts]] = {}
         for part in parts:
             if part.entry is not None:
-                for balance_id, _, spent, held in part.entry.postings:
+                for balance_id, _, spent, held, _ in part.entry.postings:
                     before = deltas.get(balance_id, (NOTHING, NOTHING))
                     deltas[balance_id] = (before[0].plus(spent), before[1].plus(held))
             if part.credit is not None:

@@ -212,14 +212,19 @@ def usage_row(record: UsageRecord) -> tuple[object, ...]:
 
 
 def pack_postings(postings: Sequence[Posting]) -> str:
-    """Postings as lists: balance, reason, three spent, three held."""
-    return json_text([(p.balance_id, p.reason, *p.spent, *p.held) for p in postings])
+    """Postings as lists: balance, reason, three spent, three held, and their own moment if any."""
+    return json_text(
+        [
+            (p.balance_id, p.reason, *p.spent, *p.held, *((p.at_us,) if p.at_us else ()))
+            for p in postings
+        ]
+    )
 
 
 def unpack_postings(packed: str) -> list[Posting]:
     """The postings of a journal row."""
     return [
-        Posting(row[0], row[1], Amounts(*row[2:5]), Amounts(*row[5:8]))
+        Posting(row[0], row[1], Amounts(*row[2:5]), Amounts(*row[5:8]), *row[8:])
         for row in msgspec.json.decode(packed)
     ]
 

@@ -130,7 +130,7 @@ class Changes:
         entry = Entry(kind, "", policy.policy_id, tuple(postings))
         state.apply(Outcome(Expired(0), entry=entry))
         deltas: dict[str, tuple[Amounts, Amounts]] = {}
-        for balance_id, _, spent, held in postings:
+        for balance_id, _, spent, held, _ in postings:
             before = deltas.get(balance_id, (NOTHING, NOTHING))
             deltas[balance_id] = (before[0].plus(spent), before[1].plus(held))
         write_balances(self._session, state, deltas)
