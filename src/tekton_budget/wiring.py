@@ -1,5 +1,6 @@
 """Settings in, running service out: the only place that chooses parts."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +20,7 @@ from tekton_budget.storage.writer import Writer
 class Running:
     """A service over its store; `close` answers what was taken and lets go of everything."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], int] | None = None) -> None:
         self.settings = settings
         self.store = Store(settings.database_url)
         prepare(self.store)
@@ -29,13 +30,15 @@ class Running:
             ledger_settings,
             batch_max=settings.batch_max,
             queue_max=settings.queue_max,
+            clock=None if clock is None else lambda _: clock(),
         )
+        now_us = self.store.now_us if clock is None else clock
         self.writer.start()
         self.service = Service(
-            ledger=LedgerVerbs(self.writer, self.store.now_us, lambda: self.writer.cache.policies),
+            ledger=LedgerVerbs(self.writer, now_us, lambda: self.writer.cache.policies),
             policies=PolicyVerbs(self.writer, ledger_settings, self.store.connect),
             prices=PriceVerbs(self.writer, lambda: self.writer.cache.book),
-            keys=KeyVerbs(self.writer, self.store.connect, self.store.now_us),
+            keys=KeyVerbs(self.writer, self.store.connect, now_us),
         )
         self._first_admin_key()
 
@@ -70,6 +73,6 @@ class Running:
         self.close()
 
 
-def open_service(settings: Settings) -> Running:
-    """Start everything that the settings name, except doors."""
-    return Running(settings)
+def open_service(settings: Settings, clock: Callable[[], int] | None = None) -> Running:
+    """Start everything that the settings name, except doors. A clock of one's own is for tests."""
+    return Running(settings, clock)
