@@ -12,6 +12,8 @@ from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
 from tekton_budget.settings import Settings
+from tekton_budget.storage.clock import host_now_us
+from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.schema import prepare
 from tekton_budget.storage.store import Store
 from tekton_budget.storage.writer import Writer
@@ -34,11 +36,12 @@ class Running:
         )
         now_us = self.store.now_us if clock is None else clock
         self.writer.start()
+        self.reader = Reader(self.store, ledger_settings, clock=clock)
         self.service = Service(
-            ledger=LedgerVerbs(self.writer, now_us, lambda: self.writer.cache.policies),
+            ledger=LedgerVerbs(self.writer, now_us, self.reader.policies),
             policies=PolicyVerbs(self.writer, ledger_settings, self.store.connect),
-            prices=PriceVerbs(self.writer, lambda: self.writer.cache.book),
-            keys=KeyVerbs(self.writer, self.store.connect, now_us),
+            prices=PriceVerbs(self.writer, self.reader.book),
+            keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
         )
         self._first_admin_key()
 

@@ -248,7 +248,9 @@ def _per(fields: Fields, base: tuple[str, ...]) -> tuple[str, ...]:
 
 def _thresholds(fields: Fields, base: tuple[int, ...]) -> tuple[int, ...]:
     if fields.get("thresholds") is not None:
-        shares = [_share_ppm("thresholds", value) for value in _listed("thresholds", fields["thresholds"])]
+        shares = [
+            _share_ppm("thresholds", value) for value in _listed("thresholds", fields["thresholds"])
+        ]
         if len(shares) > THRESHOLDS_MAX:
             raise invalid("thresholds", f"send at most {THRESHOLDS_MAX}")
         return tuple(sorted(set(shares)))

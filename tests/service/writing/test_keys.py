@@ -23,7 +23,9 @@ from tekton_budget.wiring import Running, open_service
 def test_a_key_is_shown_once_and_stored_hashed(running: Running) -> None:
     verbs = running.service.keys
     assert not verbs.has_keys()
-    made = verbs.create_key(LOCAL, "team a", role="client", labels={"team": "a"}, requires=("user",))
+    made = verbs.create_key(
+        LOCAL, "team a", role="client", labels={"team": "a"}, requires=("user",)
+    )
 
     assert made.secret.startswith("tb_live_")
     assert made.secret not in repr(verbs.list_keys(LOCAL))
@@ -44,7 +46,9 @@ def test_its_labels_are_forced_and_required_ones_asked_for(running: Running) -> 
         ledger.allocate(caller, Ask(cost=Decimal(1)))
     assert missing.value.code == "label_missing"
 
-    grant = ledger.allocate(caller, Ask(labels={"team": "b", "user": "u"}, cost=Decimal(1))).result()
+    grant = ledger.allocate(
+        caller, Ask(labels={"team": "b", "user": "u"}, cost=Decimal(1))
+    ).result()
     assert isinstance(grant, Grant)
     running.service.policies.create_policy(LOCAL, {"limit": "2usd/day", "scope": {"team": "a"}})
     running.service.policies.create_policy(LOCAL, {"limit": "2usd/day", "scope": {"key": "a"}})

@@ -289,6 +289,7 @@ def test_keys_change_only_what_lies_in_their_labels(quick: Running) -> None:
 def test_a_creation_that_was_cut_short_is_finished_once(running: Running) -> None:
     verbs = running.service.policies
     spend(running, "0.40")
+
     def cut_short(alone: Exclusively) -> Policy:
         changes = Changes(alone, running.settings.ledger())
         budget_id = verbs._budget_id(changes, LOCAL, None)
@@ -306,7 +307,11 @@ def test_a_creation_that_was_cut_short_is_finished_once(running: Running) -> Non
 
 def test_refusals_leave_no_trace(running: Running) -> None:
     verbs = running.service.policies
-    for fields in ({"limit": "1usd/day", "colour": 1}, {"limit": "what"}, {"limit": "1usd/day", "per": 7}):
+    for fields in (
+        {"limit": "1usd/day", "colour": 1},
+        {"limit": "what"},
+        {"limit": "1usd/day", "per": 7},
+    ):
         with pytest.raises(BudgetError):
             verbs.create_policy(LOCAL, fields)
 

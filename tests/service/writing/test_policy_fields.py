@@ -46,7 +46,12 @@ def test_the_original_fields_are_understood() -> None:
 
 @pytest.mark.parametrize(
     ("word", "enforcement"),
-    [("warning", "warn"), ("downgrade", "soft_limit"), ("enforce", "hard_limit"), ("ignore", "ignore")],
+    [
+        ("warning", "warn"),
+        ("downgrade", "soft_limit"),
+        ("enforce", "hard_limit"),
+        ("ignore", "ignore"),
+    ],
 )
 def test_words_of_older_interfaces_name_enforcements(word: str, enforcement: str) -> None:
     assert policy(limit="1usd/day", type=word).enforcement == enforcement
@@ -70,7 +75,10 @@ def test_words_of_older_interfaces_name_enforcements(word: str, enforcement: str
         ({"limit": "1usd/day", "per": [""]}, "per"),
         ({"limit": "1usd/day", "thresholds": ["x"]}, "thresholds"),
         ({"limit": "1usd/day", "thresholds": [Decimal(0)]}, "thresholds"),
-        ({"limit": "1usd/day", "thresholds": [Decimal(n) / 20 for n in range(1, 13)]}, "thresholds"),
+        (
+            {"limit": "1usd/day", "thresholds": [Decimal(n) / 20 for n in range(1, 13)]},
+            "thresholds",
+        ),
         ({"limit": "1usd/day", "tokens_counted": ["thoughts"]}, "tokens_counted"),
         ({"limit": "1usd/day", "enforcement": "maybe"}, "enforcement"),
         ({"limit": "1usd/24h", "rollover": True}, "rollover"),
@@ -149,7 +157,9 @@ def test_what_gives_balances_another_meaning_replaces(fields: dict[str, Any]) ->
 
 def test_a_limit_can_be_taken_away_where_another_stays() -> None:
     before = policy(limit="50usd+1Mtokens/month")
-    after = changed_policy(before, {"cost_limit": None, "per": None, "tokens_counted": None}, now_us=8)
+    after = changed_policy(
+        before, {"cost_limit": None, "per": None, "tokens_counted": None}, now_us=8
+    )
 
     assert after.limits == Limits(1_000_000, None, None)
     with pytest.raises(InvalidInput, match="at least one"):
