@@ -11,6 +11,9 @@ from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
+from tekton_budget.service.records import Records
+from tekton_budget.service.reports import Reports
+from tekton_budget.service.standings import Standings
 from tekton_budget.settings import Settings
 from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.reading import Reader
@@ -42,6 +45,9 @@ class Running:
             policies=PolicyVerbs(self.writer, ledger_settings, self.store.connect),
             prices=PriceVerbs(self.writer, self.reader.book),
             keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
+            records=Records(self.reader),
+            reports=Reports(self.reader),
+            standings=Standings(self.reader),
         )
         self._first_admin_key()
 
