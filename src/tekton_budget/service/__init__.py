@@ -6,9 +6,6 @@ from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
-from tekton_budget.service.records import Records
-from tekton_budget.service.reports import Reports
-from tekton_budget.service.standings import Standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +16,6 @@ class Service:
     policies: PolicyVerbs
     prices: PriceVerbs
     keys: KeyVerbs
-    records: Records
-    reports: Reports
-    standings: Standings
 
 
 __all__ = ["Service"]

@@ -1,6 +1,6 @@
 """The ledger's verbs: ask, settle, release, extend, record, credit; each queues one command."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -57,11 +57,12 @@ class LedgerVerbs:
     ) -> "Ticket[Grant | Denial]":
         """May this call be made? Over budget is an answer; what cannot be judged is refused."""
         _may_spend(caller)
+        now_us = self._now_us() if ask.expires_us is not None else 0
         command = allocate_command(
             caller,
             ask,
             allocation_id,
-            now_us=self._now_us,
+            now_us=now_us,
             dry_run=dry_run,
             wait_seconds=wait_seconds,
         )
@@ -73,7 +74,7 @@ class LedgerVerbs:
         allocation_id: str,
         used: Used | None = None,
         *,
-        labels: dict[str, object] | None = None,
+        labels: Mapping[str, object] | None = None,
         record_id: str | None = None,
     ) -> "Ticket[Ended]":
         """Close an allocation with what it really used; the rest of its hold is free again."""
@@ -157,7 +158,7 @@ class LedgerVerbs:
         return self._writer.submit(self._command(caller, request))
 
     def _command(self, caller: Caller, request: LedgerRequest) -> Command:
-        command = command_of(caller, request, self._now_us)
+        command = command_of(caller, request, self._now_us())
         return self._with_budget(command) if isinstance(command, Allocate) else command
 
     def _with_budget(self, command: Allocate) -> Allocate:

@@ -1,0 +1,1 @@
+"""The doors: each translates foreign words into the service's verbs, and its answers back."""

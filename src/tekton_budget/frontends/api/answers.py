@@ -1,0 +1,141 @@
+"""Answers of the ledger → JSON, with the original's field names wherever it has them."""
+
+from decimal import Decimal
+from functools import lru_cache
+
+import msgspec
+
+from tekton_budget.domain.answer import (
+    Credited,
+    Ended,
+    Grant,
+    PinnedPrice,
+    Recorded,
+)
+from tekton_budget.domain.command import Allocate
+from tekton_budget.domain.price import usd_per_million
+from tekton_budget.frontends.api.standings import to_api_standing
+from tekton_budget.frontends.api.wire import amounts, number, time_text, usd
+
+
+def to_api_grant(grant: Grant, command: Allocate) -> dict[str, object]:
+    """201: the call may be made."""
+    labels = command.labels
+    granted, at = grant.granted, time_text(grant.created_us)
+    expires_at = time_text(grant.expires_us)
+    shown: dict[str, object] = {
+        "allocation_id": grant.allocation_id,
+        "status": "active",
+        "decision": grant.decision,
+        "granted": amounts(granted),
+        "max_output_tokens": grant.max_output_tokens,
+        "policies": [to_api_standing(standing) for standing in grant.policies],
+        "price": None if grant.price is None else to_api_pinned(grant.price),
+        "expires_at": expires_at,
+        "reasons": grant.reasons,
+        "labels": labels,
+        # The original's names.
+        "budget_id": labels.get("budget"),
+        "context_id": labels.get("context_id"),
+        "component": labels.get("component"),
+        "tier": labels.get("tier"),
+        "provider": labels.get("provider"),
+        "model": labels.get("model"),
+        "task_type": labels.get("task_type"),
+        "priority": command.priority,
+        "tokens_allocated": granted.tokens,
+        "tokens_used": 0,
+        "input_tokens_used": 0,
+        "output_tokens_used": 0,
+        "estimated_cost": usd(granted.cost_nano),
+        "actual_cost": 0,
+        "creation_time": at,
+        "expiration_time": expires_at,
+        "last_updated": at,
+        "is_active": not grant.dry_run,
+        "metadata": msgspec.Raw(command.metadata.encode()),
+        "remaining_tokens": granted.tokens,
+        "usage_percentage": 0,
+    }
+    if grant.would_deny:
+        shown["would_deny"] = grant.would_deny
+    if grant.bypassed:
+        shown["bypassed"] = grant.bypassed
+    if grant.clamped_from is not None:
+        shown["clamped_from"] = grant.clamped_from
+    if grant.provisional:
+        shown["provisional"] = True
+    if grant.dry_run:
+        shown["dry_run"] = True
+    return shown
+
+
+def to_api_ended(ended: Ended) -> dict[str, object]:
+    """An allocation after a settle, release or extend."""
+    return {
+        "allocation_id": ended.allocation_id,
+        "status": ended.status,
+        "is_active": ended.status == "active",
+        "spent": amounts(ended.spent),
+        "released": amounts(ended.released),
+        "cost": usd(ended.cost_nano),
+        "cost_source": ended.cost_source,
+        "record_id": ended.record_id,
+        "expires_at": time_text(ended.expires_us),
+        "late": ended.late,
+        "policies": [to_api_standing(standing) for standing in ended.policies],
+        # The original's names.
+        "tokens_used": ended.spent.tokens,
+        "actual_cost": usd(ended.spent.cost_nano),
+        "expiration_time": time_text(ended.expires_us),
+    }
+
+
+def to_api_recorded(recorded: Recorded) -> dict[str, object]:
+    """A usage as posted."""
+    return {
+        "record_id": recorded.record_id,
+        "allocation_id": recorded.allocation_id,
+        "status": recorded.status,
+        "total_tokens": recorded.total_tokens,
+        "cost": usd(recorded.cost_nano),
+        "total_cost": usd(recorded.cost_nano),
+        "book_cost": usd(recorded.book_cost_nano),
+        "cost_source": recorded.cost_source,
+        "late": recorded.late,
+        "policies": [to_api_standing(standing) for standing in recorded.policies],
+    }
+
+
+def to_api_credited(credited: Credited) -> dict[str, object]:
+    """A credit as given."""
+    return {
+        "credit_id": credited.credit_id,
+        "policy_id": credited.policy_id,
+        "name": credited.name,
+        "group": credited.group,
+        "amounts": amounts(credited.amounts),
+        "allowance": amounts(credited.allowance),
+        "expires_at": time_text(credited.expires_us),
+        "resets_at": time_text(credited.resets_us),
+    }
+
+
+@lru_cache(maxsize=1024)
+def to_api_pinned(price: PinnedPrice) -> dict[str, object]:
+    """The price that an allocation was sized with."""
+    return {
+        "price_id": price.price_id,
+        "provider": price.provider,
+        "model": price.model,
+        "input_per_million": number(usd_per_million(price.input_atto)),
+        "output_per_million": number(usd_per_million(price.output_atto)),
+        "input_cost_per_token": usd_per_token(price.input_atto),
+        "output_cost_per_token": usd_per_token(price.output_atto),
+        "valid_from": time_text(price.valid_from_us),
+    }
+
+
+def usd_per_token(atto: int | None) -> object:
+    """10⁻¹⁸ USD → USD, with all its digits."""
+    return None if atto is None else number(Decimal(atto).scaleb(-18).normalize() + 0)

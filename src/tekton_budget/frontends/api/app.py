@@ -1,0 +1,106 @@
+"""The application: every route in one list, wrapped by the edge."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from tekton_budget.domain.errors import BudgetError
+from tekton_budget.frontends.api import body, problems
+from tekton_budget.frontends.api.auth import Doorkeeper
+from tekton_budget.frontends.api.edge import AccessLog, Edge
+from tekton_budget.frontends.api.hot import HotRoutes
+from tekton_budget.frontends.api.routes import allocations, keys, prices
+from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
+from tekton_budget.wiring import Running
+
+PREFIX = "/api/v1"
+PREFIXES = (PREFIX, "/api")
+
+# Business routes, each under both prefixes. Order matters where paths overlap: fixed before named.
+ROUTERS: tuple[APIRouter, ...] = (
+    allocations.router,
+    prices.router,
+    keys.router,
+)
+# Routes at the root, such as /health.
+ROOT_ROUTERS: tuple[APIRouter, ...] = ()
+
+_KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key: tb_live_…"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+class BudgetApp(FastAPI):
+    """FastAPI behind our edge, with our problems in its document."""
+
+    edge: Edge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Everything goes through the edge."""
+        await self.edge(scope, receive, send)
+
+    async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the edge lets through to FastAPI."""
+        await super().__call__(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:  # Any: JSON
+        """FastAPI's document, with keys and problems said once."""
+        document = super().openapi()
+        components = document.setdefault("components", {})
+        components.setdefault("securitySchemes", _KEYS)
+        document.setdefault("security", [{"bearer": []}, {"apiKey": []}, {}])
+        schemas = components.setdefault("schemas", {})
+        if "ProblemOut" not in schemas:
+            schema = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= schema.pop("$defs", {})
+            schemas["ProblemOut"] = schema
+        return document
+
+
+def create_app(running: Running, *, access_log: AccessLog | None = None) -> FastAPI:
+    """The HTTP door over a running service."""
+    app = BudgetApp(
+        title="Tekton Budget",
+        version=version("tekton-budget"),
+        description=_DESCRIPTION,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=f"{PREFIX}/docs",
+        redoc_url=f"{PREFIX}/redoc",
+        exception_handlers={
+            BudgetError: problems.on_refusal,
+            RequestValidationError: problems.on_invalid,
+            body.Carried: body.on_carried,
+            HTTPException: problems.on_http_exception,
+            Exception: problems.on_fault,
+        },
+    )
+    app.state.running = running
+    app.state.doorkeeper = Doorkeeper(running.service.keys, running.settings)
+    for router in ROUTERS:
+        for prefix in PREFIXES:
+            app.include_router(
+                router,
+                prefix=prefix,
+                include_in_schema=prefix == PREFIX,
+                responses=problem_responses(),
+            )
+    for router in ROOT_ROUTERS:
+        app.include_router(router, responses=problem_responses())
+    app.state.hot = HotRoutes(running.service.ledger, PREFIXES)
+    app.edge = Edge(app.routed, app.state.doorkeeper, app.state.hot.found, access_log=access_log)
+    return app
+
+
+_DESCRIPTION = """\
+Holds LLM spending, in tokens and in money, to the limits that people set.
+
+Ask before a call is made (`POST /allocations`: 201, or 402 with what to do), settle after it
+(`POST /allocations/{id}/settle`). Money is USD with all its digits; times are RFC 3339; names are
+snake_case (camelCase is accepted). Send your own ids, or `Idempotency-Key` on any POST: the same
+request again gets the first answer. Every path is there under `/api` too.
+"""

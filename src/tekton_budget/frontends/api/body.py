@@ -1,0 +1,136 @@
+"""A request's body: of bounded size, JSON, its numbers exact and its names in snake_case."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi.routing import APIRoute, APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive
+
+from tekton_budget.domain.errors import BudgetError
+from tekton_budget.frontends.api import problems, wire
+
+BODY_MAX = 1 << 20
+BATCH_BODY_MAX = 8 << 20
+
+
+async def read_body(headers: dict[bytes, bytes], receive: Receive, most: int = BODY_MAX) -> bytes:
+    """The whole body; refuses one that is announced or grows too large before reading it all."""
+    announced = headers.get(b"content-length")
+    if announced is not None and (not announced.isdigit() or int(announced) > most):
+        raise _too_large(most)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise _too_large(most)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def json_of(headers: dict[bytes, bytes], body: bytes) -> Any:  # Any: JSON
+    """The body as JSON with names in snake_case; an empty one is an empty object."""
+    if not body:
+        return {}
+    media_type = headers.get(b"content-type")
+    if media_type is not None and media_type != b"application/json" and not _is_json(media_type):
+        raise problems.NotJson("Send JSON with Content-Type: application/json.", code="json_needed")
+    return wire.in_snake_case(wire.decode(body))
+
+
+class ExactRequest(Request):
+    """A request whose JSON never passes through a float."""
+
+    body_max = BODY_MAX
+
+    async def body(self) -> bytes:
+        """The body, bounded."""
+        if not hasattr(self, "_bounded"):
+            headers = dict(self.scope["headers"])
+            try:
+                self._bounded = await read_body(headers, self._receive, self.body_max)
+                self._parsed = json_of(headers, self._bounded)
+            except BudgetError as refusal:
+                # FastAPI lets only its own kind of exception through at this place.
+                raise Carried(refusal) from refusal
+        return self._bounded
+
+    async def json(self) -> Any:  # Any: JSON
+        """The body's value."""
+        await self.body()
+        return self._parsed
+
+
+class Carried(HTTPException):
+    """A refusal on its way through FastAPI's own handling of bodies."""
+
+    def __init__(self, refusal: BudgetError) -> None:
+        super().__init__(400, refusal.detail)
+        self.refusal = refusal
+
+
+async def on_carried(request: Request, error: Exception) -> Response:
+    """Unpack the refusal."""
+    assert isinstance(error, Carried)
+    return await problems.on_refusal(request, error.refusal)
+
+
+class ExactRoute(APIRoute):
+    """A route that reads its JSON exactly."""
+
+    request_class = ExactRequest
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler over our request."""
+        inner = super().get_route_handler()
+        request_class = self.request_class
+
+        async def handler(request: Request) -> Response:
+            return await inner(request_class(request.scope, request.receive))
+
+        return handler
+
+
+def exact_router(prefix: str, route_class: type[ExactRoute] = ExactRoute) -> APIRouter:
+    """A router for a noun; `/budgets` is documented under `budgets`."""
+    return APIRouter(
+        prefix=prefix,
+        tags=[prefix.strip("/").split("/")[0]],
+        route_class=route_class,
+        strict_content_type=False,  # JSON without a Content-Type is JSON
+    )
+
+
+class LargeRequest(ExactRequest):
+    """A request with many commands in it."""
+
+    body_max = BATCH_BODY_MAX
+
+
+class LargeRoute(ExactRoute):
+    """A route that takes many commands at once."""
+
+    request_class = LargeRequest
+
+
+def _too_large(most: int) -> problems.TooLarge:
+    return problems.TooLarge(
+        f"The body is larger than {most >> 20} MiB: send less at once.", code="body_too_large"
+    )
+
+
+def _is_json(media_type: bytes) -> bool:
+    essence = media_type.split(b";", 1)[0].strip().lower()
+    return essence == b"application/json" or essence.endswith(b"+json")

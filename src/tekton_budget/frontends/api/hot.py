@@ -1,0 +1,74 @@
+"""The two routes that every call passes, without a framework between them and the ledger."""
+
+from collections.abc import Sequence
+
+from starlette.types import Receive
+
+from tekton_budget.domain.answer import Denial
+from tekton_budget.domain.caller import Caller
+from tekton_budget.domain.command import Allocate
+from tekton_budget.frontends.api import answers, problems, spending, wire
+from tekton_budget.frontends.api.body import json_of, read_body
+from tekton_budget.frontends.api.edge import Answered, HotRoute, told
+from tekton_budget.service.ledger import LedgerVerbs
+
+JSON = (b"content-type", b"application/json")
+
+
+class HotRoutes:
+    """`POST /allocations` and `POST /allocations/{id}/settle`."""
+
+    def __init__(self, ledger: LedgerVerbs, prefixes: Sequence[str]) -> None:
+        self._ledger = ledger
+        self._asks = {f"{prefix}/allocations" for prefix in prefixes}
+        self._starts = tuple(f"{prefix}/allocations/" for prefix in prefixes)
+
+    def found(self, method: str, path: str) -> tuple[HotRoute, str, str] | None:
+        """The handler of a request, its route's template, and the id in its path."""
+        if method != "POST":
+            return None
+        if path in self._asks:
+            return self.allocate, "/allocations", ""
+        if path.endswith("/settle") and path.startswith(self._starts):
+            id_ = path[path.index("/allocations/") + 13 : -7]
+            if "/" not in id_:
+                return self.settle, "/allocations/{allocation_id}/settle", id_
+        return None
+
+    async def allocate(
+        self, caller: Caller, headers: dict[bytes, bytes], receive: Receive, _: str, path: str
+    ) -> Answered:
+        """201 with what is held, or 402 with what to do."""
+        body = json_of(headers, await read_body(headers, receive))
+        asked = spending.asked_of(body, idempotency_key(headers))
+        ticket = self._ledger.allocate(
+            caller,
+            asked.ask,
+            allocation_id=asked.id,
+            dry_run=asked.dry_run,
+            wait_seconds=asked.wait_seconds,
+        )
+        answer = await ticket
+        if isinstance(answer, Denial):
+            return told(problems.of_denial(answer, path))
+        command = ticket.work
+        assert isinstance(command, Allocate)
+        shown = answers.to_api_grant(answer, command)
+        return 201, wire.encode(shown), [JSON]
+
+    async def settle(
+        self, caller: Caller, headers: dict[bytes, bytes], receive: Receive, id_: str, _: str
+    ) -> Answered:
+        """200 with what was spent and what is free again."""
+        body = json_of(headers, await read_body(headers, receive))
+        request = spending.settle_of(body, id_, idempotency_key(headers))
+        ended = await self._ledger.settle(
+            caller, id_, request.used, labels=request.labels, record_id=request.record_id
+        )
+        return 200, wire.encode(answers.to_api_ended(ended)), [JSON]
+
+
+def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
+    """The caller's id of what it asks for."""
+    key = headers.get(b"idempotency-key")
+    return None if key is None else key.decode("latin-1").strip()

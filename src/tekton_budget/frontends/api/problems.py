@@ -1,0 +1,193 @@
+"""Refusals and denials as RFC 9457 problem documents, with a stable code and what to do next."""
+
+from collections.abc import Mapping
+from email.utils import formatdate
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tekton_budget.domain.answer import Denial
+from tekton_budget.domain.errors import (
+    BudgetError,
+    Conflict,
+    FieldFault,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
+from tekton_budget.frontends.api import wire
+from tekton_budget.frontends.api.standings import to_api_denial
+
+MEDIA_TYPE = "application/problem+json"
+STATUS_OF: dict[type[BudgetError], int] = {
+    wire.Malformed: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    InvalidInput: 422,
+    Unavailable: 503,
+}
+TITLES = {
+    400: "Malformed request",
+    401: "Key needed",
+    402: "Over budget",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Body too large",
+    415: "Not JSON",
+    422: "Invalid request",
+    500: "Internal error",
+    503: "Unavailable",
+}
+HELD_RETRY_SECONDS = 5  # others' holds are in the way: they come back when their calls end
+
+log = structlog.get_logger(__name__)
+
+Headers = dict[str, str]
+
+
+class TooLarge(BudgetError):
+    """The body is larger than the route takes (HTTP 413)."""
+
+
+class NotJson(BudgetError):
+    """The body is of another media type than JSON (HTTP 415)."""
+
+
+STATUS_OF[TooLarge] = 413
+STATUS_OF[NotJson] = 415
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    instance: str,
+    fields: tuple[FieldFault, ...] = (),
+    facts: Mapping[str, object] = MappingProxyType({}),
+) -> dict[str, object]:
+    """The document. Facts of the case stand beside the members of RFC 9457."""
+    document: dict[str, object] = {
+        "type": f"urn:tekton-budget:problem:{code}",
+        "title": TITLES.get(status, "Refused"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "instance": instance,
+    }
+    if fields:
+        document["fields"] = [{"field": one.field, "message": one.message} for one in fields]
+    for name, value in facts.items():
+        document.setdefault(name, value)
+    return document
+
+
+def of_refusal(error: BudgetError, instance: str) -> tuple[int, dict[str, object], Headers]:
+    """Status, document and headers of a refusal."""
+    status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 400)
+    headers: Headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        headers["Retry-After"] = str(error.extra.get("retry_after_seconds", 1))
+    facts = {name: value for name, value in error.extra.items() if name != "cause"}
+    document = problem(status, error.code, error.detail, instance, error.fields, facts)
+    return status, document, headers
+
+
+def of_denial(denial: Denial, instance: str) -> tuple[int, dict[str, object], Headers]:
+    """402: the call may not be made; the limits that are passed, and what would be possible."""
+    headers: Headers = {}
+    if denial.retryable and denial.blocked_on == "held":
+        headers["Retry-After"] = str(HELD_RETRY_SECONDS)
+    elif denial.retryable and denial.resets_us is not None:
+        headers["Retry-After"] = formatdate(denial.resets_us // 1_000_000 + 1, usegmt=True)
+    facts = to_api_denial(denial)
+    document = problem(402, denial.code, denial.detail, instance, facts=facts)
+    return 402, document, headers
+
+
+def of_fault(error: Exception, instance: str) -> tuple[int, dict[str, object], Headers]:
+    """500: a bug of ours. What it was goes to the log, not to the caller."""
+    log.error("request_failed", path=instance, exc_info=error)
+    detail = "Something went wrong here; it is in the server's log. Ask again under the same id."
+    return 500, problem(500, "internal_error", detail, instance), {}
+
+
+class ProblemReply(wire.Reply):
+    """A problem document as a response."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, told: tuple[int, dict[str, object], Headers]) -> None:
+        status, document, headers = told
+        super().__init__(document, status_code=status, headers=headers)
+
+
+async def on_refusal(request: Request, error: Exception) -> Response:
+    """The handler of `BudgetError` in routes."""
+    assert isinstance(error, BudgetError)
+    return ProblemReply(of_refusal(error, request.url.path))
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
+    """The handler of what FastAPI finds wrong with path, query or body."""
+    assert isinstance(error, RequestValidationError)
+    refusal = from_validation_errors(error.errors())
+    return ProblemReply(of_refusal(refusal, request.url.path))
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """The handler of what the framework refuses by itself: unknown routes and methods."""
+    assert isinstance(error, HTTPException)
+    status, path = error.status_code, request.url.path
+    headers = dict(error.headers or {})
+    code = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(
+        status, "refused"
+    )
+    detail = str(error.detail)
+    if status == 404:
+        detail = f"There is no route {path}: /api/v1/docs lists them."
+    elif status == 405:
+        detail = (
+            f"{path} does not take {request.method}; it takes {headers.get('Allow', 'others')}."
+        )
+    return ProblemReply((status, problem(status, code, detail, path), headers))
+
+
+async def on_fault(request: Request, error: Exception) -> Response:
+    """The handler of everything else."""
+    return ProblemReply(of_fault(error, request.url.path))
+
+
+def from_validation_errors(errors: Any) -> InvalidInput:  # Any: pydantic's list of dicts
+    """Each fault with its dotted field."""
+    faults = tuple(
+        FieldFault(_field_of(error["loc"]), _message_of(error["type"], error["msg"]))
+        for error in errors
+    )
+    detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:10])
+    return InvalidInput(detail, *faults)
+
+
+def _field_of(location: tuple[object, ...]) -> str:
+    parts = [str(part) for part in location]
+    if parts and parts[0] in ("body", "query", "path", "header"):
+        parts = parts[1:] or ["body"]
+    return ".".join(parts)
+
+
+def _message_of(type_: str, message: str) -> str:
+    if type_ == "extra_forbidden":
+        return "is not a field of this request"
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,136 @@
+"""Keys: made and shown once, listed, rotated, revoked. For admins only."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tekton_budget.domain.caller import MAX_PRIORITY_OF_KEYS, Role
+from tekton_budget.domain.limit_text import limit_from_text
+from tekton_budget.frontends.api.asking import Asker, Guard, Pages, Verbs
+from tekton_budget.frontends.api.body import exact_router
+from tekton_budget.frontends.api.paging import listed, page_of
+from tekton_budget.frontends.api.schemas import Body, Labels, PageOut, TimeOut, View, Whole
+from tekton_budget.frontends.api.wire import Reply, time_text
+from tekton_budget.service.keys import Key, NewKey
+
+router = exact_router("/keys")
+
+
+class KeyBody(Body):
+    """A key to be made. Its labels are forced on its calls and bound what it can see."""
+
+    name: str = Field(examples=["team-a"])
+    role: Role = Role.CLIENT
+    labels: Labels = Field(default_factory=dict)
+    requires: list[str] = Field(default_factory=list, description="Labels that its calls must have")
+    max_priority: Whole = MAX_PRIORITY_OF_KEYS
+    expires_in_seconds: Whole | None = None
+    limit: str | None = Field(
+        None, description="A limit for this key alone", examples=["50usd/month"]
+    )
+
+
+class RotateBody(Body):
+    """A new secret for the same key."""
+
+    overlap_seconds: Annotated[Whole, Field(description="How long the old secret works on")] = (
+        86_400
+    )
+
+
+class KeyOut(View):
+    """A key, without its secret."""
+
+    key_id: str
+    name: str
+    role: str
+    prefix: str
+    labels: dict[str, str]
+    requires: list[str]
+    max_priority: int
+    created_at: TimeOut
+    expires_at: TimeOut
+    revoked_at: TimeOut
+    last_used_at: TimeOut
+
+
+class NewKeyOut(KeyOut):
+    """A key just made: its secret is shown this once."""
+
+    key: str
+    policy_id: str | None = None
+
+
+@router.post("", status_code=201, response_model=NewKeyOut)
+def create_key(body: KeyBody, asker: Asker, verbs: Verbs, guard: Guard) -> Reply:
+    """Make a key. The secret is in the answer, and nowhere else."""
+    if body.limit is not None:
+        limit_from_text(body.limit)  # refused before there is a key
+    made = verbs.keys.create_key(
+        asker,
+        body.name,
+        role=body.role,
+        labels=body.labels,
+        requires=tuple(body.requires),
+        max_priority=body.max_priority,
+        expires_in_us=_us(body.expires_in_seconds),
+    )
+    guard.forget()
+    shown = to_api_new_key(made)
+    if body.limit is not None:
+        fields = {"limit": body.limit, "scope": {"key": made.key.name}}
+        shown["policy_id"] = verbs.policies.create_policy(asker, fields).policy.policy_id
+    return Reply(shown, status_code=201)
+
+
+@router.get("", response_model=PageOut[KeyOut])
+def list_keys(asker: Asker, verbs: Verbs, pages: Pages) -> Reply:
+    """Every key with its last use; no secrets."""
+    found = sorted(verbs.keys.list_keys(asker), key=lambda key: key.key_id)
+    return Reply(listed(page_of(found, pages, lambda key: key.key_id), to_api_key))
+
+
+@router.post("/{key}/rotate", status_code=201, response_model=NewKeyOut)
+def rotate_key(
+    key: str, asker: Asker, verbs: Verbs, guard: Guard, body: RotateBody | None = None
+) -> Reply:
+    """A new secret for the same name and rights; the old one works on for the overlap."""
+    overlap = RotateBody() if body is None else body
+    made = verbs.keys.rotate_key(asker, key, overlap_us=overlap.overlap_seconds * 1_000_000)
+    guard.forget()
+    return Reply(to_api_new_key(made), status_code=201)
+
+
+@router.post("/{key}/revoke", response_model=KeyOut)
+@router.delete("/{key}", response_model=KeyOut)
+def revoke_key(key: str, asker: Asker, verbs: Verbs, guard: Guard) -> Reply:
+    """No longer valid, from now on."""
+    revoked = verbs.keys.revoke_key(asker, key)
+    guard.forget()
+    return Reply(to_api_key(revoked))
+
+
+def to_api_key(key: Key) -> dict[str, Any]:  # Any: JSON
+    """A key as it may be shown."""
+    return {
+        "key_id": key.key_id,
+        "name": key.name,
+        "role": key.role.value,
+        "prefix": key.prefix,
+        "labels": key.labels,
+        "requires": key.requires,
+        "max_priority": key.max_priority,
+        "created_at": time_text(key.created_us),
+        "expires_at": time_text(key.expires_us),
+        "revoked_at": time_text(key.revoked_us),
+        "last_used_at": time_text(key.last_used_us),
+    }
+
+
+def to_api_new_key(made: NewKey) -> dict[str, Any]:  # Any: JSON
+    """A key with its secret."""
+    return {"key": made.secret, **to_api_key(made.key)}
+
+
+def _us(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * 1_000_000

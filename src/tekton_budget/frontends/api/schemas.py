@@ -1,0 +1,175 @@
+"""What all bodies of the API share: words for exact amounts, times and pages."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from tekton_budget.frontends.api.wire import us_from_text
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
+    if type(value) is not int:
+        raise ValueError("send a whole number")
+    return value
+
+
+def _truth(value: object) -> object:
+    if type(value) is not bool:
+        raise ValueError("send true or false")
+    return value
+
+
+def _usd(value: object) -> object:
+    if type(value) not in (Decimal, int, str):
+        raise ValueError("send USD as a number, or as text with all its digits")
+    return value
+
+
+USD_TEXT = r"^[0-9]{1,10}(\.[0-9]{1,40})?$"
+Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
+Truth = Annotated[bool, BeforeValidator(_truth, json_schema_input_type=bool)]
+Usd = Annotated[
+    Decimal,
+    BeforeValidator(_usd),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0},
+                {"type": "string", "pattern": USD_TEXT},
+            ],
+            "description": "USD; a number, or text with all its digits",
+        },
+        mode="validation",
+    ),
+]
+Time = Annotated[
+    int,
+    BeforeValidator(us_from_text),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "examples": ["2026-12-01T00:00:00Z"]},
+        mode="validation",
+    ),
+]
+Metadata = dict[str, Any]  # Any: people's own JSON
+LabelValue = str | int | None
+Labels = dict[str, LabelValue]
+Scope = dict[str, str | list[str]]
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@-]{1,200}$")]
+
+# How answers are documented: money is a number, a time is a text.
+UsdOut = Annotated[float | None, Field(description="USD, exact to 10⁻⁹")]
+TimeOut = Annotated[str | None, Field(json_schema_extra={"format": "date-time"})]
+
+
+class Body(BaseModel):
+    """A request's body: a field that is not known is refused, so that no typo is lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def given(self) -> dict[str, Any]:  # Any: the fields as sent
+        """Only what was sent."""
+        return self.model_dump(exclude_unset=True)
+
+
+class View(BaseModel):
+    """An answer as documented; answers themselves are written directly."""
+
+
+class AmountsOut(View):
+    """Tokens, cost and requests; `null` is without limit."""
+
+    tokens: int | None
+    cost: UsdOut
+    requests: int | None
+
+
+class StandingOut(View):
+    """What a policy has left."""
+
+    policy_id: str
+    name: str
+    group: str | None
+    enforcement: str
+    remaining: AmountsOut | None
+    resets_at: TimeOut = None
+
+
+class PassedOut(StandingOut):
+    """A policy that stands in the way."""
+
+    allowance: AmountsOut | None
+    spent: AmountsOut | None
+    held: AmountsOut | None
+    asked: AmountsOut
+
+
+class FieldFaultOut(View):
+    """A field that cannot be used as sent."""
+
+    field: str
+    message: str
+
+
+class ProblemOut(View):
+    """RFC 9457: what is refused, why, and what to do next."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    instance: str
+    fields: list[FieldFaultOut] | None = None
+
+
+class FitOut(View):
+    """The largest ask of the same shape that would be granted now."""
+
+    tokens: int | None
+    cost: UsdOut
+    max_output_tokens: int | None
+
+
+class DenialOut(ProblemOut):
+    """402: the call may not be made."""
+
+    allocation_id: str
+    decision: str
+    policies: list[PassedOut]
+    largest_fit: FitOut | None
+    alternatives: list[str]
+    blocked_on: str
+    retryable: bool
+    never_fits: bool
+    resets_at: TimeOut = None
+    dry_run: bool
+
+
+T = TypeVar("T")
+
+
+class PageOut(View, Generic[T]):
+    """A page of a list; `after=<next>` gives the following one."""
+
+    items: list[T]
+    total: int | None
+    page: int
+    limit: int
+    next: str | None
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How refusals are documented on every route."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemOut"}}}
+    document: Mapping[str, Any] = {"content": content}
+    told: dict[int | str, dict[str, Any]] = {
+        "4XX": {"description": "Refused: the document says why and what to do next", **document},
+        "5XX": {"description": "Not possible now; ask again under the same id", **document},
+    }
+    for status in statuses:
+        told[status] = {"description": "Refused", **document}
+    return told

@@ -1,0 +1,284 @@
+"""Bodies of the ledger's verbs, as callers send them → requests of the service."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Final, cast
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
+from tekton_budget.frontends.api.problems import from_validation_errors
+from tekton_budget.frontends.api.schemas import Labels, Metadata, Time, Truth, Usd, Whole
+from tekton_budget.service.asks import (
+    AllocateRequest,
+    Ask,
+    ExtendRequest,
+    RecordRequest,
+    ReleaseRequest,
+    SettleRequest,
+    Used,
+)
+
+# Labels that may stand beside the other fields of a body.
+LABEL_FIELDS: Final = (
+    "org",
+    "team",
+    "project",
+    "user",
+    "customer",
+    "environment",
+    "feature",
+    "component",
+    "context_id",
+    "task_type",
+    "session",
+    "task",
+    "run",
+    "agent",
+    "provider",
+    "model",
+    "tier",
+)
+Label = str | int | None
+_Closed = ConfigDict(extra="forbid")
+_Id = Annotated[str, Field(description="Your own id: A-Z a-z 0-9 . _ : @ -, at most 200")]
+
+
+class _Labelled(TypedDict, total=False):
+    labels: Annotated[Labels | None, Field(description="What is known of the call")]
+    org: Label
+    team: Label
+    project: Label
+    user: Label
+    user_id: Label
+    customer: Label
+    environment: Label
+    feature: Label
+    component: Label
+    context_id: Label
+    task_type: Label
+    session: Label
+    task: Label
+    run: Label
+    agent: Label
+    provider: Label
+    model: Label
+    tier: Label
+    budget_id: Annotated[Label, Field(description="Id or name of a budget that also concerns it")]
+
+
+@with_config(_Closed)
+class AskBody(_Labelled, total=False):
+    """May this call be made? One amount is needed: tokens, cost, or a model with its tokens."""
+
+    allocation_id: _Id | None
+    input_tokens: Whole | None
+    max_output_tokens: Whole | None
+    tokens: Whole | None
+    tokens_allocated: Annotated[Whole | None, Field(description="The original's name of tokens")]
+    expected_tokens_used: Annotated[Whole | None, Field(description="Not used")]
+    cost: Usd | None
+    requests: Whole | None
+    priority: Whole | None
+    fit: Annotated[str | None, Field(description="all (default), or clamp: grant what fits")]
+    min_grant: Whole | None
+    lifetime_seconds: Whole | None
+    expires_at: Time | None
+    expiration_time: Annotated[Time | None, Field(description="The original's name of expires_at")]
+    on_expiry: Annotated[str | None, Field(description="release (default) or charge")]
+    metadata: Metadata | None
+    dry_run: Truth | None
+    wait_seconds: Annotated[Decimal | None, Field(description="0 to 300: wait until it fits")]
+
+
+class _UsageFields(_Labelled, total=False):
+    record_id: _Id | None
+    input_tokens: Whole | None
+    output_tokens: Whole | None
+    cache_read_tokens: Whole | None
+    cache_write_tokens: Whole | None
+    tokens: Annotated[Whole | None, Field(description="A total whose kinds are not known")]
+    reasoning_tokens: Whole | None
+    cost: Annotated[Usd | None, Field(description="USD as you were charged it, if you know")]
+    model_used: str | None
+    provider_used: str | None
+    timestamp: Time | None
+    estimated: Truth | None
+    operation_id: str | None
+    request_id: str | None
+    metadata: Metadata | None
+
+
+@with_config(_Closed)
+class SettleBody(_UsageFields, total=False):
+    """What the call really used; an empty body ends it with what was recorded."""
+
+
+@with_config(_Closed)
+class RecordBody(_UsageFields, total=False):
+    """A usage, with an allocation or without one; `final` settles it."""
+
+    allocation_id: _Id | None
+    final: Truth | None
+
+
+@with_config(_Closed)
+class ExtendBody(TypedDict, total=False):
+    """How much longer, from now."""
+
+    lifetime_seconds: Whole | None
+    id: _Id | None
+
+
+@with_config(_Closed)
+class ReleaseBody(TypedDict, total=False):
+    """Nothing needs to be said."""
+
+    reason: str | None
+
+
+ASK: Final[TypeAdapter[AskBody]] = TypeAdapter(AskBody)
+SETTLE: Final[TypeAdapter[SettleBody]] = TypeAdapter(SettleBody)
+RECORD: Final[TypeAdapter[RecordBody]] = TypeAdapter(RecordBody)
+EXTEND: Final[TypeAdapter[ExtendBody]] = TypeAdapter(ExtendBody)
+RELEASE: Final[TypeAdapter[ReleaseBody]] = TypeAdapter(ReleaseBody)
+
+_USED_FIELDS = {
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "cache_read_tokens": "cache_read_tokens",
+    "cache_write_tokens": "cache_write_tokens",
+    "tokens": "tokens",
+    "reasoning_tokens": "reasoning_tokens",
+    "cost": "cost",
+    "model_used": "model_used",
+    "provider_used": "provider_used",
+    "timestamp": "timestamp_us",
+    "estimated": "estimated",
+    "operation_id": "operation_id",
+    "request_id": "request_id",
+    "metadata": "metadata",
+}
+_ASK_FIELDS = {
+    "input_tokens": "input_tokens",
+    "max_output_tokens": "max_output_tokens",
+    "tokens": "tokens",
+    "tokens_allocated": "tokens",
+    "cost": "cost",
+    "requests": "requests",
+    "priority": "priority",
+    "fit": "fit",
+    "min_grant": "min_grant",
+    "lifetime_seconds": "lifetime_seconds",
+    "expires_at": "expires_us",
+    "expiration_time": "expires_us",
+    "on_expiry": "on_expiry",
+    "metadata": "metadata",
+}
+_LABEL_OF = {**{name: name for name in LABEL_FIELDS}, "budget_id": "budget", "user_id": "user"}
+
+
+class Asked:
+    """An ask as it came over HTTP: with what is not part of its content."""
+
+    __slots__ = ("ask", "dry_run", "id", "wait_seconds")
+
+    def __init__(self, body: Mapping[str, Any], key: str | None) -> None:  # Any: checked JSON
+        self.ask = Ask(labels=labels_of(body), **_renamed(body, _ASK_FIELDS))
+        self.id = own_id(key, body.get("allocation_id"), "allocation_id")
+        self.dry_run = bool(body.get("dry_run"))
+        self.wait_seconds = float(body.get("wait_seconds") or 0)
+
+
+def asked_of(value: object, key: str | None = None) -> Asked:
+    """The body of `POST /allocations`."""
+    return Asked(checked(ASK, value), key)
+
+
+def settle_of(value: object, allocation_id: str, key: str | None = None) -> SettleRequest:
+    """The body of `POST /allocations/{id}/settle`."""
+    body = checked(SETTLE, value)
+    record_id = own_id(key, body.get("record_id"), "record_id")
+    return SettleRequest(allocation_id, _used_of(body), labels_of(body), record_id)
+
+
+def record_of(value: object, key: str | None = None) -> RecordRequest:
+    """The body of `POST /usage/record`."""
+    body = checked(RECORD, value)
+    record_id = own_id(key, body.get("record_id"), "record_id")
+    used = _used_of(body) or Used()
+    final = bool(body.get("final"))
+    return RecordRequest(used, labels_of(body), body.get("allocation_id"), final, record_id)
+
+
+def extend_of(value: object, allocation_id: str, key: str | None = None) -> ExtendRequest:
+    """The body of `POST /allocations/{id}/extend`."""
+    body = checked(EXTEND, value)
+    lifetime_seconds = body.get("lifetime_seconds")
+    if lifetime_seconds is None:
+        raise invalid("lifetime_seconds", "send how many seconds from now it shall live")
+    return ExtendRequest(allocation_id, lifetime_seconds, own_id(key, body.get("id"), "id"))
+
+
+def allocate_request(value: object, key: str | None = None) -> AllocateRequest:
+    """An ask inside a batch, where it cannot wait or be dry."""
+    asked = asked_of(value, key)
+    if asked.dry_run or asked.wait_seconds:
+        field = "dry_run" if asked.dry_run else "wait_seconds"
+        raise invalid(field, "cannot be sent inside a batch")
+    return AllocateRequest(asked.ask, asked.id)
+
+
+def release_of(value: object, allocation_id: str) -> ReleaseRequest:
+    """The body of `POST /allocations/{id}/release`."""
+    checked(RELEASE, value)
+    return ReleaseRequest(allocation_id)
+
+
+def checked(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:  # Any: checked JSON
+    """The body, every faulty field named."""
+    try:
+        return cast(dict[str, Any], adapter.validate_python(value))
+    except ValidationError as error:
+        raise from_validation_errors(error.errors(include_input=False)) from error
+
+
+def own_id(key: str | None, own: str | None, field: str) -> str | None:
+    """The id of what is made: `Idempotency-Key`, or the body's own; not two different ones."""
+    if key is not None and own is not None and key != own:
+        raise InvalidInput(
+            f"Idempotency-Key and {field} differ: send one of them, or the same in both.",
+            FieldFault(field, "differs from the header Idempotency-Key"),
+            FieldFault("Idempotency-Key", f"differs from {field}"),
+            code="two_ids",
+        )
+    return key if own is None else own
+
+
+def labels_of(body: Mapping[str, Any]) -> dict[str, object]:  # Any: checked JSON
+    """The labels of a body, from `labels` and from fields of their own."""
+    labels: dict[str, object] = dict(body.get("labels") or {})
+    for name, value in body.items():
+        label = _LABEL_OF.get(name)
+        if label is not None and value is not None:
+            known = labels.setdefault(label, value)
+            if known != value:
+                raise invalid(name, f"differs from labels.{label}; send one of them")
+    return labels
+
+
+def _used_of(body: Mapping[str, Any]) -> Used | None:  # Any: checked JSON
+    given = _renamed(body, _USED_FIELDS)
+    return Used(**given) if given else None
+
+
+def _renamed(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in body.items():
+        own = names.get(name)
+        if own is None or value is None:
+            continue
+        if found.setdefault(own, value) != value:
+            raise invalid(name, "was sent twice under two names; send one of them")
+    return found
