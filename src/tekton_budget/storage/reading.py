@@ -56,6 +56,12 @@ class Reader:
                 connection.exec_driver_sql("BEGIN")
             yield connection
 
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A short transaction of its own, for what is not the ledger's."""
+        with self._told(), self.store.engine.begin() as connection:
+            yield connection
+
     def rows(self, statement: Any) -> list[Any]:  # Any: rows of whatever columns are asked for
         """All rows of one statement, in a snapshot of its own."""
         with self.snapshot() as connection:
