@@ -79,7 +79,7 @@ check: $(BIN)/.dev ## format, lint, layers, types, docs
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
-	@$(BIN)/python scripts/docs.py
+	@$(BIN)/python scripts/docs.py --check
 
 .PHONY: fix
 fix: $(BIN)/.dev ## format, and what lint can mend by itself
@@ -87,7 +87,7 @@ fix: $(BIN)/.dev ## format, and what lint can mend by itself
 	@$(BIN)/ruff format .
 
 .PHONY: docs
-docs: $(BIN)/.dev ## check that every link in the documentation leads somewhere
+docs: $(BIN)/.dev ## write docs/reference from the source, and check every link
 	@$(BIN)/python scripts/docs.py
 
 .PHONY: lock

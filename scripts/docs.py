@@ -1,13 +1,28 @@
-"""Checks the project's Markdown: every relative link leads to a file, every fragment to a heading."""
+"""Writes the reference from the source, and checks that no link or generated page has gone stale.
+
+`python scripts/docs.py` writes and checks; with `--check` it writes nothing and fails where it would.
+"""
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import docs_errors
+import docs_events
+import docs_limits
+import docs_policies
+import docs_settings
+from docs_markdown import MARK, REFERENCE, ROOT
+
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
+
+GENERATED: dict[str, Callable[[], str]] = {
+    part.PAGE: part.text
+    for part in (docs_settings, docs_policies, docs_errors, docs_events, docs_limits)
+}
 
 
 def pages() -> list[Path]:
@@ -35,12 +50,34 @@ def faults_of(page: Path) -> list[str]:
     return faults
 
 
-def main() -> int:
-    faults = [fault for page in pages() for fault in faults_of(page)]
+def write() -> None:
+    """Every generated page as the source has it now, and none that the source no longer has."""
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, text in GENERATED.items():
+        (REFERENCE / name).write_text(text())
+    for page in REFERENCE.glob("*.md"):
+        if page.name not in GENERATED and MARK in page.read_text():
+            page.unlink()
+
+
+def stale() -> list[str]:
+    """The generated pages that say something else than the source."""
+    faults = []
+    for name, text in GENERATED.items():
+        page = REFERENCE / name
+        if not page.exists() or page.read_text() != text():
+            faults.append(f"docs/reference/{name} is stale: run make docs, and keep what it writes")
+    return faults
+
+
+def main(arguments: list[str]) -> int:
+    if arguments != ["--check"]:
+        write()
+    faults = stale() + [fault for page in pages() for fault in faults_of(page)]
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

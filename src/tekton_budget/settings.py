@@ -1,4 +1,4 @@
-"""Every setting, typed and read once: BUDGET_* in the environment, then `budget.toml`, then defaults."""
+"""Every setting, typed and read once: BUDGET_* in the environment, `budget.toml`, defaults."""
 
 from enum import StrEnum
 from pathlib import Path

@@ -1,5 +1,6 @@
 """Settings in, running service out: the only place that chooses parts."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -10,7 +11,12 @@ from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
+from tekton_budget.service.records import Records
+from tekton_budget.service.reports import Reports
+from tekton_budget.service.standings import Standings
 from tekton_budget.settings import Settings
+from tekton_budget.storage.clock import host_now_us
+from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.schema import prepare
 from tekton_budget.storage.store import Store
 from tekton_budget.storage.writer import Writer
@@ -19,7 +25,7 @@ from tekton_budget.storage.writer import Writer
 class Running:
     """A service over its store; `close` answers what was taken and lets go of everything."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], int] | None = None) -> None:
         self.settings = settings
         self.store = Store(settings.database_url)
         prepare(self.store)
@@ -29,13 +35,19 @@ class Running:
             ledger_settings,
             batch_max=settings.batch_max,
             queue_max=settings.queue_max,
+            clock=None if clock is None else lambda _: clock(),
         )
+        now_us = self.store.now_us if clock is None else clock
         self.writer.start()
+        self.reader = Reader(self.store, ledger_settings, clock=clock)
         self.service = Service(
-            ledger=LedgerVerbs(self.writer, self.store.now_us, lambda: self.writer.cache.policies),
+            ledger=LedgerVerbs(self.writer, now_us, self.reader.policies),
             policies=PolicyVerbs(self.writer, ledger_settings, self.store.connect),
-            prices=PriceVerbs(self.writer, lambda: self.writer.cache.book),
-            keys=KeyVerbs(self.writer, self.store.connect, self.store.now_us),
+            prices=PriceVerbs(self.writer, self.reader.book),
+            keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
+            records=Records(self.reader),
+            reports=Reports(self.reader),
+            standings=Standings(self.reader),
         )
         self._first_admin_key()
 
@@ -70,6 +82,6 @@ class Running:
         self.close()
 
 
-def open_service(settings: Settings) -> Running:
-    """Start everything that the settings name, except doors."""
-    return Running(settings)
+def open_service(settings: Settings, clock: Callable[[], int] | None = None) -> Running:
+    """Start everything that the settings name, except doors. A clock of one's own is for tests."""
+    return Running(settings, clock)

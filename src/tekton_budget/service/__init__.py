@@ -6,6 +6,9 @@ from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
+from tekton_budget.service.records import Records
+from tekton_budget.service.reports import Reports
+from tekton_budget.service.standings import Standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,9 @@ class Service:
     policies: PolicyVerbs
     prices: PriceVerbs
     keys: KeyVerbs
+    records: Records
+    reports: Reports
+    standings: Standings
 
 
 __all__ = ["Service"]

@@ -1,7 +1,7 @@
 """Requests → commands: ids fixed, labels completed, amounts checked, content made comparable."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
@@ -64,7 +64,7 @@ def content_of(request: object) -> str:
     return _canonical(request).decode()
 
 
-def command_of(caller: Caller, request: LedgerRequest, now_us: int) -> Command:
+def command_of(caller: Caller, request: LedgerRequest, now_us: Callable[[], int]) -> Command:
     """The command that a request stands for."""
     match request:
         case AllocateRequest(ask, id_):
@@ -84,11 +84,11 @@ def allocate_command(
     ask: Ask,
     id_: str | None,
     *,
-    now_us: int,
+    now_us: Callable[[], int],
     dry_run: bool = False,
     wait_seconds: float = 0,
 ) -> Allocate:
-    """An ask, complete. A lifetime by end is taken from `now_us`."""
+    """An ask, complete. The clock is asked only where a lifetime is said by its end."""
     faults = _amount_faults(
         ("input_tokens", ask.input_tokens, 0, TOKENS_MAX),
         ("max_output_tokens", ask.max_output_tokens, 0, TOKENS_MAX),
@@ -241,14 +241,14 @@ def _cost_nano(cost: Decimal, *, up: bool) -> int:
     return cost_nano
 
 
-def _lifetime_us(ask: Ask, now_us: int, faults: list[FieldFault]) -> int:
+def _lifetime_us(ask: Ask, now_us: Callable[[], int], faults: list[FieldFault]) -> int:
     if ask.lifetime_seconds is not None:
         lifetime_us = ask.lifetime_seconds * 1_000_000
         if not 0 < lifetime_us <= LIFETIME_MAX_US:
             faults.append(FieldFault("lifetime_seconds", "send 1 to 86400"))
         return lifetime_us
     if ask.expires_us is not None:
-        lifetime_us = ask.expires_us - now_us
+        lifetime_us = ask.expires_us - now_us()
         if lifetime_us <= 0:
             faults.append(FieldFault("expires_at", "lies in the past"))
         return min(lifetime_us, LIFETIME_MAX_US)

@@ -13,9 +13,15 @@ from tekton_budget.domain.scope import checked_labels
 from tekton_budget.service.commands import PRIORITY_MAX, choice, new_id
 from tekton_budget.service.policy_fields import NAME_MAX
 from tekton_budget.storage.appending import write_audit
-from tekton_budget.storage.keys import Key as Key  # what verbs give back, for doors to name
-from tekton_budget.storage.keys import all_keys, insert_key, set_last_used, set_revoked
-from tekton_budget.storage.session import Session
+from tekton_budget.storage.keys import (
+    Key,
+    all_keys,
+    insert_key,
+    read_keys,
+    set_last_used,
+    set_revoked,
+)
+from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Exclusively, Writer
 
 PREFIX = "tb_live_"
@@ -34,13 +40,11 @@ class NewKey:
 
 
 class KeyVerbs:
-    """Who may ask. Keys are read from the store at most every two seconds, so a revoked one ends soon."""
+    """Who may ask. Keys are read at most every two seconds, so a revoked one ends soon."""
 
-    def __init__(
-        self, writer: Writer, open_session: Callable[[], Session], now_us: Callable[[], int]
-    ) -> None:
+    def __init__(self, writer: Writer, reader: Reader, now_us: Callable[[], int]) -> None:
         self._writer = writer
-        self._open_session = open_session
+        self._reader = reader
         self._now_us = now_us
         self._by_hash: dict[str, Key] = {}
         self._read_us = 0
@@ -180,11 +184,7 @@ class KeyVerbs:
         return self._by_hash
 
     def _read(self) -> list[Key]:
-        session = self._open_session()
-        try:
-            return all_keys(session)
-        finally:
-            session.close()
+        return read_keys(self._reader)
 
     def _forget(self) -> None:
         self._read_us = 0

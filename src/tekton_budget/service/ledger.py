@@ -57,12 +57,11 @@ class LedgerVerbs:
     ) -> "Ticket[Grant | Denial]":
         """May this call be made? Over budget is an answer; what cannot be judged is refused."""
         _may_spend(caller)
-        now_us = self._now_us() if ask.expires_us is not None else 0
         command = allocate_command(
             caller,
             ask,
             allocation_id,
-            now_us=now_us,
+            now_us=self._now_us,
             dry_run=dry_run,
             wait_seconds=wait_seconds,
         )
@@ -158,7 +157,7 @@ class LedgerVerbs:
         return self._writer.submit(self._command(caller, request))
 
     def _command(self, caller: Caller, request: LedgerRequest) -> Command:
-        command = command_of(caller, request, self._now_us())
+        command = command_of(caller, request, self._now_us)
         return self._with_budget(command) if isinstance(command, Allocate) else command
 
     def _with_budget(self, command: Allocate) -> Allocate:

@@ -73,7 +73,7 @@ class Slice:
         return items[-1] if items else None
 
 
-def cursor_text(place: Sequence[object]) -> str:
+def cursor_text(place: object) -> str:
     """A place in a walk, as text that callers hand back."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 

@@ -366,7 +366,7 @@ def _unused_policy_name(policies: PolicySet, name: str, policy_id: str) -> None:
     for policy in policies.counting_everywhere():
         if policy.name == name and policy.policy_id != policy_id:
             raise Conflict(
-                f'A policy named "{name}" exists ({policy.policy_id}): change it, or choose another.',
+                f'A policy named "{name}" exists ({policy.policy_id}): change it or take another.',
                 code="name_taken",
                 policy_id=policy.policy_id,
             )

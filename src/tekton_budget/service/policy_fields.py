@@ -142,9 +142,9 @@ def _check(policy: Policy) -> None:
         raise invalid("limit", text, code="limit_needed")
     if policy.rollover and policy.schedule.period not in _CALENDAR:
         raise invalid("rollover", "goes with calendar periods only (hourly to yearly)")
-    if policy.starts_us is not None and policy.ends_us is not None:
-        if policy.ends_us <= policy.starts_us:
-            raise invalid("ends_at", "must be after starts_at")
+    starts_us, ends_us = policy.starts_us, policy.ends_us
+    if starts_us is not None and ends_us is not None and ends_us <= starts_us:
+        raise invalid("ends_at", "must be after starts_at")
 
 
 _CALENDAR = (
@@ -237,7 +237,7 @@ def _per(fields: Fields, base: tuple[str, ...]) -> tuple[str, ...]:
     if fields.get("per") is None:
         return base if "per" not in fields else ()
     value = fields["per"]
-    per = (value,) if isinstance(value, str) else tuple(value)
+    per = (value,) if isinstance(value, str) else _listed("per", value)
     if len(per) > PER_MAX or len(set(per)) != len(per):
         raise invalid("per", f"send up to {PER_MAX} different labels")
     for name in per:
@@ -248,7 +248,9 @@ def _per(fields: Fields, base: tuple[str, ...]) -> tuple[str, ...]:
 
 def _thresholds(fields: Fields, base: tuple[int, ...]) -> tuple[int, ...]:
     if fields.get("thresholds") is not None:
-        shares = [_share_ppm("thresholds", value) for value in fields["thresholds"]]
+        shares = [
+            _share_ppm("thresholds", value) for value in _listed("thresholds", fields["thresholds"])
+        ]
         if len(shares) > THRESHOLDS_MAX:
             raise invalid("thresholds", f"send at most {THRESHOLDS_MAX}")
         return tuple(sorted(set(shares)))
@@ -259,6 +261,12 @@ def _thresholds(fields: Fields, base: tuple[int, ...]) -> tuple[int, ...]:
             pair[position] = _share_ppm(name, fields[name])
             changed = True
     return tuple(sorted(set(pair))) if changed else base
+
+
+def _listed(name: str, value: object) -> tuple[Any, ...]:
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    raise invalid(name, "send a list")
 
 
 def _share_ppm(name: str, value: object) -> int:
@@ -278,7 +286,7 @@ def _kinds(fields: Fields, base: tuple[str, ...]) -> tuple[str, ...]:
     if "tokens_counted" not in fields:
         return base
     value = fields["tokens_counted"]
-    kinds = () if value is None else tuple(value)
+    kinds = () if value is None else _listed("tokens_counted", value)
     wrong = [kind for kind in kinds if kind not in KINDS]
     if wrong:
         raise invalid("tokens_counted", f"send kinds of {', '.join(KINDS)}")

@@ -31,7 +31,7 @@ class Rates:
 
 
 class PriceVerbs:
-    """The price book as people set it; prices are never edited, later ones count from their date."""
+    """The price book as people set it: never edited, later prices count from their date."""
 
     def __init__(self, writer: Writer, book: Callable[[], PriceBook]) -> None:
         self._writer = writer
@@ -94,8 +94,8 @@ class PriceVerbs:
         )
         if found is None:
             raise NotFound(
-                f"No price is known for {provider or ''}/{model} at that time. Set one: "
-                f"tekton-budget prices set {provider or 'PROVIDER'}/{model} --input USD --output USD",
+                f"No price is known for {model} at that time. Set one: tekton-budget prices set "
+                f"{provider or 'PROVIDER'}/{model} --input USD --output USD",
                 code="price_not_found",
                 suggestions=self._book().suggestions(model),
             )

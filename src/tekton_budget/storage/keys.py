@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from sqlalchemy import select
 
 from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.storage import tables
 from tekton_budget.storage.packing import json_text
+from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.session import Session
 
 COLUMNS = (
@@ -87,6 +89,14 @@ def all_keys(session: Session) -> list[Key]:
     """Every key, oldest first."""
     rows = session.execute(f"SELECT {COLUMNS} FROM keys ORDER BY created_us, key_id")
     return [key_from_row(row) for row in rows]
+
+
+def read_keys(reader: Reader) -> list[Key]:
+    """The same beside the writers."""
+    table = tables.keys.c
+    columns = [table[name.strip()] for name in COLUMNS.split(",")]
+    query = select(*columns).order_by(table.created_us, table.key_id)
+    return [key_from_row(row) for row in reader.rows(query)]
 
 
 def set_revoked(session: Session, key_id: str, revoked_us: int) -> None:

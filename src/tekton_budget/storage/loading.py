@@ -1,15 +1,18 @@
 """Load: all that a batch needs, in a fixed number of statements and one order of locks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
 from tekton_budget.domain.balance import Balance, opened_balance, parts_of
-from tekton_budget.domain.command import Command, LedgerSettings
+from tekton_budget.domain.command import Allocate, Command, LedgerSettings, Record, Settle, Together
+from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.ledger import (
     Remembered,
     State,
     allocations_needed,
+    answer_slot,
     answers_needed,
     balances_needed,
     owned,
@@ -25,49 +28,50 @@ from tekton_budget.storage.packing import (
     balance_from_row,
     unpack_answer,
 )
-from tekton_budget.storage.session import Session
-from tekton_budget.storage.statements import BALANCE_EMPTY
+from tekton_budget.storage.session import Opening, Query, Rows, Session
 
 Clock = Callable[[Session], int]
-
-_ENDS = ", content, answer, end_content, end_answer"
 
 
 class WindowTurned(Exception):
     """A window ended between the first look at the clock and the locks: load again."""
 
 
+@dataclass(slots=True)
+class Loaded:
+    """What a batch is judged on."""
+
+    state: State
+    commands: list[Command]  # completed with the keys of the allocations they are about
+    refused: dict[int, BudgetError] = field(default_factory=dict)  # by position
+    shares: dict[str, int | None] = field(default_factory=dict)  # of balances, as they were loaded
+    recorded: set[tuple[str, str]] = field(default_factory=set)  # (key id, usage id) already there
+
+
 def load(
     session: Session,
     cache: Cache,
-    commands: list[Command],
+    commands: Sequence[Command],
     settings: LedgerSettings,
-    clock: Clock,
-) -> State:
-    """Policies, then answers and allocations by id, then balances; the clock after the locks.
-
-    Commands on an allocation that another key of the caller's made are completed with its key.
-    """
-    cache.refresh(session)
-    state = State(clock(session), cache.policies, cache.book, settings)
-    _load_answers(session, state, commands)
-    _load_allocations(session, state, commands)
-    commands[:] = [owned(state, command) for command in commands]
-    needed: dict[str, Concern | None] = {}
-    for command in commands:
-        for item in balances_needed(state, command):
-            if isinstance(item, str):
-                needed.setdefault(item, None)
-            else:
-                needed[item.balance_id] = item
-    if needed:
-        _load_balances(session, state, needed)
-    now_us = clock(session)
+    opening: Opening,
+    clock: Clock | None = None,
+) -> Loaded:
+    """Policies, then answers and allocations by id, then balances; the clock after the locks."""
+    cache.bring_to(session, opening.policy_generation, opening.price_generation)
+    first_us = opening.now_us if clock is None else clock(session)
+    state = State(first_us, cache.policies, cache.book, settings)
+    loaded = Loaded(state, list(commands))
+    _load_by_id(session, loaded)
+    loaded.commands = [owned(state, command) for command in loaded.commands]
+    needed = _needed(loaded)
+    now_us = _load_balances(session, loaded, needed) if needed else session.now_us()
+    if clock is not None:
+        now_us = clock(session)
     for concern in needed.values():
-        if concern is not None and _turned(concern, state.now_us, now_us):
+        if concern is not None and _turned(concern, first_us, now_us):
             raise WindowTurned
     state.now_us = now_us
-    return state
+    return loaded
 
 
 def _turned(concern: Concern, before_us: int, now_us: int) -> bool:
@@ -75,63 +79,122 @@ def _turned(concern: Concern, before_us: int, now_us: int) -> bool:
     return closes_us is not None and before_us < closes_us <= now_us
 
 
-def _load_answers(session: Session, state: State, commands: Sequence[Command]) -> None:
-    slots = {slot for command in commands for slot in answers_needed(command)}
-    if not slots:
-        return
-    columns = "key_id, id, content, answer"
-    ids = sorted({id_ for _, id_ in slots})
-    for key_id, id_, content, answer in session.by_keys(tables.answers, columns, "id", ids):
+def _needed(loaded: Loaded) -> dict[str, Concern | None]:
+    """The balances of all commands; a command that cannot even be placed is refused alone."""
+    needed: dict[str, Concern | None] = {}
+    for position, command in enumerate(loaded.commands):
+        try:
+            items = list(balances_needed(loaded.state, command))
+        except BudgetError as refusal:
+            loaded.refused[position] = refusal
+            continue
+        for item in items:
+            if isinstance(item, str):
+                needed.setdefault(item, None)
+            else:
+                needed[item.balance_id] = item
+    return needed
+
+
+# By id -------------------------------------------------------------------------------------------
+
+_ENDS = ", end_content, end_answer"
+
+
+def _load_by_id(session: Session, loaded: Loaded) -> None:
+    """Answers, usage ids and allocations: three queries, and a fourth where an ask is repeated."""
+    state, s = loaded.state, session.statements
+    slots = {slot for command in loaded.commands for slot in answers_needed(command)}
+    records = {key for command in loaded.commands for key in _records_needed(command)}
+    keys = {key for command in loaded.commands for key in allocations_needed(command)}
+    wanted = (
+        (slots, s.select(tables.answers, "key_id, id, content, answer", "id")),
+        (records, s.select(tables.usage, "key_id, record_id", "record_id")),
+        (
+            keys,
+            s.select(tables.allocations, ALLOCATION_COLUMNS + _ENDS, "id", s.lock("id, key_id")),
+        ),
+    )
+    queries: list[Query] = [
+        (sql, (session.listed(sorted({id_ for _, id_ in ids})),)) for ids, sql in wanted if ids
+    ]
+    answered = iter(session.fetch(queries))
+    for key_id, id_, content, answer in next(answered) if slots else ():
         if (key_id, id_) in slots:
             state.answers[key_id, id_] = Remembered((key_id, id_), content, unpack_answer(answer))
+    loaded.recorded = {(key_id, id_) for key_id, id_ in next(answered)} if records else set()
+    if keys:
+        _read_allocations(session, loaded, next(answered))
 
 
-def _load_allocations(session: Session, state: State, commands: Sequence[Command]) -> None:
-    ids = sorted({id_ for command in commands for _, id_ in allocations_needed(command)})
-    if not ids:
-        return
-    for row in session.lock_allocations(ALLOCATION_COLUMNS + _ENDS, ids):
+def _records_needed(command: Command) -> list[tuple[str, str]]:
+    """The usage ids that a command would write."""
+    if isinstance(command, Settle) and command.usage is not None:
+        return [(command.caller.key_id, command.record_id)]
+    if isinstance(command, Record):
+        return [(command.caller.key_id, command.id)]
+    if isinstance(command, Together):
+        return [key for part in command.commands for key in _records_needed(part)]
+    return []
+
+
+def _read_allocations(session: Session, loaded: Loaded, rows: Rows) -> None:
+    state = loaded.state
+    for row in rows:
         key = (row[0], row[1])
         state.allocations[key] = allocation_from_row(row)
-        content, answer, end_content, end_answer = row[-4:]
-        asked = (key[0], f"a:{key[1]}")
-        state.answers[asked] = Remembered(asked, content, unpack_answer(answer))
-        if end_content is not None:
+        if row[-2] is not None:
             ended = (key[0], f"e:{key[1]}")
-            state.answers[ended] = Remembered(ended, end_content, unpack_answer(end_answer))
+            state.answers[ended] = Remembered(ended, row[-2], unpack_answer(row[-1]))
+    asked = {answer_slot(ask) for command in loaded.commands for ask in _asks_of(command)}
+    repeated = sorted({id_ for key_id, id_ in state.allocations if (key_id, f"a:{id_}") in asked})
+    if not repeated:
+        return
+    columns = "key_id, id, content, answer"
+    for key_id, id_, content, answer in session.by_keys(
+        tables.allocations, columns, "id", repeated
+    ):
+        slot = (key_id, f"a:{id_}")
+        state.answers[slot] = Remembered(slot, content, unpack_answer(answer))
 
 
-def _load_balances(session: Session, state: State, needed: dict[str, Concern | None]) -> None:
-    ids = sorted(needed)
-    rows = session.lock_balances(BALANCE_COLUMNS, ids)
+def _asks_of(command: Command) -> list[Allocate]:
+    if isinstance(command, Allocate):
+        return [command]
+    if isinstance(command, Together):
+        return [ask for part in command.commands for ask in _asks_of(part)]
+    return []
+
+
+# Balances ----------------------------------------------------------------------------------------
+
+
+def _load_balances(session: Session, loaded: Loaded, needed: dict[str, Concern | None]) -> int:
+    """Lock and read them, open those that are new; the clock after the locks."""
+    state, ids = loaded.state, sorted(needed)
+    rows, now_us = session.lock_balances(f"{BALANCE_COLUMNS}, share_permille", ids)
     found = {row[0]: balance_from_row(row) for row in rows}
-    missing = [id_ for id_ in ids if id_ not in found]
-    if missing:
-        sql = session.statements.insert(tables.balances, BALANCE_EMPTY, or_ignore=True)
-        session.write(sql, [(id_, *_key_columns(id_)) for id_ in missing])
-        found |= {id_: _empty(id_) for id_ in missing}
+    loaded.shares = {row[0]: row[-1] for row in rows}
+    if len(found) < len(ids):
+        found |= {id_: _empty(id_) for id_ in ids if id_ not in found}
     state.balances = found
     unopened = [balance for balance in found.values() if not balance.opened]
     if unopened:
         _open(session, state, unopened, needed)
+    return now_us
 
 
 def open_balances(session: Session, state: State, ids: Sequence[str]) -> None:
     """Balances named by key alone, for work that runs exclusively."""
-    windows = {id_: _concern_of(state, id_) for id_ in ids}
-    _load_balances(session, state, dict(windows))
+    windows: dict[str, Concern | None] = {id_: _concern_of(state, id_) for id_ in ids}
+    _load_balances(session, Loaded(state, []), windows)
 
 
 def _concern_of(state: State, id_: str) -> Concern:
     policy_no, opens_us, group = parts_of(id_)
     policy = state.policies.by_no[policy_no]
     window = policy.schedule.window_at(opens_us)
-    return Concern(policy, group, window, id_, False)
-
-
-def _key_columns(id_: str) -> tuple[int, str, int]:
-    policy_no, opens_us, group = parts_of(id_)
-    return policy_no, group, opens_us
+    return Concern(policy, group, window, id_, group_missing=False)
 
 
 def _empty(id_: str) -> Balance:
@@ -148,12 +211,11 @@ def _open(
     """First touch: exceptions in force and the carry of the window before are fixed here."""
     policies = state.policies.by_no
     rolling_over = [b for b in unopened if policies[b.policy_no].rollover]
-    last: dict[tuple[int, str], Balance] = {}
+    last: dict[tuple[int, str, int], Balance] = {}
     if rolling_over:
         keys = [(b.policy_no, b.group, b.opens_us) for b in rolling_over]
         for row in session.last_balances(BALANCE_COLUMNS, keys):
-            balance = balance_from_row(row)
-            last[balance.policy_no, balance.group] = balance
+            last[row[-3:]] = balance_from_row(row)
     excepted = sorted({(policies[b.policy_no].policy_id, b.group) for b in unopened})
     exceptions = {
         (policy_id, group): msgspec.json.decode(limits, type=GroupLimits)
@@ -162,16 +224,16 @@ def _open(
     for balance in unopened:
         policy = policies[balance.policy_no]
         concern = needed[balance.id]
-        window = concern.window if concern is not None else None
+        window = policy.schedule.window_at(balance.opens_us) if concern is None else concern.window
         state.balances[balance.id] = opened_balance(
             policy,
             balance.group,
             opens_us=balance.opens_us,
-            closes_us=window.closes_us if window is not None else None,
-            last=last.get((balance.policy_no, balance.group)),
+            closes_us=window.closes_us,
+            last=last.get((balance.policy_no, balance.group, balance.opens_us)),
             exception=exceptions.get((policy.policy_id, balance.group)),
         )
-    state.new_balances = {balance.id for balance in unopened}
+    state.new_balances |= {balance.id for balance in unopened}
     _count_groups(session, state, unopened)
 
 

@@ -177,6 +177,23 @@ def allocation_row(allocation: Allocation) -> tuple[object, ...]:
     )
 
 
+def allocation_changed_row(allocation: Allocation) -> tuple[object, ...]:
+    """What may change of an allocation, in the order of `statements.ALLOCATION_CHANGED`."""
+    return (
+        allocation.status.value,
+        allocation.expires_us,
+        json_text(allocation.holds),
+        json_text(allocation.used),
+        allocation.used_cost_nano,
+        allocation.usage_records,
+        allocation.estimated_record,
+        json_text(allocation.estimated),
+        allocation.estimated_cost_nano,
+        allocation.ended_us,
+        allocation.updated_us,
+    )
+
+
 def usage_row(record: UsageRecord) -> tuple[object, ...]:
     """A usage record's columns in the order of `statements.USAGE_COLUMNS`."""
     labels = record.labels
@@ -212,10 +229,10 @@ def usage_row(record: UsageRecord) -> tuple[object, ...]:
 
 
 def pack_postings(postings: Sequence[Posting]) -> str:
-    """Postings as lists: balance, reason, three spent, three held, and their own moment if any."""
+    """Postings as lists: balance, reason, three spent, three held, at times a moment of its own."""
     return json_text(
         [
-            (p.balance_id, p.reason, *p.spent, *p.held, *((p.at_us,) if p.at_us else ()))
+            (p[0], p[1], *p[2], *p[3]) if not p.at_us else (p[0], p[1], *p[2], *p[3], p.at_us)
             for p in postings
         ]
     )

@@ -1,4 +1,4 @@
-"""Changes of policies, budgets and exceptions: short transactions, exclusive against all writers."""
+"""Changes of policies, budgets and exceptions: short transactions, alone against all writers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,13 +14,18 @@ from tekton_budget.domain.event import Event
 from tekton_budget.domain.ledger import Entry, Outcome, State
 from tekton_budget.domain.ledger.starting import PastUsage, adopted, backfill_of
 from tekton_budget.domain.ledger.state import BACKFILL, Posting
-from tekton_budget.domain.period import sub_window_at
+from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at
 from tekton_budget.domain.policy import Budget, GroupLimits, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.usage import TokenCounts
 from tekton_budget.storage import statements as sql
 from tekton_budget.storage import tables
-from tekton_budget.storage.appending import write_audit, write_balances, write_events
+from tekton_budget.storage.appending import (
+    deltas_of,
+    write_audit,
+    write_balances,
+    write_events,
+)
 from tekton_budget.storage.loading import open_balances
 from tekton_budget.storage.packing import (
     ALLOCATION_COLUMNS,
@@ -32,9 +37,12 @@ from tekton_budget.storage.packing import (
     policy_spec,
 )
 from tekton_budget.storage.session import Session
-from tekton_budget.storage.writer import Exclusively
+from tekton_budget.storage.ticket import Exclusively
 
 PAGE = 2000
+BUDGET_COLUMNS = (
+    "budget_id, name, owner, description, scope, is_active, metadata, created_us, updated_us"
+)
 POLICY_COLUMNS = "policy_id, version, name, budget_id, status, spec, created_us, updated_us"
 
 
@@ -50,8 +58,7 @@ class Changes:
 
     def insert_budget(self, budget: Budget) -> None:
         """A new budget."""
-        columns = "budget_id, name, owner, description, scope, is_active, metadata, created_us, updated_us"
-        statement = self._session.statements.insert(tables.budgets, columns)
+        statement = self._session.statements.insert(tables.budgets, BUDGET_COLUMNS)
         self._session.write(statement, [_budget_row(budget)])
         self._raise()
 
@@ -111,11 +118,11 @@ class Changes:
         after = ("", "")
         mark = self._session.statements.mark
         query = (
-            f"SELECT {ALLOCATION_COLUMNS} FROM allocations WHERE status = 'active' "  # noqa: S608
-            f"AND (id > {mark} OR (id = {mark} AND key_id > {mark})) ORDER BY id, key_id LIMIT {PAGE}"
+            f"SELECT {ALLOCATION_COLUMNS} FROM allocations WHERE status = 'active' "
+            f"AND (id, key_id) > ({mark}, {mark}) ORDER BY id, key_id LIMIT {PAGE}"
         )
         while True:
-            rows = self._session.execute(query, (after[0], after[0], after[1]))
+            rows = self._session.execute(query, after)
             if not rows:
                 return
             yield [allocation_from_row(row) for row in rows]
@@ -129,71 +136,36 @@ class Changes:
         open_balances(self._session, state, sorted({p.balance_id for p in postings}))
         entry = Entry(kind, "", policy.policy_id, tuple(postings))
         state.apply(Outcome(Expired(0), entry=entry))
-        deltas: dict[str, tuple[Amounts, Amounts]] = {}
-        for balance_id, _, spent, held, _ in postings:
-            before = deltas.get(balance_id, (NOTHING, NOTHING))
-            deltas[balance_id] = (before[0].plus(spent), before[1].plus(held))
-        write_balances(self._session, state, deltas)
-        self._journal(entry)
+        write_balances(self._session, state, deltas_of(postings))
+        statement = self._session.statements.insert(tables.journal, sql.JOURNAL_COLUMNS)
+        self._session.write(statement, [journal_row(entry, self._alone.batch_id, self.now_us)])
 
     def post_backfill(self, policy: Policy, sums: dict[tuple[str, int], Amounts]) -> None:
         """Step 3: entries `backfill`; on rolling balances each in the sub-window it arrived in."""
-        keys = sorted(sums)
         length_us = policy.schedule.length_us
-        for start in range(0, len(keys), PAGE):
-            page = keys[start : start + PAGE]
-            if length_us is None:
-                postings = [Posting(key[0], BACKFILL, sums[key], NOTHING) for key in page]
-                self.post("backfill", policy, postings)
-            else:
-                self._post_past(policy, page, sums, length_us)
-
-    def _post_past(
-        self,
-        policy: Policy,
-        page: Sequence[tuple[str, int]],
-        sums: dict[tuple[str, int], Amounts],
-        length_us: int,
-    ) -> None:
-        """Rolling usage counts where it arrived, so each moment is an entry of its own time."""
-        state = State(self.now_us, self.policies, self._alone.cache.book, self._settings)
-        open_balances(self._session, state, sorted({key for key, _ in page}))
-        deltas: dict[str, tuple[Amounts, Amounts]] = {}
-        by_sub_window: dict[int, dict[str, Amounts]] = {}
-        for balance_id, at_us in page:
-            amounts = sums[balance_id, at_us]
-            index = sub_window_at(length_us, at_us)
-            held = by_sub_window.setdefault(index, {})
-            held[balance_id] = held.get(balance_id, NOTHING).plus(amounts)
-        for index in sorted(by_sub_window):
-            at_us = -(-index * length_us // 60)
-            postings = tuple(
-                Posting(balance_id, BACKFILL, amounts, NOTHING)
-                for balance_id, amounts in sorted(by_sub_window[index].items())
-            )
-            for posting in postings:
-                state.balances[posting.balance_id].post(posting.spent, NOTHING, at_us)
-                before = deltas.get(posting.balance_id, (NOTHING, NOTHING))
-                deltas[posting.balance_id] = (before[0].plus(posting.spent), NOTHING)
-            self._journal(Entry("backfill", "", policy.policy_id, postings), at_us)
-        write_balances(self._session, state, deltas)
+        by_moment: dict[tuple[int, str], Amounts] = {}
+        for (balance_id, at_us), amounts in sums.items():
+            key = (0 if length_us is None else _sub_window_opens(length_us, at_us), balance_id)
+            by_moment[key] = by_moment.get(key, NOTHING).plus(amounts)
+        postings = [
+            Posting(balance_id, BACKFILL, amounts, NOTHING, at_us)
+            for (at_us, balance_id), amounts in sorted(by_moment.items())
+        ]
+        for start in range(0, len(postings), PAGE):
+            self.post("backfill", policy, postings[start : start + PAGE])
 
     def set_exception(self, policy: Policy, group: str, limits: GroupLimits | None) -> None:
         """Other amounts for one group from now on, or none; its open window changes at once."""
         if limits is None:
             mark = self._session.statements.mark
-            query = f"DELETE FROM exceptions WHERE policy_id = {mark} AND grp = {mark}"  # noqa: S608
+            query = f"DELETE FROM exceptions WHERE policy_id = {mark} AND grp = {mark}"
             self._session.execute(query, (policy.policy_id, group))
         else:
-            add = self._session.statements.insert(
-                tables.exceptions, "policy_id, grp, limits, updated_us"
-            )
-            add += (
-                " ON CONFLICT (policy_id, grp) DO UPDATE SET limits = excluded.limits, "
-                "updated_us = excluded.updated_us"
+            put = self._session.statements.put(
+                tables.exceptions, "policy_id, grp", "limits, updated_us"
             )
             row = (policy.policy_id, group, json_text(limits), self.now_us)
-            self._session.write(add, [row])
+            self._session.write(put, [row])
         window = self.policies.window(policy, self.now_us)
         id_ = f"{policy.no}:{window.opens_us}:{group}"
         state = State(self.now_us, self.policies, self._alone.cache.book, self._settings)
@@ -221,11 +193,6 @@ class Changes:
         """Rows of the outbox."""
         write_events(self._session, events, self.now_us)
 
-    def _journal(self, entry: Entry, at_us: int | None = None) -> None:
-        statement = self._session.statements.insert(tables.journal, sql.JOURNAL_COLUMNS)
-        at_us = self.now_us if at_us is None else at_us
-        self._session.write(statement, [journal_row(entry, self._alone.batch_id, at_us)])
-
     def _raise(self) -> None:
         self._session.execute("UPDATE meta SET policy_generation = policy_generation + 1")
 
@@ -237,7 +204,7 @@ def past_usage(
     sums: dict[tuple[str, int], Amounts] = {}
     mark = session.statements.mark
     query = (
-        "SELECT no, record_id, labels, input_tokens, output_tokens, cache_read_tokens, "  # noqa: S608
+        "SELECT no, record_id, labels, input_tokens, output_tokens, cache_read_tokens, "
         "cache_write_tokens, other_tokens, cost_nano, requests, placed_us, recorded_us FROM usage "
         f"WHERE no > {mark} AND no <= {mark} AND placed_us >= {mark} ORDER BY no LIMIT {PAGE}"
     )
@@ -254,6 +221,11 @@ def past_usage(
         for key, amounts in backfill_of(policies, policy, page).items():
             sums[key] = sums.get(key, NOTHING).plus(amounts)
         after = rows[-1][0]
+
+
+def _sub_window_opens(length_us: int, at_us: int) -> int:
+    """The first moment of the sub-window, so that all of one is one posting."""
+    return -(-sub_window_at(length_us, at_us) * length_us // SUB_WINDOWS)
 
 
 def _budget_row(budget: Budget) -> tuple[object, ...]:

@@ -1,5 +1,7 @@
 """The hot path's statements for each store: whole batches of rows in one execution each."""
 
+from functools import cache
+
 from sqlalchemy import BigInteger, Integer, Table
 
 USAGE_COLUMNS = (
@@ -19,12 +21,13 @@ ALLOCATION_CHANGED = (
     "status, expires_us, holds, used, used_cost_nano, usage_records, estimated_record, estimated, "
     "estimated_cost_nano, ended_us, updated_us"
 )
+ALLOCATION_ENDED = f"{ALLOCATION_CHANGED}, end_content, end_answer"
 BALANCE_ADDED = (
     "spent_tokens, spent_cost_nano, spent_requests, held_tokens, held_cost_nano, held_requests"
 )
 BALANCE_SET = (
     "closes_us, length_us, carry_tokens, carry_cost_nano, carry_requests, exception, credits, "
-    "sub_windows, told, opened, share_permille, updated_us"
+    "sub_windows, told, opened, share_permille"
 )
 BALANCE_EMPTY = "id, policy_no, grp, opens_us"
 JOURNAL_COLUMNS = "batch_id, at_us, kind, key_id, object_id, postings, detail, digest"
@@ -42,7 +45,7 @@ SAMPLE_COLUMNS = "at_us, policy_id, grp, decision, sample"
 
 def names(columns: str) -> list[str]:
     """The names in a list of columns."""
-    return [name.strip() for name in columns.split(",")]
+    return [name.strip() for name in columns.split(",")] if columns else []
 
 
 class Statements:
@@ -55,34 +58,23 @@ class Statements:
     def insert(self, table: Table, columns: str, *, or_ignore: bool = False) -> str:
         """Insert rows; `or_ignore` skips those whose key is there."""
         tail = " ON CONFLICT DO NOTHING" if or_ignore else ""
-        return f"INSERT INTO {table.name} ({columns}) {self._rows(table, columns)}{tail}"
+        return (
+            f"INSERT INTO {table.name} ({columns}) {_rows(self.postgresql, table, columns)}{tail}"
+        )
 
     def add(self, table: Table, key: str, added: str) -> str:
         """Insert rows of counters, or add to those that are there."""
-        columns = f"{key}, {added}"
-        adding = ", ".join(
-            f"{name} = {table.name}.{name} + excluded.{name}" for name in names(added)
-        )
-        return (
-            f"INSERT INTO {table.name} ({columns}) {self._rows(table, columns)} "
-            f"ON CONFLICT ({key}) DO UPDATE SET {adding}"
-        )
+        return _add(self.postgresql, table, key, added)
+
+    def put(self, table: Table, key: str, changed: str) -> str:
+        """Insert rows, or set those that are there."""
+        setting = ", ".join(f"{name} = excluded.{name}" for name in names(changed))
+        insert = self.insert(table, f"{key}, {changed}")
+        return f"{insert} ON CONFLICT ({key}) DO UPDATE SET {setting}"
 
     def update(self, table: Table, key: str, added: str, changed: str) -> str:
         """Change rows by key: add to some columns, set others. Bound are added, changed, key."""
-        if self.postgresql:
-            adding = [f"{name} = t.{name} + v.{name}" for name in names(added)] if added else []
-            setting = [f"{name} = v.{name}" for name in names(changed)]
-            columns = ", ".join(filter(None, (added, changed, key)))
-            where = " AND ".join(f"t.{name} = v.{name}" for name in names(key))
-            return (
-                f"UPDATE {table.name} t SET {', '.join(adding + setting)} "
-                f"FROM unnest({self._arrays(table, columns)}) v({columns}) WHERE {where}"
-            )
-        adding = [f"{name} = {name} + ?" for name in names(added)] if added else []
-        setting = [f"{name} = ?" for name in names(changed)]
-        where = " AND ".join(f"{name} = ?" for name in names(key))
-        return f"UPDATE {table.name} SET {', '.join(adding + setting)} WHERE {where}"
+        return _update(self.postgresql, table, key, added, changed)
 
     def select(self, table: Table, columns: str, key: str, tail: str = "") -> str:
         """Rows whose key is one of a list (bound as one value)."""
@@ -92,13 +84,53 @@ class Statements:
             found = "IN (SELECT value FROM json_each(?))"
         return f"SELECT {columns} FROM {table.name} WHERE {key} {found} {tail}"
 
-    def _rows(self, table: Table, columns: str) -> str:
-        if self.postgresql:
-            return f"SELECT * FROM unnest({self._arrays(table, columns)})"
-        return f"VALUES ({', '.join('?' for _ in names(columns))})"
+    def lock(self, order: str) -> str:
+        """The end of a query that locks its rows in an order; SQLite locks the file."""
+        return f"ORDER BY {order} FOR UPDATE" if self.postgresql else ""
 
-    def _arrays(self, table: Table, columns: str) -> str:
-        return ", ".join(f"%s::{_array(table, name)}" for name in names(columns))
+
+@cache
+def _rows(postgresql: bool, table: Table, columns: str) -> str:  # noqa: FBT001  (is cached by it)
+    if postgresql:
+        return f"SELECT * FROM unnest({_arrays(table, columns)})"
+    return f"VALUES ({', '.join('?' for _ in names(columns))})"
+
+
+@cache
+def _add(postgresql: bool, table: Table, key: str, added: str) -> str:  # noqa: FBT001  (as above)
+    columns = f"{key}, {added}"
+    adding = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in names(added))
+    return (
+        f"INSERT INTO {table.name} ({columns}) {_rows(postgresql, table, columns)} "
+        f"ON CONFLICT ({key}) DO UPDATE SET {adding}"
+    )
+
+
+@cache
+def _update(
+    postgresql: bool,  # noqa: FBT001  (as above)
+    table: Table,
+    key: str,
+    added: str,
+    changed: str,
+) -> str:
+    if postgresql:
+        adding = [f"{name} = t.{name} + v.{name}" for name in names(added)]
+        setting = [f"{name} = v.{name}" for name in names(changed)]
+        columns = ", ".join(filter(None, (added, changed, key)))
+        where = " AND ".join(f"t.{name} = v.{name}" for name in names(key))
+        return (
+            f"UPDATE {table.name} t SET {', '.join(adding + setting)} "
+            f"FROM unnest({_arrays(table, columns)}) v({columns}) WHERE {where}"
+        )
+    adding = [f"{name} = {name} + ?" for name in names(added)]
+    setting = [f"{name} = ?" for name in names(changed)]
+    where = " AND ".join(f"{name} = ?" for name in names(key))
+    return f"UPDATE {table.name} SET {', '.join(adding + setting)} WHERE {where}"
+
+
+def _arrays(table: Table, columns: str) -> str:
+    return ", ".join(f"%s::{_array(table, name)}" for name in names(columns))
 
 
 def _array(table: Table, column: str) -> str:
@@ -109,13 +141,15 @@ def _array(table: Table, column: str) -> str:
 
 
 LAST_BALANCES_SQLITE = (
-    "SELECT {columns} FROM json_each(?) k JOIN balances b ON b.id = ("
+    "SELECT {columns}, json_extract(k.value, '$[0]'), json_extract(k.value, '$[1]'), "
+    "json_extract(k.value, '$[2]') FROM json_each(?) k JOIN balances b ON b.id = ("
     "SELECT x.id FROM balances x WHERE x.policy_no = json_extract(k.value, '$[0]') "
     "AND x.grp = json_extract(k.value, '$[1]') AND x.opens_us < json_extract(k.value, '$[2]') "
     "AND x.opened = 1 ORDER BY x.opens_us DESC LIMIT 1)"
 )
 LAST_BALANCES_POSTGRESQL = (
-    "SELECT {columns} FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) k(no, grp, opens) "
+    "SELECT {columns}, k.no, k.grp, k.opens "
+    "FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) k(no, grp, opens) "
     "CROSS JOIN LATERAL (SELECT * FROM balances x WHERE x.policy_no = k.no AND x.grp = k.grp "
     "AND x.opens_us < k.opens AND x.opened = 1 ORDER BY x.opens_us DESC LIMIT 1) b"
 )
@@ -127,3 +161,18 @@ EXCEPTIONS_POSTGRESQL = (
     "SELECT e.policy_id, e.grp, e.limits FROM unnest(%s::text[], %s::text[]) k(policy_id, grp) "
     "JOIN exceptions e ON e.policy_id = k.policy_id AND e.grp = k.grp"
 )
+
+DUE = (
+    "SELECT key_id, id FROM allocations WHERE status = 'active' AND expires_us <= {mark} "
+    "AND EXISTS (SELECT 1 FROM {listed} k WHERE {found} > 0) ORDER BY expires_us LIMIT {most}"
+)
+
+
+def due(*, postgresql: bool, most: int) -> str:
+    """What is past its time on certain balances: bound are the moment and the balances' keys."""
+    return DUE.format(
+        mark="%s" if postgresql else "?",
+        listed="unnest(%s::text[])" if postgresql else "json_each(?)",
+        found="strpos(holds, k)" if postgresql else "instr(holds, k.value)",
+        most=most,
+    )

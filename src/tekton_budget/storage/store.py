@@ -9,12 +9,9 @@ from sqlalchemy.exc import ArgumentError
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.storage.clock import host_now_us
-from tekton_budget.storage.session import (
-    POSTGRES_NOW,
-    PostgresSession,
-    Session,
-    SqliteSession,
-)
+from tekton_budget.storage.postgres_session import PostgresSession
+from tekton_budget.storage.session import POSTGRES_NOW, Session
+from tekton_budget.storage.sqlite_session import SqliteSession
 
 READERS = 8
 

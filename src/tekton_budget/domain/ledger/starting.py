@@ -79,10 +79,10 @@ def backfill_of(
     return sums
 
 
-def backfill_postings(sums: Mapping[tuple[str, int], Amounts]) -> list[tuple[Posting, int]]:
-    """The entries of a backfill, each with the moment it counts at (0 is now)."""
+def backfill_postings(sums: Mapping[tuple[str, int], Amounts]) -> list[Posting]:
+    """The postings of a backfill, oldest first; on rolling balances each counts at its moment."""
     return [
-        (Posting(key, BACKFILL, amounts, NOTHING), at_us)
-        for (key, at_us), amounts in sums.items()
+        Posting(key, BACKFILL, amounts, NOTHING, at_us)
+        for (key, at_us), amounts in sorted(sums.items(), key=lambda item: (item[0][1], item[0][0]))
         if amounts != NOTHING
     ]

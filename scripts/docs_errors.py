@@ -1,0 +1,232 @@
+"""Reference of every `code` an error can carry, and the walk through the source that finds them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from docs_markdown import ROOT, code, page, table
+
+PAGE = "errors.md"
+SOURCE = ROOT / "src" / "tekton_budget"
+
+
+class Explained(NamedTuple):
+    """What a code means: the HTTP status it comes with, when, and what to do."""
+
+    status: int | None  # None: said when a process starts, never over HTTP
+    when: str
+    do: str
+
+
+# The status of a refusal's class; what a code is raised with must agree with what is said below.
+STATUS_OF = {
+    "InvalidInput": 422,
+    "invalid": 422,
+    "NotFound": 404,
+    "Conflict": 409,
+    "Unauthenticated": 401,
+    "Forbidden": 403,
+    "Unavailable": 503,
+}
+
+CODES: dict[str, Explained] = {
+    # over budget
+    "over_budget": Explained(
+        402,
+        "A hard limit would be passed. Not an error of yours: the answer names each limit, what is left and when it resets",
+        "Ask for at most `largest_fit`, take one of `alternatives`, wait until `resets_at`, or have a credit given",
+    ),
+    # 422: what was sent
+    "invalid": Explained(
+        422,
+        "A field cannot be used as given; `errors` names each",
+        "Send what the message asks for",
+    ),
+    "amount_needed": Explained(
+        422,
+        "A limit concerns the call in a unit that the ask leaves open",
+        "Send the field that is named: `model` with `input_tokens` and `max_output_tokens`, or `cost`, or `tokens`",
+    ),
+    "label_missing": Explained(
+        422, "The key or a policy requires a label that the call lacks", "Send the label"
+    ),
+    "limit_needed": Explained(
+        422,
+        "A policy limits nothing",
+        "Send `limit`, or one of `token_limit`, `cost_limit`, `request_limit`",
+    ),
+    "too_many_groups": Explained(
+        422,
+        "A policy with `per` would keep more groups than its `max_groups`",
+        "Check what is sent as that label; raise `max_groups` if it is meant",
+    ),
+    "unknown_price": Explained(
+        422,
+        "A cost limit concerns the call and no price of its model is known, or several providers sell it",
+        "Set a price, send `provider`, or send `cost`; or give the policy another `unpriced`",
+    ),
+    "setting_invalid": Explained(
+        None,
+        "A setting cannot be used; the process does not start",
+        "Mend the setting that is named",
+    ),
+    # 401 and 403: who asks
+    "key_needed": Explained(
+        401, "A key is needed and none was sent", "Send `Authorization: Bearer tb_live_…`"
+    ),
+    "key_invalid": Explained(
+        401, "The key is unknown, revoked or past its end", "Check it, or have a new one made"
+    ),
+    "forbidden": Explained(403, "The key may not do this", "Use a key that may"),
+    "role_needed": Explained(
+        403, "The key's role may not do this", "Use a key of the role that is named"
+    ),
+    "outside_scope": Explained(
+        403,
+        "The key's labels bound what it may limit",
+        "Leave the label out, or send the key's own value",
+    ),
+    "no_policy": Explained(
+        403,
+        'No policy concerns the call, and such calls are refused here (`unbudgeted = "deny"`)',
+        "Set a limit for it, or label the call",
+    ),
+    # 404: not there, or not yours to see
+    "not_found": Explained(
+        404, "There is nothing by that name, or your key may not see it", "Check the name"
+    ),
+    "allocation_not_found": Explained(
+        404,
+        "There is no such allocation, or it is another key's",
+        "Check the id; settle with a key of the same labels",
+    ),
+    "budget_not_found": Explained(
+        404, "There is no such budget", "`GET /api/v1/budgets` lists them"
+    ),
+    "policy_not_found": Explained(
+        404, "There is no such policy in force", "`GET /api/v1/policies` lists them"
+    ),
+    "price_not_found": Explained(404, "No price of that model is known for that time", "Set one"),
+    "key_not_found": Explained(404, "There is no such valid key", "`GET /api/v1/keys` lists them"),
+    # 409: its state, or an id used twice
+    "conflict": Explained(
+        409, "The object's state does not allow this", "Read the object, then decide"
+    ),
+    "already_settled": Explained(
+        409,
+        "The allocation has ended, with other content than you send now",
+        "Nothing, if it was a retry; usage that came later is recorded with `POST /api/v1/usage/record`",
+    ),
+    "id_reused": Explained(
+        409,
+        "The id was used before with other content; the fields that differ are named",
+        "Send a new id, or repeat the first request unchanged",
+    ),
+    "label_fixed": Explained(
+        422,
+        "Settling may add labels, not change them",
+        "Leave the label out, or send its first value",
+    ),
+    "name_taken": Explained(
+        409, "The name is in use", "Choose another, or change the object that has it"
+    ),
+    # 503: not now
+    "unavailable": Explained(
+        503,
+        "The service cannot answer now",
+        "Ask again under the same id after `Retry-After` seconds",
+    ),
+    "queue_full": Explained(
+        503,
+        "More commands wait than `queue_max`; this one was not taken",
+        "Ask again after `Retry-After` seconds",
+    ),
+    "store_away": Explained(
+        503,
+        "The database cannot be reached; nothing was changed",
+        "Ask again under the same id; see that the database is up",
+    ),
+    "outcome_unknown": Explained(
+        503,
+        "The connection ended while the answer was being stored, so it may or may not have happened",
+        "Ask again under the id in the answer: it is done once, whichever it was",
+    ),
+    "schema_old": Explained(
+        None, "The database was made by an older version", "`tekton-budget db upgrade`"
+    ),
+    "schema_new": Explained(
+        None, "The database was made by a newer version", "Run that version or a later one"
+    ),
+    "schema_foreign": Explained(
+        None, "The database holds tables that are not ours", "Name an empty database"
+    ),
+    "store_unusable": Explained(
+        None, "The database cannot be used as it is", "See what the message says of it"
+    ),
+}
+
+INTRO = """A refusal over HTTP is a problem document (RFC 9457): `status`, `title`, `detail` (a paragraph for people that says what to do next),
+`code` (stable, for programs) and, where fields are at fault, `errors` with `field` and `message` of each. In Python it is a
+`BudgetError` with the same `code` and `detail`; a denial is `BudgetExceeded`. On the command line it goes to standard error, and
+the [exit code](cli.md#exit-codes) tells its kind."""
+
+
+def text() -> str:
+    """The page."""
+    rows = [
+        (code(name), said.status or "at start", f"{said.when}.", f"{said.do}.")
+        for name, said in CODES.items()
+    ]
+    return page("Errors", INTRO, table(("code", "HTTP", "when", "what to do"), rows))
+
+
+class Found(NamedTuple):
+    """A code in the source: where, and of which class (empty where it stands alone)."""
+
+    code: str
+    raised: str
+    place: str
+
+
+def codes_in_source() -> list[Found]:
+    """Every literal that the source gives as a `code`."""
+    return [found for path in sorted(SOURCE.rglob("*.py")) for found in codes_of(path, SOURCE)]
+
+
+def codes_of(path: Path, folder: Path) -> Iterator[Found]:
+    """The codes of one file."""
+    place = str(path.relative_to(folder))
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            raised = _called(node)
+            for keyword in node.keywords:
+                if keyword.arg == "code" and isinstance(keyword.value, ast.Constant):
+                    yield Found(str(keyword.value.value), raised, f"{place}:{node.lineno}")
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield from _defaults(node, place)
+
+
+def _called(call: ast.Call) -> str:
+    function = call.func
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+def _defaults(node: ast.FunctionDef | ast.ClassDef, place: str) -> Iterator[Found]:
+    """The codes that a refusal has when none is given: `def __init__(self, code="not_found")`."""
+    owner = node.name if isinstance(node, ast.ClassDef) else ""
+    for function in node.body if isinstance(node, ast.ClassDef) else ():
+        if not isinstance(function, ast.FunctionDef) or function.name != "__init__":
+            continue
+        arguments = [*function.args.posonlyargs, *function.args.args]
+        named = [*zip(reversed(arguments), reversed(function.args.defaults), strict=False)]
+        named += [
+            (argument, value)
+            for argument, value in zip(
+                function.args.kwonlyargs, function.args.kw_defaults, strict=True
+            )
+            if value is not None
+        ]
+        for argument, value in named:
+            if argument.arg == "code" and isinstance(value, ast.Constant):
+                yield Found(str(value.value), owner, f"{place}:{function.lineno}")

@@ -1,0 +1,97 @@
+"""Reference of the settings, from the class that reads them."""
+
+from enum import Enum
+from types import NoneType
+from typing import get_args
+
+from docs_markdown import code, page, table
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from tekton_budget.settings import Settings
+
+PAGE = "settings.md"
+
+INTRO = """Every setting has one name. Write it in `budget.toml` of the directory that the command is started in (or of the file that
+`--config` names), or set the environment variable of the same name, with `BUDGET_` before it and in capitals. An option of the
+command line comes first, then the environment, then the file, then the default. `tekton-budget config` prints what is in force and
+where it came from."""
+
+EXAMPLE = """```toml
+port = 8013
+database_url = "postgresql:///budget"
+timezone = "Europe/Berlin"
+mode = "shadow"
+```"""
+
+CLIENT = """## Settings of clients
+
+`tekton_budget.open()`, `Client`, `AsyncClient` and the command line read these besides."""
+
+
+def text() -> str:
+    """The page."""
+    rows = [
+        (
+            code(name),
+            code(f"BUDGET_{name.upper()}"),
+            _type(field),
+            _default(name, field),
+            _about(field),
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+    head = ("setting", "environment", "type", "default", "what it does")
+    return page("Settings", INTRO, EXAMPLE, table(head, rows), CLIENT, _client_table())
+
+
+def client_variables() -> dict[str, str]:
+    """The environment of clients, which is no setting of the service."""
+    return {
+        "BUDGET_URL": "Address of a server; without it the library and the command line open `BUDGET_DATABASE_URL` themselves",
+        "BUDGET_KEY": "The key sent with every request",
+        "BUDGET_LABELS": "Labels of every call, as `team=a,user=alice`",
+        "BUDGET_RUN": "The label `run` of every call",
+    }
+
+
+def _client_table() -> str:
+    rows = [(code(name), about) for name, about in client_variables().items()]
+    return table(("environment", "what it does"), rows)
+
+
+def _type(field: FieldInfo) -> str:
+    kinds = [
+        kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType
+    ]
+    first = kinds[0]
+    if isinstance(first, type) and issubclass(first, Enum):
+        return " or ".join(code(member.value) for member in first)
+    words = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
+    if first in words and Ellipsis not in kinds:
+        bounds = [str(limit) for limit in field.metadata]
+        return words[first] + (f" ({', '.join(map(_bound, bounds))})" if bounds else "")
+    return "list of texts (JSON in the environment)" if Ellipsis in kinds else "secret text"
+
+
+def _bound(shown: str) -> str:
+    """`Ge(ge=1)` → `at least 1`."""
+    name, _, value = shown.rstrip(")").partition("=")
+    words = {"Ge(ge": "at least", "Le(le": "at most", "Gt(gt": "above", "Lt(lt": "below"}
+    return f"{words[name]} {value}"
+
+
+def _default(name: str, field: FieldInfo) -> str:
+    if name == "database_url":
+        return "`budget.db` in the user's data directory"
+    if field.default is PydanticUndefined:
+        return ""
+    value = field.default.value if isinstance(field.default, Enum) else field.default
+    if value in (None, ()):
+        return "none"
+    return code(str(value).lower() if isinstance(value, bool) else value)
+
+
+def _about(field: FieldInfo) -> str:
+    assert field.description, "every setting says what it does"
+    return field.description

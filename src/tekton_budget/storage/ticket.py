@@ -1,0 +1,90 @@
+"""A ticket: a place in the writer's queue, whose answer a thread waits for or a task awaits."""
+
+import asyncio
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from tekton_budget.domain.command import Command
+from tekton_budget.storage.cache import Cache
+from tekton_budget.storage.session import Session
+
+log = structlog.get_logger(__name__)
+
+A = TypeVar("A")
+
+
+@dataclass(slots=True)
+class Exclusively:
+    """What exclusive work is given: the session inside its transaction, and what is in force."""
+
+    session: Session
+    cache: Cache
+    now_us: int
+    batch_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusive(Generic[A]):
+    """Work that no batch may run beside: a change of policies, alone in its transaction."""
+
+    run: Callable[[Exclusively], A]
+    id: str = ""
+
+
+class Ticket(Generic[A]):
+    """A place in the queue. Taken in a task it is awaited, elsewhere `result` waits for it."""
+
+    __slots__ = ("deadline", "future", "loop", "work")
+
+    def __init__(self, work: Command | Exclusive[A], deadline: float = 0.0) -> None:
+        self.work = work
+        self.deadline = deadline  # until when a denied ask may wait for room
+        self.loop: asyncio.AbstractEventLoop | None = asyncio._get_running_loop()  # noqa: SLF001  (None outside of a task)
+        # Any: a future of threads or of tasks, whose answers have many types
+        self.future: Any = Future() if self.loop is None else self.loop.create_future()
+
+    def result(self) -> A:
+        """Wait in this thread. Refusals are raised."""
+        return self._told(self.future.result())
+
+    def __await__(self) -> Generator[Any, None, A]:
+        """Wait in this task. Refusals are raised."""
+        answer = yield from self.future.__await__()
+        return self._told(answer)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody waits any more."""
+        if self.loop is not None and self.loop.is_closed():
+            return True
+        return bool(self.future.cancelled())
+
+    def _told(self, answer: object) -> A:
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer  # type: ignore[return-value]  # what the work answers
+
+
+def deliver(answered: Sequence[tuple[Ticket[Any], object]]) -> None:
+    """Hand out answers: every thread at once, every event loop in one wake-up."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Ticket[Any], object]]] = {}
+    for ticket, answer in answered:
+        if ticket.loop is not None:
+            by_loop.setdefault(ticket.loop, []).append((ticket, answer))
+        elif not ticket.future.done():
+            ticket.future.set_result(answer)
+    for loop, answers in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, answers)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            log.info("answers_unclaimed", count=len(answers))
+
+
+def _resolve(answered: Sequence[tuple[Ticket[Any], object]]) -> None:
+    for ticket, answer in answered:
+        if not ticket.future.done():
+            ticket.future.set_result(answer)

@@ -1,0 +1,86 @@
+"""Prices set by hand: dated, never edited, charged as they were known at the ask."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tekton_budget.domain.caller import LOCAL, Caller, Role
+from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound
+from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.prices import Rates
+from tekton_budget.wiring import Running
+
+MINI = Rates(Decimal("0.25"), Decimal(2), cache_read=Decimal("0.025"))
+DAY = 24 * 3600
+
+
+def test_a_price_counts_from_its_date(running: Running, clock: Any) -> None:
+    verbs = running.service.prices
+    first = verbs.set_price(LOCAL, "openai", "gpt-5-mini", MINI)
+    later = verbs.set_price(
+        LOCAL,
+        "openai",
+        "gpt-5-mini",
+        Rates(Decimal(1), Decimal(4)),
+        valid_from_us=clock.now_us + DAY * 1_000_000,
+        valid_to_us=clock.now_us + 2 * DAY * 1_000_000,
+    )
+
+    at = clock.now_us
+    assert verbs.current_price("openai", "gpt-5-mini", at_us=at) == first
+    assert verbs.current_price(None, "gpt-5-mini", at_us=at + DAY * 1_000_000) == later
+    assert verbs.current_price("openai", "gpt-5-mini", at_us=at + 2 * DAY * 1_000_000) == first
+    assert verbs.price_history("openai", "gpt-5-mini") == [first, later]
+    assert verbs.list_prices(at_us=at) == [first]
+    assert verbs.list_prices(at_us=at, provider="x") == []
+    with pytest.raises(NotFound) as unknown:
+        verbs.current_price("openai", "gpt-5-maxi", at_us=at)
+    assert unknown.value.extra["suggestions"] == ["openai/gpt-5-mini"]
+    with pytest.raises(NotFound):
+        verbs.current_price("openai", "gpt-5-mini", at_us=at - 1)
+
+
+def test_what_is_charged_is_what_was_known_at_the_ask(running: Running, clock: Any) -> None:
+    running.service.prices.set_price(LOCAL, "openai", "m", MINI)
+    held = running.service.ledger.allocate(
+        LOCAL, Ask(labels={"model": "m"}, input_tokens=1000, max_output_tokens=1000)
+    ).result()
+    clock.pass_seconds(1)
+    running.service.prices.set_price(
+        LOCAL, "openai", "m", Rates(Decimal(9), Decimal(9)), valid_from_us=clock.now_us - 10**9
+    )
+    ended = running.service.ledger.settle(
+        LOCAL,
+        held.allocation_id,
+        Used(input_tokens=1000, output_tokens=10, cache_read_tokens=1000),
+    ).result()
+
+    assert ended.cost_nano == 250_000 + 20_000 + 25_000
+    assert ended.cost_source == "book"
+
+
+@pytest.mark.parametrize(
+    ("rates", "field"),
+    [
+        (Rates(Decimal(-1), Decimal(1)), "input"),
+        (Rates(Decimal(1), Decimal("Infinity")), "output"),
+        (Rates(Decimal(1), Decimal(1), cache_read=Decimal("0.0000000000001")), "cache_read"),
+        (Rates(Decimal(1), Decimal(1), request=Decimal(10)), "request"),
+    ],
+)
+def test_a_faulty_rate_is_named(quick: Running, rates: Rates, field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        quick.service.prices.set_price(LOCAL, "p", "m", rates)
+    assert refused.value.fields[0].field == field
+
+
+def test_names_dates_and_roles_are_checked(quick: Running) -> None:
+    verbs = quick.service.prices
+    with pytest.raises(InvalidInput):
+        verbs.set_price(LOCAL, "p", " m", MINI)
+    with pytest.raises(InvalidInput):
+        verbs.set_price(LOCAL, "p", "m", MINI, valid_from_us=5, valid_to_us=5)
+    for caller in (Caller(role=Role.CLIENT), Caller(role=Role.ADMIN, labels={"team": "a"})):
+        with pytest.raises(Forbidden):
+            verbs.set_price(caller, "p", "m", MINI)
