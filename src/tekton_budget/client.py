@@ -1,0 +1,224 @@
+"""The HTTP client: the service's verbs over a network that may drop answers, sync and async."""
+
+import asyncio
+import ipaddress
+import random
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from tekton_budget.domain.errors import BudgetError, Unavailable, invalid
+from tekton_budget.face import wire
+from tekton_budget.face.budget import AsyncBudget, Budget
+from tekton_budget.face.environment import environment
+from tekton_budget.face.request import Labels, Request
+
+PATIENCE_SECONDS = 30.0
+PAUSE_FIRST_SECONDS = 0.05
+PAUSE_MAX_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+CONNECTIONS_MAX = 256
+ASK_AGAIN = frozenset({429, 502, 503, 504})
+
+
+class Client(Budget):
+    """The verbs over HTTP, for callers that wait. Safe to share between threads."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        key: str | None = None,
+        labels: Labels | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """`BUDGET_URL`, `BUDGET_KEY`, `BUDGET_LABELS` and `BUDGET_RUN` say what is not given."""
+        found = environment()
+        address = _Address(url or found.url, key or found.key, patience_seconds)
+        super().__init__(HttpTransport(address), {**found.labels, **(labels or {})})
+
+
+class AsyncClient(AsyncBudget):
+    """The verbs over HTTP, awaited. Safe to share between the tasks of one event loop."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        key: str | None = None,
+        labels: Labels | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        """`BUDGET_URL`, `BUDGET_KEY`, `BUDGET_LABELS` and `BUDGET_RUN` say what is not given."""
+        found = environment()
+        address = _Address(url or found.url, key or found.key, patience_seconds)
+        super().__init__(AsyncHttpTransport(address), {**found.labels, **(labels or {})})
+
+
+class _Address:
+    """Where the service is, by which key, and how long to try."""
+
+    def __init__(self, url: str | None, key: str | None, patience_seconds: float) -> None:
+        if url is None:
+            raise invalid("url", "name the server: BUDGET_URL, or Client('http://host:8013')")
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise invalid("url", f"{url!r} is no address of a server: http://host:8013")
+        base = url.rstrip("/").removesuffix(wire.PREFIX).removesuffix("/api")
+        self.base = base
+        self.key = key
+        self.patience_seconds = patience_seconds
+        # A proxy for the outside world would make a call of this machine to itself a foreign one.
+        self.settings: dict[str, Any] = {
+            "base_url": base,
+            "trust_env": not _is_loopback(parts.hostname),
+            "timeout": httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            "limits": httpx.Limits(
+                max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX
+            ),
+        }
+
+    def call(self, request: Request[Any]) -> dict[str, Any]:
+        """The request in HTTP's words: the same bytes, the same ids, at every attempt."""
+        query = wire.query_of(request)
+        return {
+            "method": request.method,
+            "url": wire.path_of(request) + (f"?{query}" if query else ""),
+            "content": wire.body_of(request),
+            "headers": wire.headers_of(request, self.key),
+            "timeout": httpx.Timeout(
+                ANSWER_SECONDS + request.wait_seconds, connect=CONNECT_SECONDS
+            ),
+        }
+
+
+class HttpTransport:
+    """One pool of connections for threads."""
+
+    def __init__(self, address: _Address) -> None:
+        self._address = address
+        self._http = httpx.Client(**address.settings)
+
+    def answer(self, request: Request[Any]) -> Any:
+        """Asks again where no answer came or the server could not, under the same id."""
+        call = self._address.call(request)
+        attempts = Attempts(request, self._address)
+        while True:
+            try:
+                response = self._http.request(**call)
+            except httpx.TransportError as error:
+                pause = attempts.pause_after_error(error)
+            else:
+                if response.status_code not in ASK_AGAIN or attempts.are_over(response):
+                    return _read(response)
+                pause = attempts.pause_after(response)
+            time.sleep(pause)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+
+class AsyncHttpTransport:
+    """One pool of connections for tasks."""
+
+    def __init__(self, address: _Address) -> None:
+        self._address = address
+        self._http = httpx.AsyncClient(**address.settings)
+
+    async def answer(self, request: Request[Any]) -> Any:
+        """Asks again where no answer came or the server could not, under the same id."""
+        call = self._address.call(request)
+        attempts = Attempts(request, self._address)
+        while True:
+            try:
+                response = await self._http.request(**call)
+            except httpx.TransportError as error:
+                pause = attempts.pause_after_error(error)
+            else:
+                if response.status_code not in ASK_AGAIN or attempts.are_over(response):
+                    return _read(response)
+                pause = attempts.pause_after(response)
+            await asyncio.sleep(pause)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+class Attempts:
+    """How often one request was tried, and how long to wait before it is tried again."""
+
+    def __init__(self, request: Request[Any], address: _Address) -> None:
+        self._request = request
+        self._address = address
+        self._give_up_at = time.monotonic() + address.patience_seconds + request.wait_seconds
+        self._pause_seconds = PAUSE_FIRST_SECONDS
+
+    def are_over(self, response: httpx.Response) -> bool:
+        """Whether the next attempt would come too late; then this answer stands."""
+        return time.monotonic() + _retry_after(response) > self._give_up_at
+
+    def pause_after(self, response: httpx.Response) -> float:
+        """As long as the server asks for, or longer if it goes on."""
+        return max(_retry_after(response), self._next_pause())
+
+    def pause_after_error(self, error: httpx.TransportError) -> float:
+        """A connection that was refused or broke: raises once patience is over."""
+        if isinstance(error, httpx.UnsupportedProtocol):
+            raise invalid("url", str(error)) from error
+        pause = self._next_pause()
+        if time.monotonic() + pause > self._give_up_at:
+            raise self._unreachable(error) from error
+        return pause
+
+    def _next_pause(self) -> float:
+        """Twice as long each time, with dice, so that callers do not come back all at once."""
+        pause = self._pause_seconds * random.uniform(0.5, 1)  # noqa: S311  (no secret)
+        self._pause_seconds = min(2 * self._pause_seconds, PAUSE_MAX_SECONDS)
+        return pause
+
+    def _unreachable(self, error: httpx.TransportError) -> BudgetError:
+        body = self._request.body or {}
+        id_ = body.get("allocation_id") or body.get("record_id") or self._request.id
+        known: dict[str, Any] = {"id": id_} if id_ else {}
+        why = str(error) or type(error).__name__
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+            return Unavailable(
+                f"No server answers at {self._address.base} ({why}). Start one with "
+                "`tekton-budget serve`, or unset BUDGET_URL to use your own database.",
+                code="unreachable",
+                **known,
+            )
+        return Unavailable(
+            f"{self._address.base} did not answer ({why}), so it is not known whether this was "
+            "done. Ask again under the same id to learn.",
+            code="outcome_unknown",
+            **known,
+        )
+
+
+def _read(response: httpx.Response) -> Any:
+    return wire.read_answer(
+        response.status_code, response.content, response.headers.get("retry-after")
+    )
+
+
+def _retry_after(response: httpx.Response) -> float:
+    text = response.headers.get("retry-after", "")
+    return min(float(text), PAUSE_MAX_SECONDS) if text.isdigit() else 0
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+__all__ = ["AsyncClient", "Client"]

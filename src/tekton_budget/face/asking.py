@@ -1,0 +1,186 @@
+"""Ask, settle, release, extend, record: what programs do before and after each call."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from tekton_budget.face import ledger
+from tekton_budget.face.answers import Grant, Recorded, Settled, read_grant
+from tekton_budget.face.hold import Amount, HoldVerb
+from tekton_budget.face.ledger import exact, text_of
+from tekton_budget.face.request import Json, Labels, Request, given, got, new_id, verb
+
+
+class LedgerVerbs:
+    """Ask, settle, release, extend, record: what programs do before and after each call."""
+
+    labels: Labels  # of every call made through this face, unless the call says otherwise
+
+    @HoldVerb
+    def allocate(
+        self,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        input_tokens: int | None = None,
+        max_output_tokens: int | None = None,
+        tokens: int | None = None,
+        cost: Amount | None = None,
+        requests: int | None = None,
+        labels: Labels | None = None,
+        fit: str | None = None,
+        min_grant: int | None = None,
+        priority: int | None = None,
+        lifetime_seconds: int | None = None,
+        expires_at: datetime | str | None = None,
+        on_expiry: str | None = None,
+        wait_seconds: float = 0,
+        dry_run: bool = False,
+        budget_id: str | None = None,
+        allocation_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Request[Grant]:
+        """May this call be made? A hold to settle in its `with` block, or `BudgetExceeded`."""
+        together = {**self.labels, **(labels or {}), **given(model=model, provider=provider)}
+        body = given(
+            allocation_id=allocation_id or new_id(),
+            labels=together,
+            input_tokens=input_tokens,
+            max_output_tokens=max_output_tokens,
+            tokens=tokens,
+            cost=exact(cost),
+            requests=requests,
+            fit=fit,
+            min_grant=min_grant,
+            priority=priority,
+            lifetime_seconds=lifetime_seconds,
+            expires_at=text_of(expires_at),
+            on_expiry=on_expiry,
+            wait_seconds=wait_seconds or None,
+            dry_run=dry_run or None,
+            budget_id=budget_id,
+            metadata=metadata,
+        )
+        path = "/allocations"
+        return Request("allocate", "POST", path, read_grant, body=body, wait_seconds=wait_seconds)
+
+    @verb
+    def settle(
+        self,
+        allocation_id: str,
+        *,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cache_read_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        reasoning_tokens: int = 0,
+        tokens: int = 0,
+        cost: Amount | None = None,
+        model_used: str | None = None,
+        provider_used: str | None = None,
+        timestamp: datetime | str | None = None,
+        estimated: bool = False,
+        operation_id: str | None = None,
+        request_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        labels: Labels | None = None,
+        record_id: str | None = None,
+    ) -> Request[Settled]:
+        """Say what an allocation's call really used; the rest of its hold is free again."""
+        used = ledger.used_fields(
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cache_read_tokens=cache_read_tokens,
+            cache_write_tokens=cache_write_tokens,
+            reasoning_tokens=reasoning_tokens,
+            tokens=tokens,
+            cost=cost,
+            model_used=model_used,
+            provider_used=provider_used,
+            timestamp=timestamp,
+            estimated=estimated,
+            operation_id=operation_id,
+            request_id=request_id,
+            metadata=metadata,
+        )
+        return ledger.settle(allocation_id, used, labels, record_id)
+
+    @verb
+    def release(self, allocation_id: str) -> Request[Settled]:
+        """Give back all that an allocation still holds."""
+        return ledger.release(allocation_id)
+
+    @verb
+    def extend(self, allocation_id: str, lifetime_seconds: int) -> Request[Settled]:
+        """Move an allocation's expiry to so long from now."""
+        return ledger.extend(allocation_id, lifetime_seconds)
+
+    @verb
+    def record(
+        self,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        cache_read_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        reasoning_tokens: int = 0,
+        tokens: int = 0,
+        cost: Amount | None = None,
+        timestamp: datetime | str | None = None,
+        estimated: bool = False,
+        operation_id: str | None = None,
+        request_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        labels: Labels | None = None,
+        allocation_id: str | None = None,
+        final: bool = False,
+        record_id: str | None = None,
+    ) -> Request[Recorded]:
+        """Post a usage: a fact, never denied. `final` settles its allocation."""
+        used = ledger.used_fields(
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cache_read_tokens=cache_read_tokens,
+            cache_write_tokens=cache_write_tokens,
+            reasoning_tokens=reasoning_tokens,
+            tokens=tokens,
+            cost=cost,
+            timestamp=timestamp,
+            estimated=estimated,
+            operation_id=operation_id,
+            request_id=request_id,
+            metadata=metadata,
+        )
+        if allocation_id is None:
+            together = {**self.labels, **(labels or {}), **given(model=model, provider=provider)}
+        else:
+            together = dict(labels or {})
+            used |= given(model_used=model, provider_used=provider)
+        return ledger.record(
+            used,
+            labels=together,
+            allocation_id=allocation_id,
+            final=final,
+            record_id=record_id,
+        )
+
+    @verb
+    def allocation(self, allocation_id: str) -> Request[Json]:
+        """One allocation as it stands."""
+        named = {"allocation_id": allocation_id}
+        return got("allocation", "/allocations/{allocation_id}", named)
+
+    @verb
+    def allocations(
+        self,
+        *,
+        labels: Labels | None = None,
+        is_active: bool | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> Request[Json]:
+        """A page of allocations; `next` of one is `after` of the following."""
+        query = {**(labels or {}), **given(is_active=is_active, after=after, limit=limit)}
+        return got("allocations", "/allocations", query=query)

@@ -1,0 +1,109 @@
+"""The ledger's requests: an ask, its end, its extension, a usage."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tekton_budget.domain.errors import invalid
+from tekton_budget.face.answers import Recorded, Settled, read_recorded, read_settled
+from tekton_budget.face.request import Request, given, new_id
+
+Fields = Mapping[str, Any]  # Any: JSON with decimals
+
+
+def exact(value: Decimal | int | str | float | None, field: str = "cost") -> Decimal | None:
+    """Money as given, to the last digit; a binary float stands for the shortest text that is it."""
+    if value is None:
+        return None
+    try:
+        return Decimal(str(value))
+    except ArithmeticError as error:
+        raise invalid(field, "send USD as a Decimal, a whole number or text") from error
+
+
+def used_fields(**fields: Any) -> dict[str, Any]:
+    """A usage as it is sent: what was said of it, money exact."""
+    said = {name: value for name, value in fields.items() if value not in (None, False)}
+    if said.get("cost") is not None:
+        said["cost"] = exact(said["cost"])
+    if "timestamp" in said:
+        said["timestamp"] = text_of(said["timestamp"])
+    return {name: value for name, value in said.items() if value != 0 or name == "cost"}
+
+
+def text_of(at: datetime | str | None) -> str | None:
+    """A moment as it is sent; one without an offset is this machine's local time."""
+    return at.astimezone().isoformat() if isinstance(at, datetime) else at
+
+
+def settle(
+    allocation_id: str,
+    used: Fields,
+    labels: Mapping[str, str] | None = None,
+    record_id: str | None = None,
+    then: Callable[[Settled], Settled] = lambda settled: settled,
+) -> Request[Settled]:
+    """The end of an allocation; an empty usage ends it with what was recorded."""
+    own_id = {"record_id": record_id or new_id()} if used else {}
+    return Request(
+        "settle",
+        "POST",
+        "/allocations/{allocation_id}/settle",
+        lambda answer: then(read_settled(answer)),
+        named={"allocation_id": allocation_id},
+        body={**used, **given(labels=dict(labels or {})), **own_id},
+    )
+
+
+def release(
+    allocation_id: str, then: Callable[[Settled], Settled] = lambda settled: settled
+) -> Request[Settled]:
+    """Give back what is held."""
+    return Request(
+        "release",
+        "POST",
+        "/allocations/{allocation_id}/release",
+        lambda answer: then(read_settled(answer)),
+        named={"allocation_id": allocation_id},
+        body={},
+    )
+
+
+def extend(
+    allocation_id: str,
+    lifetime_seconds: int,
+    then: Callable[[Settled], Settled] = lambda settled: settled,
+) -> Request[Settled]:
+    """Another expiry."""
+    return Request(
+        "extend",
+        "POST",
+        "/allocations/{allocation_id}/extend",
+        lambda answer: then(read_settled(answer)),
+        named={"allocation_id": allocation_id},
+        body={"lifetime_seconds": lifetime_seconds},
+        id=new_id(),
+    )
+
+
+def record(
+    used: Fields,
+    *,
+    labels: Mapping[str, str] | None = None,
+    allocation_id: str | None = None,
+    final: bool = False,
+    record_id: str | None = None,
+) -> Request[Recorded]:
+    """A usage, of an allocation or of none."""
+    return Request(
+        "record",
+        "POST",
+        "/usage/record",
+        read_recorded,
+        body={
+            **used,
+            **given(labels=dict(labels or {}), allocation_id=allocation_id, final=final or None),
+            "record_id": record_id or new_id(),
+        },
+    )

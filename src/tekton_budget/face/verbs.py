@@ -1,0 +1,18 @@
+"""Every verb of the library, described once: `Budget` does them, `AsyncBudget` awaits them.
+
+Answers of the ledger's verbs are typed; the others answer the wire's objects as dicts, with money
+as `Decimal` and times as RFC 3339 text.
+"""
+
+from tekton_budget.face.asking import LedgerVerbs
+from tekton_budget.face.catalogue import CatalogueVerbs
+from tekton_budget.face.limiting import LimitVerbs
+from tekton_budget.face.reading import ReadingVerbs
+from tekton_budget.face.request import Labels
+
+
+class Verbs(LedgerVerbs, LimitVerbs, ReadingVerbs, CatalogueVerbs):
+    """All of them."""
+
+    def __init__(self, labels: Labels | None = None) -> None:
+        self.labels = dict(labels or {})
