@@ -13,6 +13,7 @@ from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
+from tekton_budget.service.short_forms import ShortForms
 from tekton_budget.service.standings import Standings
 from tekton_budget.settings import Settings
 from tekton_budget.storage.clock import host_now_us
@@ -40,9 +41,12 @@ class Running:
         now_us = self.store.now_us if clock is None else clock
         self.writer.start()
         self.reader = Reader(self.store, ledger_settings, clock=clock)
+        ledger = LedgerVerbs(self.writer, now_us, self.reader.policies)
+        policies = PolicyVerbs(self.writer, ledger_settings, self.store.connect)
         self.service = Service(
-            ledger=LedgerVerbs(self.writer, now_us, self.reader.policies),
-            policies=PolicyVerbs(self.writer, ledger_settings, self.store.connect),
+            ledger=ledger,
+            policies=policies,
+            short=ShortForms(policies, ledger, self.reader.policies),
             prices=PriceVerbs(self.writer, self.reader.book),
             keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
             records=Records(self.reader),

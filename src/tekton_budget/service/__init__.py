@@ -8,6 +8,7 @@ from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
+from tekton_budget.service.short_forms import ShortForms
 from tekton_budget.service.standings import Standings
 
 
@@ -17,6 +18,7 @@ class Service:
 
     ledger: LedgerVerbs
     policies: PolicyVerbs
+    short: ShortForms
     prices: PriceVerbs
     keys: KeyVerbs
     records: Records

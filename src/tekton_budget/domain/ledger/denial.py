@@ -14,7 +14,7 @@ from tekton_budget.domain.ledger.state import State
 from tekton_budget.domain.limit_text import short_amount
 from tekton_budget.domain.money import NANO_PER_USD
 from tekton_budget.domain.period import duration_text, time_text
-from tekton_budget.domain.policy import PPM, Enforcement, Policy
+from tekton_budget.domain.policy import PPM, Enforcement
 from tekton_budget.domain.policy_set import group_label_names
 from tekton_budget.domain.price import Price, nano_up
 from tekton_budget.domain.scope import SHARED_GROUP, group_labels
@@ -158,7 +158,7 @@ def _detail(
         _first_sentence(tightest, unit, hidden=hidden),
         _resets_text(state, tightest),
         _fits_text(ask, fitting, alternatives),
-        "" if hidden else _more_text(state, tightest, unit),
+        "" if hidden else _more_text(state, ask, tightest, unit),
         others,
     ]
     text = " ".join(filter(None, sentences))
@@ -235,33 +235,50 @@ def _fits_text(ask: Allocate, fitting: Fitting | None, alternatives: tuple[str, 
     return f"Fits now: {', or '.join(parts)}." if parts else ""
 
 
-def _more_text(state: State, judgement: Judgement, unit: int) -> str:
+def _more_text(state: State, ask: Allocate, judgement: Judgement, unit: int) -> str:
     """The command by which someone who may can give more."""
     missing = judgement.asked[unit] - max(0, judgement.remaining[unit] or 0)
     wanted = max(missing, (judgement.allowance[unit] or 0) // _CREDIT_SHARE)
     whole = -(-wanted // NANO_PER_USD) if unit == 1 else wanted
     amount = f"{_round_up(whole)}{('tokens', 'usd', 'requests')[unit]}"
-    return f"More: tekton-budget credit {_whom(state, judgement)} {amount}."
+    return f"More: tekton-budget credit {_whom(state, ask, judgement, unit)} {amount}."
 
 
-def _whom(state: State, judgement: Judgement) -> str:
-    """The policy and group as the command line takes them: by labels, else by the policy's name."""
+def _whom(state: State, ask: Allocate, judgement: Judgement, unit: int) -> str:
+    """The policy and group as the command line takes them: by labels alone, where these say all.
+
+    Else by the policy's name, before the labels of the group.
+    """
     policy, group = judgement.policy, judgement.concern.group
     asked = state.policies.scope_of(policy).to_json()
     labels = group_labels(group_label_names(policy), group) if group != SHARED_GROUP else {}
     named = {**asked, **labels}
-    plain = [f"{name}={value}" for name, value in named.items() if _is_plain(value)]
-    if not plain or len(plain) < len(named):
-        return _quoted(policy)
-    return " ".join(shlex.quote(one) for one in plain)
+    said = [f"{name}={value}" for name, value in named.items() if _is_plain(value)]
+    if group == SHARED_GROUP and group_label_names(policy):
+        said = [policy.name, "--group", ""]
+    elif not said or len(said) < len(named) or not _is_only_one(state, ask, judgement, unit):
+        said = [policy.name, *(f"{name}={value}" for name, value in labels.items())]
+    return " ".join(shlex.quote(one) for one in said)
+
+
+def _is_only_one(state: State, ask: Allocate, judgement: Judgement, unit: int) -> bool:
+    """Whether no other policy with such a limit has the same scope and groups.
+
+    One that has concerns the call too, so only those are looked at.
+    """
+    policies, policy = state.policies, judgement.policy
+    scope, names = policies.scope_of(policy), group_label_names(policy)
+    return not any(
+        other.policy_id != policy.policy_id
+        and other.limits[unit] is not None
+        and set(group_label_names(other)) == set(names)
+        and policies.scope_of(other) == scope
+        for other in policies.concerning(ask.labels, state.now_us)
+    )
 
 
 def _is_plain(value: str | list[str]) -> bool:
     return isinstance(value, str) and not any(mark in value for mark in "*?!&")
-
-
-def _quoted(policy: Policy) -> str:
-    return shlex.quote(policy.name)
 
 
 def _round_up(amount: int) -> int:
