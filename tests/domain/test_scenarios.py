@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.domain.world import World
+from tests.scenarios.reader import Scenario, play, scenarios_in
 
 from tekton_budget.domain.amounts import Amounts, Limits
 from tekton_budget.domain.answer import Answer
@@ -11,8 +13,6 @@ from tekton_budget.domain.command import Command, LedgerSettings
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.policy import Budget, GroupLimits, Policy
 from tekton_budget.domain.price import Price
-from tests.domain.world import World
-from tests.scenarios.reader import Scenario, play, scenarios_in
 
 SCENARIOS = scenarios_in(Path(__file__).parent.parent / "scenarios")
 

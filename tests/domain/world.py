@@ -69,7 +69,7 @@ DAY_US = 24 * HOUR_US
 
 def us(text: str) -> int:
     """`2026-03-01T10:00Z` as microseconds."""
-    return us_from_datetime(datetime.fromisoformat(text.replace("Z", "+00:00")))
+    return us_from_datetime(datetime.fromisoformat(text))
 
 
 def usd(text: str) -> int:

@@ -202,7 +202,7 @@ _KINDS = {
 
 
 def time_of(text: str) -> int:
-    return us_from_datetime(datetime.fromisoformat(text.replace("Z", "+00:00")))
+    return us_from_datetime(datetime.fromisoformat(text))
 
 
 def length_of(text: str) -> int:
