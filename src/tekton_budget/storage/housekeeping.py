@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tekton_budget.storage import tables
 from tekton_budget.storage.reading import Reader
@@ -108,3 +108,9 @@ def _deleted(execute: Execute, count: str, delete: str, before_us: int) -> int:
     if number:
         execute(delete, (before_us,))
     return number
+
+
+def unnumbered_count(reader: Reader) -> int:
+    """Events that wait for their position."""
+    query = select(func.count()).where(tables.outbox.c.position.is_(None))
+    return int(reader.rows(query)[0][0])

@@ -1,0 +1,233 @@
+"""Overview: a budget's standing by period in a few numbers, and what metrics count."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tekton_budget.domain.balance import Balance, balance_id
+from tekton_budget.domain.caller import LOCAL, Caller
+from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.period import Period
+from tekton_budget.domain.policy import PPM, Policy
+from tekton_budget.domain.policy_set import PolicySet, group_label_names
+from tekton_budget.domain.scope import SHARED_GROUP
+from tekton_budget.service.balance_views import BalanceView, view_of
+from tekton_budget.service.policies import budget_named
+from tekton_budget.service.reports import Reports, SummaryQuery, total_of
+from tekton_budget.storage.allocations import AllocationRows
+from tekton_budget.storage.balances import BalanceRows
+from tekton_budget.storage.housekeeping import unnumbered_count
+from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.sums import Sums, UsageSums, rolled
+from tekton_budget.storage.usages import UsageFilter
+
+POLICIES_MAX = 1000
+_SHORTCUTS = ("tier", "provider", "component", "task_type", "model")
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSummary:
+    """One policy of a period (its fullest group), or all usage of a period that has no policy.
+
+    Input and output are known where rollups know the policy's scope.
+    """
+
+    period: str
+    budget_id: str | None
+    policy_id: str | None
+    name: str | None
+    group: str
+    tier: str | None
+    provider: str | None
+    component: str | None
+    task_type: str | None
+    model: str | None
+    tokens_allocated: int  # used, and still held
+    tokens_used: int
+    token_limit: int | None
+    token_share_ppm: int | None
+    cost_nano: int
+    cost_limit_nano: int | None
+    cost_share_ppm: int | None
+    remaining_tokens: int | None
+    remaining_cost_nano: int | None
+    token_limit_exceeded: bool
+    cost_limit_exceeded: bool
+    active_allocations: int  # that have not used anything yet
+    from_us: int | None
+    to_us: int | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCount:
+    """A policy's fullest group, and how many groups its window has."""
+
+    fullest: BalanceView
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What metrics tell of the store; the same from every process."""
+
+    active_allocations: int
+    unnumbered_events: int
+    policies: tuple[PolicyCount, ...]
+
+
+class Overview:
+    """The few numbers that a dashboard and metrics show."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._balances = BalanceRows(reader)
+        self._allocations = AllocationRows(reader)
+        self._sums = UsageSums(reader)
+        self._reports = Reports(reader)
+
+    def summaries(
+        self, caller: Caller, periods: Sequence[str], budget: str | None = None
+    ) -> tuple[BudgetSummary, ...]:
+        """For each period its policies, of one budget or of all; without any, what was used."""
+        policies = self._reader.policies()
+        own = policies.counting
+        if budget is not None:
+            found = budget_named(policies, caller, budget)
+            own = [p for p in policies.counting_everywhere() if p.budget_id == found.budget_id]
+        summaries: list[BudgetSummary] = []
+        for period in periods:
+            named = period.strip().lower()
+            if named not in tuple(Period):
+                raise invalid("period", f"send some of {', '.join(Period)}")
+            of_period = [p for p in own if p.schedule.period == named]
+            views = [v for v, _ in self._fullest(policies, caller, of_period) if not v.hidden]
+            summaries += [self._summary(policies, view) for view in views]
+            if not views:
+                summaries.append(self._without_policy(caller, named, budget))
+        return tuple(summaries)
+
+    def counts(self) -> Counts:
+        """Counted for metrics, of the first so many policies."""
+        policies = self._reader.policies()
+        found = self._fullest(policies, LOCAL, policies.counting[:POLICIES_MAX])
+        return Counts(
+            self._allocations.active_count(),
+            unnumbered_count(self._reader),
+            tuple(PolicyCount(view, groups) for view, groups in found),
+        )
+
+    def _fullest(
+        self, policies: PolicySet, caller: Caller, own: Sequence[Policy]
+    ) -> Iterator[tuple[BalanceView, int]]:
+        now_us = self._reader.now_us()
+        ids = {p.no: balance_id(p.no, policies.window(p, now_us).opens_us, "") for p in own}
+        shared = self._balances.standing(policies, list(ids.values()))
+        for policy in own:
+            balances: list[Balance] = [shared[ids[policy.no]]]
+            groups = 0
+            if group_label_names(policy):
+                opens_us = policies.window(policy, now_us).opens_us
+                groups = self._balances.group_count(policy.no, opens_us)
+                first = self._balances.by_share(policy.no, opens_us, limit=1)
+                balances = [one.balance for one in first] + balances
+            views = [view_of(policies, policy, one, caller, now_us) for one in balances]
+            yield max(views, key=lambda view: view.share_ppm or 0), groups
+
+    def _summary(self, policies: PolicySet, view: BalanceView) -> BudgetSummary:
+        policy = policies.by_no[int(view.balance_id.split(":", 1)[0])]
+        scope = policies.scope_of(policy).to_json()
+        asked = {name: value for name, value in scope.items() if isinstance(value, str)}
+        shown = {name: asked.get(name) for name in _SHORTCUTS}
+        sums = self._sums_of(policies, policy, view)
+        used = view.spent.plus(view.held)
+        return BudgetSummary(
+            period=view.period,
+            budget_id=view.budget_id,
+            policy_id=view.policy_id,
+            name=view.name,
+            group=view.group,
+            **shown,
+            tokens_allocated=used.tokens,
+            tokens_used=view.spent.tokens,
+            token_limit=view.allowance.tokens,
+            token_share_ppm=_share(view.spent.tokens, view.allowance.tokens),
+            cost_nano=view.spent.cost_nano,
+            cost_limit_nano=view.allowance.cost_nano,
+            cost_share_ppm=_share(view.spent.cost_nano, view.allowance.cost_nano),
+            remaining_tokens=_left(view.remaining.tokens),
+            remaining_cost_nano=_left(view.remaining.cost_nano),
+            token_limit_exceeded=_exceeded(view.spent.tokens, view.allowance.tokens),
+            cost_limit_exceeded=_exceeded(view.spent.cost_nano, view.allowance.cost_nano),
+            active_allocations=view.held.requests,
+            from_us=view.opens_us,
+            to_us=view.closes_us,
+            input_tokens=None if sums is None else sums.input_tokens,
+            output_tokens=None if sums is None else sums.output_tokens,
+        )
+
+    def _sums_of(self, policies: PolicySet, policy: Policy, view: BalanceView) -> Sums | None:
+        """The usage of a policy's scope in the window, where one label at most tells it."""
+        if policy.is_rolling or view.group != SHARED_GROUP or view.labels:
+            return None
+        labels = {}
+        for requirement in policies.scope_of(policy).requirements:
+            if len(requirement.values) != 1 or not requirement.only_values:
+                return None
+            labels[requirement.label] = requirement.values[0]
+        provider, model = labels.pop("provider", None), labels.pop("model", None)
+        wanted = UsageFilter(
+            view.opens_us, view.closes_us, provider=provider, model=model, labels=labels
+        )
+        if not rolled(wanted, ()):
+            return None
+        return total_of(self._sums.by(wanted, ())[0].sums)
+
+    def _without_policy(self, caller: Caller, period: str, budget: str | None) -> BudgetSummary:
+        """All usage of the period's window that the key may see: no limit is set for it."""
+        known = Period(period) not in (Period.PER_SESSION, Period.PER_TASK, Period.ROLLING)
+        query = SummaryQuery(period=period if known else Period.TOTAL, budget=budget)
+        report = self._reports.report(caller, by=(), query=query)
+        interval, sums = report.interval, report.total
+        return BudgetSummary(
+            period=period,
+            budget_id=budget,
+            policy_id=None,
+            name=None,
+            group="",
+            tier=None,
+            provider=None,
+            component=None,
+            task_type=None,
+            model=None,
+            tokens_allocated=sums.total_tokens,
+            tokens_used=sums.total_tokens,
+            token_limit=None,
+            token_share_ppm=None,
+            cost_nano=sums.cost_nano,
+            cost_limit_nano=None,
+            cost_share_ppm=None,
+            remaining_tokens=None,
+            remaining_cost_nano=None,
+            token_limit_exceeded=False,
+            cost_limit_exceeded=False,
+            active_allocations=0,
+            from_us=interval.from_us,
+            to_us=interval.to_us,
+            input_tokens=sums.input_tokens,
+            output_tokens=sums.output_tokens,
+        )
+
+
+def _share(used: int, limit: int | None) -> int | None:
+    if limit is None:
+        return None
+    return used * PPM // limit if limit > 0 else PPM
+
+
+def _left(remaining: int | None) -> int | None:
+    return None if remaining is None else max(0, remaining)
+
+
+def _exceeded(used: int, limit: int | None) -> bool:
+    return limit is not None and used > limit
