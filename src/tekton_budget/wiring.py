@@ -7,8 +7,11 @@ from typing import Self
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.domain.errors import Conflict
 from tekton_budget.service import Service
+from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
+from tekton_budget.service.lists import Lists
+from tekton_budget.service.passes import Keep, Passes
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
 from tekton_budget.service.records import Records
@@ -21,15 +24,22 @@ from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.schema import prepare
 from tekton_budget.storage.store import Store
 from tekton_budget.storage.writer import Writer
+from tekton_budget.worker import Worker, passes_of
 
 
 class Running:
     """A service over its store; `close` answers what was taken and lets go of everything."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], int] | None = None,
+        *,
+        background: bool | None = None,
+    ) -> None:
         self.settings = settings
         self.store = Store(settings.database_url)
-        prepare(self.store)
+        prepare(self.store, migrate=not self.store.is_postgresql)
         ledger_settings = settings.ledger()
         self.writer = Writer(
             self.store.connect,
@@ -49,11 +59,25 @@ class Running:
             short=ShortForms(policies, ledger, self.reader.policies),
             prices=PriceVerbs(self.writer, self.reader.book),
             keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
+            decisions=DecisionReports(self.reader),
+            lists=Lists(self.reader),
             records=Records(self.reader),
             reports=Reports(self.reader),
             standings=Standings(self.reader),
         )
         self._first_admin_key()
+        keep = Keep(settings.outbox_days, settings.decisions_days)
+        passes = Passes(self.reader, self.writer, finish=policies.finish, keep=keep)
+        self.worker = Worker(
+            passes_of(
+                passes,
+                expire_seconds=settings.expire_seconds,
+                relay_seconds=settings.relay_seconds,
+                prune_seconds=settings.prune_seconds,
+            )
+        )
+        if background if background is not None else clock is None:
+            self.worker.start()
 
     def _first_admin_key(self) -> None:
         """`BUDGET_ADMIN_KEY` becomes an admin key, once."""
@@ -71,6 +95,7 @@ class Running:
 
     def close(self) -> None:
         """Stop in order: no new work, the queue answered, connections closed."""
+        self.worker.stop()
         self.writer.stop()
         self.store.close()
 
@@ -86,6 +111,15 @@ class Running:
         self.close()
 
 
-def open_service(settings: Settings, clock: Callable[[], int] | None = None) -> Running:
-    """Start everything that the settings name, except doors. A clock of one's own is for tests."""
-    return Running(settings, clock)
+def open_service(
+    settings: Settings,
+    clock: Callable[[], int] | None = None,
+    *,
+    background: bool | None = None,
+) -> Running:
+    """Start everything that the settings name, except doors.
+
+    A clock of one's own is for tests. `background` says whether the passes run (expiry, numbering,
+    pruning); left open they do, except under such a clock. What lives for one command needs none.
+    """
+    return Running(settings, clock, background=background)

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
+from tekton_budget.service.lists import Lists
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
 from tekton_budget.service.records import Records
@@ -21,6 +23,8 @@ class Service:
     short: ShortForms
     prices: PriceVerbs
     keys: KeyVerbs
+    decisions: DecisionReports
+    lists: Lists
     records: Records
     reports: Reports
     standings: Standings
