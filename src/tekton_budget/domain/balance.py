@@ -97,16 +97,19 @@ def add_to_sub_window(
         del sub_windows[old]
 
 
-def carry_into(policy: Policy, last: Balance, opens_us: int) -> Amounts:
+def carry_into(
+    policy: Policy, last: Balance, opens_us: int, exception: GroupLimits | None = None
+) -> Amounts:
     """What an unused rest of the last touched window adds to the one that opens now.
 
     Idle windows in between are folded by the same rule: each would have carried its limit and carry
-    in full, up to the cap. Credit is spent or gone; it never carries.
+    in full, up to the cap. Limit and exception are those in force now; credit is spent or gone, it
+    never carries.
     """
     if not policy.rollover or policy.schedule.period is Period.ROLLING:
         return NOTHING
     steps = policy.schedule.windows_between(last.opens_us, opens_us)
-    limits = policy.limits if last.exception is None else last.exception.over(policy.limits)
+    limits = policy.limits if exception is None else exception.over(policy.limits)
     rest = [
         _carried(limit, carry, used, cap, steps)
         for limit, carry, used, cap in zip(
@@ -139,7 +142,7 @@ def opened_balance(
         group=group,
         opens_us=opens_us,
         closes_us=closes_us,
-        carry=NOTHING if last is None else carry_into(policy, last, opens_us),
+        carry=NOTHING if last is None else carry_into(policy, last, opens_us, exception),
         exception=exception,
         length_us=policy.schedule.length_us or 0,
     )

@@ -1,0 +1,126 @@
+"""The ledger counted by brute force: every balance anew, from all usage and all active holds.
+
+It knows nothing of postings, increments or folds; it is what the ledger must always come to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at
+from tekton_budget.domain.policy import GroupLimits, Policy
+
+Counted = tuple[int, int, int]  # tokens, cost, requests
+ZERO: Counted = (0, 0, 0)
+
+
+@dataclass
+class Call:
+    """An allocation: what it was granted, and the policies it holds on."""
+
+    labels: Mapping[str, str]
+    made_us: int
+    tokens: Mapping[str, int]  # granted, by kind
+    cost: int
+    requests: int
+    policies: set[str]
+    charges: bool = False
+    active: bool = True
+
+
+@dataclass
+class Use:
+    """A usage, or what stands in for one, with what each policy counts of it."""
+
+    labels: Mapping[str, str]
+    placed_us: int
+    arrived_us: int
+    counts: dict[str, Counted]  # by policy
+    call: str | None = None
+    stands_in: bool = False  # charged by an expiry, until measured usage arrives
+    raw_tokens: Mapping[str, int] = field(default_factory=dict)
+    raw_cost: int = 0
+    raw_requests: int = 0
+
+
+@dataclass
+class Recount:
+    """All that ever happened, as plain lists."""
+
+    policies: dict[str, Policy]
+    calls: dict[str, Call] = field(default_factory=dict)
+    uses: list[Use] = field(default_factory=list)
+    carries: dict[tuple[str, str], dict[int, Counted]] = field(default_factory=dict)
+    exceptions: dict[tuple[str, str], GroupLimits] = field(default_factory=dict)
+
+    def spent(self, name: str, group: str, at_us: int, now_us: int) -> Counted:
+        """All usage in the window of a moment; of a rolling policy, all that came of late."""
+        policy, total = self.policies[name], ZERO
+        for use in self.uses:
+            if name in use.counts and group_in(policy, use.labels) == group:
+                length_us = policy.schedule.length_us
+                if length_us is not None:
+                    age = sub_window_at(length_us, now_us) - sub_window_at(
+                        length_us, use.arrived_us
+                    )
+                    counts = age <= SUB_WINDOWS
+                else:
+                    counts = opening(policy, use.placed_us) == opening(policy, at_us)
+                total = plus(total, use.counts[name]) if counts else total
+        return total
+
+    def held(self, name: str, group: str, at_us: int) -> Counted:
+        """What active calls of that window were granted and have not yet used."""
+        policy, total = self.policies[name], ZERO
+        for id_, call in self.calls.items():
+            mine = call.active and name in call.policies and group_in(policy, call.labels) == group
+            if mine and opening(policy, call.made_us) == opening(policy, at_us):
+                total = plus(total, self.left(id_, name))
+        return total
+
+    def left(self, id_: str, name: str) -> Counted:
+        """What a call still holds on one policy."""
+        call = self.calls[id_]
+        rest = (tokens_in(self.policies[name], call.tokens), call.cost, call.requests)
+        for use in self.uses:
+            if use.call == id_ and name in use.counts:
+                rest = tuple(r - u for r, u in zip(rest, use.counts[name], strict=True))
+        return tuple(max(0, r) for r in rest)
+
+    def touch(self, name: str, group: str, opens_us: int, now_us: int) -> None:
+        """The first touch of a window: what the windows before it, one after another, left over."""
+        policy, known = self.policies[name], self.carries.setdefault((name, group), {})
+        earlier = [moment for moment in known if moment < opens_us]
+        carry, at_us = (known[max(earlier)], max(earlier)) if earlier else (ZERO, opens_us)
+        exception = self.exceptions.get((name, group))
+        limits = policy.limits if exception is None else exception.over(policy.limits)
+        while policy.rollover and at_us < opens_us:
+            used = plus(self.spent(name, group, at_us, now_us), self.held(name, group, at_us))
+            carry = tuple(
+                0
+                if limit is None
+                else min(cap if cap is not None else 10**30, max(0, limit + c - u))
+                for limit, c, u, cap in zip(limits, carry, used, policy.rollover_cap, strict=True)
+            )
+            at_us = policy.schedule.window_at(at_us).closes_us
+        known[opens_us] = carry
+
+
+def plus(one: Counted, other: Counted) -> Counted:
+    return tuple(a + b for a, b in zip(one, other, strict=True))
+
+
+def opening(policy: Policy, at_us: int) -> int:
+    return policy.schedule.window_at(at_us).opens_us
+
+
+def group_in(policy: Policy, labels: Mapping[str, str]) -> str:
+    return labels.get(policy.per[0], "") if policy.per else ""
+
+
+def tokens_in(policy: Policy, tokens: Mapping[str, int]) -> int:
+    kinds = policy.tokens_counted or tuple(tokens)
+    return sum(tokens.get(kind, 0) for kind in kinds)
+
+
+def applies(policy: Policy, labels: Mapping[str, str]) -> bool:
+    return all(labels.get(k) == v for k, v in policy.scope.to_json().items())

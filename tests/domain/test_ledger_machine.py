@@ -1,0 +1,464 @@
+"""Everything at once: the ledger driven at random, against a recount of all that happened."""
+
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.domain.recount import (
+    Call,
+    Recount,
+    Use,
+    applies,
+    group_in,
+    opening,
+    plus,
+    tokens_in,
+)
+from tests.domain.world import DAY_US, HOUR_US, MINUTE_US, SECOND_US, World
+
+from tekton_budget.domain.allocation import AllocationStatus, OnExpiry
+from tekton_budget.domain.amounts import Amounts, Limits
+from tekton_budget.domain.answer import Credited, Denial, Ended, Grant, Recorded
+from tekton_budget.domain.balance import Balance
+from tekton_budget.domain.command import Fit
+from tekton_budget.domain.decide import passes
+from tekton_budget.domain.policy import Enforcement, GroupLimits, Policy
+
+CENT = 10_000_000
+cents = st.integers(0, 80).map(lambda n: n * CENT)
+tokens = st.integers(0, 60)
+users = st.sampled_from([None, "alice", "bob"])
+teams = st.sampled_from([None, "a", "b"])
+leaps = st.one_of(
+    st.integers(1, 90).map(lambda n: n * SECOND_US),
+    st.integers(1, 90).map(lambda n: n * MINUTE_US),
+    st.integers(1, 30).map(lambda n: n * HOUR_US),
+    st.integers(1, 3).map(lambda n: n * DAY_US),
+)
+choices = st.integers(0, 10**6)
+
+
+class Ledger(RuleBasedStateMachine):
+    """Two weeks around a change of clocks, in a few zones, with all kinds of policies."""
+
+    @initialize(start=st.sampled_from(["2026-03-27T10:00Z", "2026-10-23T10:00Z"]))
+    def open(self, start: str) -> None:
+        self.world = World(start)
+        self.recount = Recount({})
+        self.numbers = 0
+        self.lowered: dict[str, Amounts] = {}
+        self.allowed: dict[str, Limits] = {}
+        self.add(
+            "day",
+            "2usd+400tokens/day",
+            zone="Europe/Berlin",
+            rollover=True,
+            rollover_cap=Limits(None, 3 * 10**9, None),
+        )
+        self.add("each", "1usd/hour", zone="Asia/Kathmandu", per=("user",), rollover=True)
+        self.add("pace", "1.50usd/3h")
+        self.add(
+            "out",
+            "150tokens/week",
+            scope={"team": "a"},
+            tokens_counted=("output",),
+            bypass_priority=8,
+        )
+        self.add(
+            "calls", "6requests/day", zone="America/New_York", enforcement=Enforcement.SOFT_LIMIT
+        )
+        self.add("seen", "1usd/month", enforcement=Enforcement.IGNORE)
+
+    # --- what people do ---
+
+    def add(self, name: str, limit: str, **fields: object) -> None:
+        policy = self.world.policy(name, limit, thresholds_ppm=(500_000, 900_000), **fields)
+        self.take_over(policy)
+
+    def take_over(self, policy: Policy) -> None:
+        """What the policy finds: all usage of its window, and the calls open in it."""
+        name, now_us, recount = policy.policy_id, self.world.now_us, self.recount
+        recount.policies[name] = policy
+        opens_us = opening(policy, now_us)
+        rolling = policy.is_rolling
+        for call in recount.calls.values():
+            current = rolling or call.made_us >= opens_us
+            if call.active and current and applies(policy, call.labels):
+                call.policies.add(name)
+        for use in recount.uses:
+            if applies(policy, use.labels) and (rolling or use.placed_us >= opens_us):
+                use.counts[name] = self.counted(policy, use)
+        self.see_openings()
+
+    def counted(self, policy: Policy, use: Use) -> tuple[int, int, int]:
+        return (tokens_in(policy, use.raw_tokens), use.raw_cost, use.raw_requests)
+
+    @precondition(lambda self: "late" not in self.recount.policies)
+    @rule(rolling=st.booleans())
+    def begin_a_policy(self, rolling: bool) -> None:
+        if rolling:
+            self.add("late", "1.20usd/6h", per=("user",))
+        else:
+            self.add("late", "1.20usd+500tokens/week", per=("team",), zone="Pacific/Auckland")
+
+    @rule(name=st.sampled_from(["day", "each", "pace", "out"]), factor=st.integers(0, 4))
+    def change_a_limit(self, name: str, factor: int) -> None:
+        limits = Limits(
+            *(None if u is None else u * factor // 2 for u in self.recount.policies[name].limits)
+        )
+        if factor == 0:
+            limits = Limits(10, 10**9, None)
+        policy = self.world.change(name, limits=limits)
+        self.recount.policies[name] = policy
+
+    @rule(user=st.sampled_from(["alice", "bob", ""]), cost=cents, kind=st.integers(0, 3))
+    def make_an_exception(self, user: str, cost: int, kind: int) -> None:
+        limits = [
+            GroupLimits(cost_nano=cost),
+            GroupLimits(unlimited=True),
+            GroupLimits(tokens=50),
+            None,
+        ][kind]
+        self.world.exception("each", user, limits)
+        if limits is None:
+            self.recount.exceptions.pop(("each", user), None)
+        else:
+            self.recount.exceptions["each", user] = limits
+        self.see_openings()
+
+    @rule(
+        name=st.sampled_from(["day", "pace", "out"]),
+        amount=st.integers(1, 100),
+        hours=st.one_of(st.none(), st.integers(1, 5)),
+    )
+    def give_credit(self, name: str, amount: int, hours: int | None) -> None:
+        unit = "tokens" if name == "out" else "usd"
+        expires_us = None if hours is None else self.world.now_us + hours * HOUR_US
+        answer = self.world.credit(name, f"{amount}{unit}", expires_us=expires_us)
+        self.see_openings()
+
+        assert isinstance(answer, Credited)
+
+    # --- what callers do ---
+
+    @rule(
+        user=users,
+        team=teams,
+        given=tokens,
+        made=tokens,
+        cost=cents,
+        requests=st.integers(1, 2),
+        minutes=st.integers(1, 300),
+        charge=st.booleans(),
+        clamp=st.booleans(),
+        priority=st.sampled_from([5, 9]),
+    )
+    def ask(
+        self, user, team, given, made, cost, requests, minutes, charge, clamp, priority
+    ) -> None:
+        labels = {k: v for k, v in (("user", user), ("team", team)) if v is not None}
+        fields = {
+            "input_tokens": given,
+            "max_output_tokens": made,
+            "cost_nano": cost,
+            "requests": requests,
+            "priority": priority,
+            "fit": Fit.CLAMP if clamp else Fit.ALL,
+            "lifetime_us": minutes * MINUTE_US,
+        }
+        self.order_of_labels_changes_nothing(labels, fields)
+        id_ = self.new_id()
+        on_expiry = OnExpiry.CHARGE if charge else OnExpiry.RELEASE
+        answer = self.world.allocate(id_, labels, on_expiry=on_expiry, **fields)
+        self.see_openings()
+        self.see_expiries()
+        concerned = [p for p in self.recount.policies.values() if applies(p, labels)]
+        if isinstance(answer, Denial):
+            assert any(
+                self.is_passed(p, labels, self.sized(p, fields, made), priority) for p in concerned
+            ), "nothing stands in its way"
+            assert not clamp or self.least_is_passed(concerned, labels, fields)
+            return
+        assert isinstance(answer, Grant)
+        out = answer.max_output_tokens
+        if out != made:
+            assert clamp
+            assert 0 < out < made
+            assert any(
+                self.is_passed(p, labels, self.sized(p, fields, out + 1), priority)
+                for p in concerned
+            ), "one more would have fitted"
+        for policy in concerned:
+            asked = self.sized(policy, fields, out)
+            assert not self.is_passed(policy, labels, asked, priority), f"beyond {policy.name}"
+        self.recount.calls[id_] = Call(
+            labels,
+            self.world.now_us,
+            {"input": given, "output": out},
+            answer.granted.cost_nano,
+            requests,
+            {p.policy_id for p in concerned},
+            charge,
+        )
+
+    def sized(self, policy: Policy, fields: dict, out: int) -> Amounts:
+        given, made = fields["input_tokens"], fields["max_output_tokens"]
+        whole = given + made
+        cost = fields["cost_nano"]
+        if out != made and whole:
+            cost = -(-cost * (given + out) // whole)
+        tokens_ = tokens_in(policy, {"input": given, "output": out})
+        return Amounts(tokens_, cost, fields["requests"])
+
+    def least_is_passed(self, concerned: list[Policy], labels: dict, fields: dict) -> bool:
+        least = min(1, fields["max_output_tokens"])
+        return any(
+            self.is_passed(p, labels, self.sized(p, fields, least), fields["priority"])
+            for p in concerned
+        )
+
+    def is_passed(self, policy: Policy, labels: dict, asked: Amounts, priority: int) -> bool:
+        """Whether a hard limit forbids it, by recount."""
+        if policy.enforcement is not Enforcement.HARD_LIMIT:
+            return False
+        if policy.bypass_priority is not None and priority >= policy.bypass_priority:
+            return False
+        group, now_us = group_in(policy, labels), self.world.now_us
+        name = policy.policy_id
+        used = plus(
+            self.recount.spent(name, group, now_us, now_us), self.recount.held(name, group, now_us)
+        )
+        allowance = self.world.allowance(name, group)
+        return passes(allowance, Amounts(*used), asked)
+
+    def order_of_labels_changes_nothing(self, labels: dict, fields: dict) -> None:
+        one = self.world.allocate("dry", labels, dry_run=True, **fields)
+        self.see_openings()
+        other = self.world.allocate("dry", dict(reversed(labels.items())), dry_run=True, **fields)
+
+        assert one == other
+
+    @precondition(lambda self: self.recount.calls)
+    @rule(which=choices, given=tokens, made=tokens, cost=cents, estimated=st.booleans())
+    def record_usage_of_a_call(self, which, given, made, cost, estimated) -> None:
+        id_ = self.chosen(which)
+        fields = {"input": given, "output": made, "cost": cost / 10**9}
+        if estimated:
+            fields["measurement"] = "estimated"
+        record_id = self.new_id()
+        answer = self.world.record(record_id, of=id_, **fields)
+
+        assert isinstance(answer, Recorded)
+        self.see_use(id_, given, made, cost, estimated)
+
+    @precondition(lambda self: self.recount.calls)
+    @rule(which=choices, given=tokens, made=tokens, cost=cents, used=st.booleans())
+    def settle(self, which, given, made, cost, used) -> None:
+        id_ = self.chosen(which)
+        allocation = self.world.allocations["", id_]
+        fields = {"input": given, "output": made, "cost": cost / 10**9} if used else {}
+        postings = len(self.world.journal)
+        answer = self.world.settle(id_, **fields)
+        if len(self.world.journal) == postings:
+            assert not allocation.is_active, "an active allocation can be settled"
+            return
+        assert isinstance(answer, Ended)
+        if used:
+            self.see_use(id_, given, made, cost, estimated=False)
+        self.recount.calls[id_].active = False
+
+    @precondition(lambda self: self.recount.calls)
+    @rule(which=choices)
+    def release(self, which) -> None:
+        id_ = self.chosen(which)
+        answer = self.world.release(id_)
+        if isinstance(answer, Ended):
+            self.recount.calls[id_].active = False
+
+    @precondition(lambda self: self.recount.calls)
+    @rule(which=choices, minutes=st.integers(1, 300))
+    def extend(self, which, minutes) -> None:
+        self.world.extend(self.chosen(which), minutes * MINUTE_US)
+
+    @rule(user=users, team=teams, given=tokens, cost=cents, ago=st.one_of(st.just(0), leaps))
+    def record_a_fact(self, user, team, given, cost, ago) -> None:
+        labels = {k: v for k, v in (("user", user), ("team", team)) if v is not None}
+        now_us = self.world.now_us
+        answer = self.world.record(
+            self.new_id(), labels, input=given, cost=cost / 10**9, timestamp_us=now_us - ago
+        )
+        self.see_openings()
+
+        assert isinstance(answer, Recorded)
+        use = Use(
+            labels,
+            now_us - ago,
+            now_us,
+            {},
+            raw_tokens={"input": given},
+            raw_cost=cost,
+            raw_requests=1,
+        )
+        for name, policy in self.recount.policies.items():
+            if applies(policy, labels):
+                use.counts[name] = self.counted(policy, use)
+        self.recount.uses.append(use)
+
+    # --- what time does ---
+
+    @rule(leap=leaps)
+    def let_time_pass(self, leap: int) -> None:
+        self.world.now_us += leap
+
+    @rule()
+    def expire_what_is_due(self) -> None:
+        self.world.expire()
+        self.see_expiries()
+
+        left = [
+            c
+            for i, c in self.recount.calls.items()
+            if c.active and self.world.allocations["", i].expires_us <= self.world.now_us
+        ]
+        assert left == []
+
+    # --- and again ---
+
+    @precondition(lambda self: self.world.done)
+    @rule(which=choices)
+    def ask_again(self, which: int) -> None:
+        command, first = self.world.done[which % len(self.world.done)]
+        journal, usage = len(self.world.journal), len(self.world.usage)
+        balances = {key: balance.copy() for key, balance in self.world.balances.items()}
+        again = self.world.run(command)
+        if not hasattr(command, "allocations"):
+            assert again == first
+            other = self.world.run(replace(command, content='{"other": 1}'))
+            assert getattr(other, "code", "") in ("id_reused", "already_settled")
+        assert (journal, usage) == (len(self.world.journal), len(self.world.usage))
+        assert {k: self.world.balances[k] for k in balances} == balances
+        self.see_openings()
+
+    # --- what the recount sees of the world ---
+
+    def new_id(self) -> str:
+        self.numbers += 1
+        return f"id{self.numbers}"
+
+    def chosen(self, which: int) -> str:
+        ids = list(self.recount.calls)
+        return ids[-1 - which % len(ids)]
+
+    def see_use(self, id_: str, given: int, made: int, cost: int, estimated: bool) -> None:
+        call, uses = self.recount.calls[id_], self.recount.uses
+        if not estimated:
+            uses[:] = [use for use in uses if not (use.call == id_ and use.stands_in)]
+        first = not any(use.raw_requests for use in uses if use.call == id_)
+        use = Use(
+            call.labels,
+            call.made_us,
+            self.world.now_us,
+            {},
+            id_,
+            raw_tokens={"input": given, "output": made},
+            raw_cost=cost,
+            raw_requests=call.requests if first else 0,
+        )
+        for name in call.policies:
+            use.counts[name] = self.counted(self.recount.policies[name], use)
+        uses.append(use)
+
+    def see_expiries(self) -> None:
+        for id_, call in self.recount.calls.items():
+            allocation = self.world.allocations["", id_]
+            if not call.active or allocation.status is not AllocationStatus.EXPIRED:
+                continue
+            assert allocation.expires_us <= self.world.now_us, "time was not over"
+            if call.charges:
+                left = {name: self.recount.left(id_, name) for name in call.policies}
+                total = self.whole_left(id_)
+                self.recount.uses.append(
+                    Use(
+                        call.labels,
+                        call.made_us,
+                        self.world.now_us,
+                        left,
+                        id_,
+                        stands_in=True,
+                        raw_tokens={"other": total[0]},
+                        raw_cost=total[1],
+                        raw_requests=total[2],
+                    )
+                )
+            call.active = False
+
+    def whole_left(self, id_: str) -> tuple[int, int, int]:
+        call = self.recount.calls[id_]
+        rest = (sum(call.tokens.values()), call.cost, call.requests)
+        for use in self.recount.uses:
+            if use.call == id_:
+                used = (sum(use.raw_tokens.values()), use.raw_cost, use.raw_requests)
+                rest = tuple(r - u for r, u in zip(rest, used, strict=True))
+        return tuple(max(0, r) for r in rest)
+
+    def see_openings(self) -> None:
+        """Windows touched for the first time: their carry is fixed now."""
+        for balance in self.world.balances.values():
+            name = self.name_of(balance)
+            known = self.recount.carries.setdefault((name, balance.group), {})
+            if balance.opens_us not in known:
+                self.recount.touch(name, balance.group, balance.opens_us, self.world.now_us)
+
+    def name_of(self, balance: Balance) -> str:
+        return self.world.policies[balance.policy_no].policy_id
+
+    # --- what must be so after each step ---
+
+    @invariant()
+    def balances_are_what_a_recount_comes_to(self) -> None:
+        now_us = self.world.now_us
+        for balance in self.world.balances.values():
+            name, group, opens_us = self.name_of(balance), balance.group, balance.opens_us
+            spent = self.recount.spent(name, group, opens_us, now_us)
+            at_us = now_us if balance.length_us else opens_us
+            held = self.recount.held(name, group, at_us)
+            assert balance.spent_at(now_us) == spent, balance.id
+            assert balance.held == held, balance.id
+            assert balance.carry == self.recount.carries[name, group][opens_us], balance.id
+
+    @invariant()
+    def balances_are_the_fold_of_the_journal(self) -> None:
+        self.world.check()
+
+    @invariant()
+    def a_hard_limit_is_passed_only_by_what_gives_its_reason(self) -> None:
+        reasoned: dict[str, Amounts] = {}
+        for _, entry in self.world.journal:
+            for posting in entry.postings:
+                if posting.reason:
+                    total = reasoned.get(posting.balance_id, Amounts())
+                    reasoned[posting.balance_id] = total.plus(posting.spent).plus(posting.held)
+        for key, balance in self.world.balances.items():
+            policy = self.world.policies[balance.policy_no]
+            allowance = balance.allowance_at(policy, self.world.now_us)
+            self.see_lowering(key, allowance)
+            if policy.enforcement is Enforcement.HARD_LIMIT:
+                excused = reasoned.get(key, Amounts()).plus(self.lowered[key])
+                used = balance.used_at(self.world.now_us)
+                for limit, u, e in zip(allowance, used, excused, strict=True):
+                    assert limit is None or max(0, u - limit) <= e, key
+
+    def see_lowering(self, key: str, allowance: Limits) -> None:
+        before = self.allowed.get(key, allowance)
+        used = self.world.balances[key].used_at(self.world.now_us)
+        lowered = [
+            0 if now is None else max(0, (max(u, now) if was is None else was) - now)
+            for was, now, u in zip(before, allowance, used, strict=True)
+        ]
+        self.lowered[key] = self.lowered.get(key, Amounts()).plus(Amounts(*lowered))
+        self.allowed[key] = allowance
+
+
+Ledger.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLedger = Ledger.TestCase
