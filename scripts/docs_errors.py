@@ -1,6 +1,7 @@
 """Reference of every `code` an error can carry, and the walk through the source that finds them."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +41,7 @@ CODES: dict[str, Explained] = {
     # 422: what was sent
     "invalid": Explained(
         422,
-        "A field cannot be used as given; `errors` names each",
+        "A field cannot be used as given; `fields` names each",
         "Send what the message asks for",
     ),
     "amount_needed": Explained(
@@ -167,7 +168,7 @@ CODES: dict[str, Explained] = {
 }
 
 INTRO = """A refusal over HTTP is a problem document (RFC 9457): `status`, `title`, `detail` (a paragraph for people that says what to do next),
-`code` (stable, for programs) and, where fields are at fault, `errors` with `field` and `message` of each. In Python it is a
+`code` (stable, for programs) and, where fields are at fault, `fields` with `field` and `message` of each. In Python it is a
 `BudgetError` with the same `code` and `detail`; a denial is `BudgetExceeded`. On the command line it goes to standard error, and
 the [exit code](cli.md#exit-codes) tells its kind."""
 
@@ -195,16 +196,37 @@ def codes_in_source() -> list[Found]:
 
 
 def codes_of(path: Path, folder: Path) -> Iterator[Found]:
-    """The codes of one file."""
+    """The codes of one file: given by name, by place, or put into a variable `code`."""
     place = str(path.relative_to(folder))
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
-            raised = _called(node)
+            raised, line = _called(node), f"{place}:{node.lineno}"
             for keyword in node.keywords:
-                if keyword.arg == "code" and isinstance(keyword.value, ast.Constant):
-                    yield Found(str(keyword.value.value), raised, f"{place}:{node.lineno}")
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                if keyword.arg == "code":
+                    yield from (Found(one, raised, line) for one in _words(keyword.value))
+            if raised in _CODE_IS_SECOND and len(node.args) > 1:
+                yield from (Found(one, raised, line) for one in _words(node.args[1]))
+        elif isinstance(node, ast.Assign) and any(_is_code(target) for target in node.targets):
+            yield from (Found(one, "", f"{place}:{node.lineno}") for one in _words(node.value))
+        elif isinstance(node, ast.ClassDef):
             yield from _defaults(node, place)
+
+
+_CODE_IS_SECOND = ("NotFound", "Unauthenticated", "Forbidden", "BudgetError", "problem", "__init__")
+_CODE = re.compile(r"[a-z][a-z_]{3,}")
+
+
+def _is_code(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and target.id == "code"
+
+
+def _words(value: ast.expr) -> Iterator[str]:
+    """The codes in an expression: `"a"`, `given or "a"`, `{404: "a"}.get(status, "b")`."""
+    if isinstance(value, ast.Constant | ast.BoolOp | ast.IfExp | ast.Call):
+        for node in ast.walk(value):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if _CODE.fullmatch(node.value):
+                    yield node.value
 
 
 def _called(call: ast.Call) -> str:
@@ -212,10 +234,9 @@ def _called(call: ast.Call) -> str:
     return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
 
 
-def _defaults(node: ast.FunctionDef | ast.ClassDef, place: str) -> Iterator[Found]:
+def _defaults(node: ast.ClassDef, place: str) -> Iterator[Found]:
     """The codes that a refusal has when none is given: `def __init__(self, code="not_found")`."""
-    owner = node.name if isinstance(node, ast.ClassDef) else ""
-    for function in node.body if isinstance(node, ast.ClassDef) else ():
+    for function in node.body:
         if not isinstance(function, ast.FunctionDef) or function.name != "__init__":
             continue
         arguments = [*function.args.posonlyargs, *function.args.args]
@@ -228,5 +249,6 @@ def _defaults(node: ast.FunctionDef | ast.ClassDef, place: str) -> Iterator[Foun
             if value is not None
         ]
         for argument, value in named:
-            if argument.arg == "code" and isinstance(value, ast.Constant):
-                yield Found(str(value.value), owner, f"{place}:{function.lineno}")
+            if argument.arg == "code":
+                line = f"{place}:{function.lineno}"
+                yield from (Found(one, node.name, line) for one in _words(value))
