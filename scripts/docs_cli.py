@@ -24,9 +24,8 @@ def text() -> str:
 @cache
 def root() -> Any:  # Any: typer's own command classes
     """The whole command line."""
-    from typer.main import get_command
-
     from tekton_budget.frontends.cli import app
+    from typer.main import get_command
 
     return get_command(app)
 
@@ -64,9 +63,7 @@ def _command(words: tuple[str, ...], command: Any) -> Iterator[str]:
         ]
         yield table(("command", "what it does"), rows)
     arguments = [one for one in command.params if one.param_type_name == "argument"]
-    options = [
-        one for one in command.params if one.param_type_name == "option" and not one.hidden
-    ]
+    options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     if not inner:
         shown = [one.make_metavar(_context(command)) for one in arguments]
         yield code(" ".join((PROGRAM, *words, *(["[options]"] if options else []), *shown)))

@@ -13,9 +13,9 @@ SOURCE = ROOT / "src" / "tekton_budget"
 
 
 class Explained(NamedTuple):
-    """What a code means: the HTTP status it comes with, when, and what to do."""
+    """What a code means: the HTTP status it comes with (or where else it is said), when, and what to do."""
 
-    status: int | None  # None: said when a process starts, never over HTTP
+    status: int | str
     when: str
     do: str
 
@@ -30,6 +30,9 @@ STATUS_OF = {
     "Forbidden": 403,
     "Unavailable": 503,
 }
+
+AT_START = "at start"
+IN_CLIENT = "in clients"
 
 CODES: dict[str, Explained] = {
     # over budget
@@ -68,9 +71,26 @@ CODES: dict[str, Explained] = {
         "Set a price, send `provider`, or send `cost`; or give the policy another `unpriced`",
     ),
     "setting_invalid": Explained(
-        None,
+        AT_START,
         "A setting cannot be used; the process does not start",
         "Mend the setting that is named",
+    ),
+    "two_ids": Explained(
+        422,
+        "`Idempotency-Key` and the object's own id differ",
+        "Send one of them, or the same in both",
+    ),
+    # 400, 405, 413, 415: the request itself
+    "malformed_json": Explained(400, "The body is not JSON", "Mend it where the message says"),
+    "json_needed": Explained(
+        415, "The body is of another kind than JSON", "Send `Content-Type: application/json`"
+    ),
+    "body_too_large": Explained(
+        413, "The body is larger than the route takes", "Send less at once"
+    ),
+    "route_not_found": Explained(404, "There is no such route", "`/api/v1/docs` lists them"),
+    "method_not_allowed": Explained(
+        405, "The route is there, not with that method", "See [the routes](http.md)"
     ),
     # 401 and 403: who asks
     "key_needed": Explained(
@@ -87,6 +107,21 @@ CODES: dict[str, Explained] = {
         403,
         "The key's labels bound what it may limit",
         "Leave the label out, or send the key's own value",
+    ),
+    "proxied": Explained(
+        403,
+        "The request came through a proxy, and without keys a server serves its own machine only",
+        "Make a key",
+    ),
+    "foreign_host": Explained(
+        403,
+        "The request names a host that is not this machine, and there are no keys",
+        "Make a key, or set `BUDGET_ALLOWED_HOSTS`",
+    ),
+    "foreign_origin": Explained(
+        403,
+        "A page of another site wants to change something",
+        "Make a key, or set `BUDGET_ALLOWED_HOSTS`",
     ),
     "no_policy": Explained(
         403,
@@ -107,6 +142,9 @@ CODES: dict[str, Explained] = {
     ),
     "policy_not_found": Explained(
         404, "There is no such policy in force", "`GET /api/v1/policies` lists them"
+    ),
+    "record_not_found": Explained(
+        404, "There is no such usage record, or it is another key's", "Check the id"
     ),
     "price_not_found": Explained(404, "No price of that model is known for that time", "Set one"),
     "key_not_found": Explained(404, "There is no such valid key", "`GET /api/v1/keys` lists them"),
@@ -129,10 +167,16 @@ CODES: dict[str, Explained] = {
         "Settling may add labels, not change them",
         "Leave the label out, or send its first value",
     ),
+    "ambiguous": Explained(
+        409, "What was named may mean several policies; `choices` has them", "Name one"
+    ),
     "name_taken": Explained(
         409, "The name is in use", "Choose another, or change the object that has it"
     ),
-    # 503: not now
+    # 500 and 503: not now
+    "internal_error": Explained(
+        500, "A fault of ours; it is in the server's log", "Ask again under the same id; report it"
+    ),
     "unavailable": Explained(
         503,
         "The service cannot answer now",
@@ -153,17 +197,27 @@ CODES: dict[str, Explained] = {
         "The connection ended while the answer was being stored, so it may or may not have happened",
         "Ask again under the id in the answer: it is done once, whichever it was",
     ),
+    # said elsewhere than over HTTP
+    "unreachable": Explained(IN_CLIENT, "No server answers", "Start one, or unset `BUDGET_URL`"),
+    "not_understood": Explained(
+        IN_CLIENT, "What answers is no Tekton Budget server", "Check `BUDGET_URL`"
+    ),
+    "allocation_not_settled": Explained(
+        IN_CLIENT,
+        "A `with` block was left without `settle` or `release`; the hold stays until it expires",
+        "Settle inside the block, or release if nothing was used",
+    ),
     "schema_old": Explained(
-        None, "The database was made by an older version", "`tekton-budget db upgrade`"
+        AT_START, "The database was made by an older version", "`tekton-budget db upgrade`"
     ),
     "schema_new": Explained(
-        None, "The database was made by a newer version", "Run that version or a later one"
+        AT_START, "The database was made by a newer version", "Run that version or a later one"
     ),
     "schema_foreign": Explained(
-        None, "The database holds tables that are not ours", "Name an empty database"
+        AT_START, "The database holds tables that are not ours", "Name an empty database"
     ),
     "store_unusable": Explained(
-        None, "The database cannot be used as it is", "See what the message says of it"
+        AT_START, "The database cannot be used as it is", "See what the message says of it"
     ),
 }
 
@@ -176,8 +230,7 @@ the [exit code](cli.md#exit-codes) tells its kind."""
 def text() -> str:
     """The page."""
     rows = [
-        (code(name), said.status or "at start", f"{said.when}.", f"{said.do}.")
-        for name, said in CODES.items()
+        (code(name), said.status, f"{said.when}.", f"{said.do}.") for name, said in CODES.items()
     ]
     return page("Errors", INTRO, table(("code", "HTTP", "when", "what to do"), rows))
 
@@ -213,7 +266,8 @@ def codes_of(path: Path, folder: Path) -> Iterator[Found]:
 
 
 _CODE_IS_SECOND = ("NotFound", "Unauthenticated", "Forbidden", "BudgetError", "problem", "__init__")
-_CODE = re.compile(r"[a-z][a-z_]{3,}")
+_NOT_CODES = ("code", "refused")  # the field's own name; what is said where nothing else is
+_CODE = re.compile(r"[a-z][a-z_]*[a-z]")
 
 
 def _is_code(target: ast.expr) -> bool:
@@ -222,11 +276,12 @@ def _is_code(target: ast.expr) -> bool:
 
 def _words(value: ast.expr) -> Iterator[str]:
     """The codes in an expression: `"a"`, `given or "a"`, `{404: "a"}.get(status, "b")`."""
-    if isinstance(value, ast.Constant | ast.BoolOp | ast.IfExp | ast.Call):
-        for node in ast.walk(value):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if _CODE.fullmatch(node.value):
-                    yield node.value
+    if not isinstance(value, ast.Constant | ast.BoolOp | ast.IfExp | ast.Call):
+        return
+    for node in ast.walk(value):
+        word = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(word, str) and _CODE.fullmatch(word) and word not in _NOT_CODES:
+            yield word
 
 
 def _called(call: ast.Call) -> str:

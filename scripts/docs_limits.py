@@ -3,7 +3,7 @@
 from docs_markdown import page, table
 
 from tekton_budget.domain.allocation import LIFETIME_DEFAULT_US, LIFETIME_MAX_US
-from tekton_budget.domain.ledger.settle import TIMESTAMP_AHEAD_MAX_US
+from tekton_budget.domain.ledger.state import TIMESTAMP_AHEAD_MAX_US
 from tekton_budget.domain.limit_text import TEXT_MAX
 from tekton_budget.domain.money import COST_NANO_MAX, NANO_PER_USD
 from tekton_budget.domain.period import (

@@ -21,14 +21,14 @@ def test_the_generated_pages_are_as_the_source_has_them() -> None:
 def test_every_code_in_the_source_is_explained_and_no_other() -> None:
     found = docs_errors.codes_in_source()
 
-    assert {one.code for one in found} - {"refused"} == set(docs_errors.CODES)
+    assert {one.code for one in found} == set(docs_errors.CODES)
 
 
 def test_every_code_comes_with_the_status_that_is_said() -> None:
     for one in docs_errors.codes_in_source():
         status = docs_errors.STATUS_OF.get(one.raised)
         said = docs_errors.CODES.get(one.code)
-        if status is not None and said is not None and said.status is not None:
+        if status is not None and said is not None and isinstance(said.status, int):
             assert said.status == status, f"{one.place}: {one.code}"
 
 
