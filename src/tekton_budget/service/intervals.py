@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.period import Period, Schedule, us_from_datetime
+from tekton_budget.domain.zones import first_instant_us, zone_named
 
 DAYS_MAX = 400
 _PERIODS = (
@@ -17,6 +18,7 @@ _PERIODS = (
     Period.YEARLY,
     Period.TOTAL,
 )
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 
 
@@ -48,6 +50,19 @@ def month_interval(month: str, zone: str) -> Interval:
     middle = datetime(int(found[1]), int(found[2]), 15, tzinfo=UTC)
     window = Schedule(Period.MONTHLY, zone).window_at(us_from_datetime(middle))
     return Interval(window.opens_us, window.closes_us, zone)
+
+
+def day_of(text: str, zone: str) -> tuple[int, int] | None:
+    """The day that is named as `2026-11-01`, by the clock of a zone; `None` if it is no day."""
+    if not _DAY.fullmatch(text.strip()):
+        return None
+    try:
+        day = date.fromisoformat(text.strip())
+        ends = [datetime.combine(day + timedelta(days=more), time()) for more in (0, 1)]
+    except (ValueError, OverflowError):
+        return None
+    opens_us, closes_us = (first_instant_us(wall, zone_named(zone)) for wall in ends)
+    return opens_us, closes_us
 
 
 def last_days(days: int, zone: str, now_us: int) -> Interval:

@@ -24,6 +24,20 @@ from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.sums import NO_SUMS, ROLLUPS, Key, Summed, Sums, UsageSums, rolled
 from tekton_budget.storage.usages import UsageFilter
 
+__all__ = [
+    "GROUPS_OF_ORIGINAL",
+    "NONE",
+    "DaySums",
+    "ModelSums",
+    "ReportRow",
+    "Reports",
+    "SummaryQuery",
+    "Sums",
+    "UsageReport",
+    "UsageSummary",
+    "total_of",
+]
+
 NONE = "(none)"
 BY_MAX = 8
 GROUPS_OF_ORIGINAL = ("provider", "model", "component", "task_type")

@@ -13,7 +13,7 @@ from tekton_budget.frontends.api import body, problems
 from tekton_budget.frontends.api.auth import Doorkeeper
 from tekton_budget.frontends.api.edge import AccessLog, Edge
 from tekton_budget.frontends.api.hot import HotRoutes
-from tekton_budget.frontends.api.routes import allocations, keys, prices
+from tekton_budget.frontends.api.routes import allocations, keys, prices, usage
 from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
 from tekton_budget.wiring import Running
 
@@ -25,6 +25,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     allocations.router,
     prices.router,
     keys.router,
+    usage.router,
 )
 # Routes at the root, such as /health.
 ROOT_ROUTERS: tuple[APIRouter, ...] = ()

@@ -1,0 +1,260 @@
+"""Usage: recorded, found again, summed and reported; as JSON, CSV or NDJSON."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import Query, Request
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from tekton_budget.domain.answer import Ended, Recorded
+from tekton_budget.domain.caller import Caller
+from tekton_budget.domain.errors import InvalidInput, invalid
+from tekton_budget.frontends.api import exports, filters, spending, usages
+from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Runs, Verbs
+from tekton_budget.frontends.api.body import exact_router
+from tekton_budget.frontends.api.filters import CSV, NDJSON
+from tekton_budget.frontends.api.paging import listed
+from tekton_budget.frontends.api.schemas import Labels, PageOut
+from tekton_budget.frontends.api.standings import to_api_standing
+from tekton_budget.frontends.api.usage_bodies import (
+    ReportOut,
+    SummaryOut,
+    UsageOut,
+    UsageRecordedOut,
+    in_tables,
+)
+from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.service import Service
+from tekton_budget.service.asks import RecordRequest
+from tekton_budget.service.reports import GROUPS_OF_ORIGINAL, SummaryQuery
+
+router = exact_router("/usage")
+
+# What a caller may say of the model beside an allocation that was asked for under another one.
+_REALLY_USED = ("model", "provider")
+
+
+class RecordsQuery(filters.UsageFilter, filters.Listing, filters.Formatted):
+    """The query of a list of records."""
+
+
+class SummaryFields(filters.UsageFilter):
+    """What is summed."""
+
+    period: Annotated[str, Field(max_length=20)] | None = Field(
+        None,
+        description="The window that is open now: hourly, daily, weekly, monthly, quarterly, "
+        "yearly; total (default) is all time",
+        examples=["monthly"],
+    )
+    days: int | None = Field(None, description="Instead: so many days, today the last of them")
+    start_time: filters.Date | None = Field(None, description="As from")
+    end_time: filters.Date | None = Field(None, description="As to; but a plain day is included")
+    timezone: filters.Zone = None
+
+    def moments(self, zone: str) -> tuple[int | None, int | None]:
+        """Both ends, by any of their names."""
+        starts = {"from": self.from_, "start_date": self.start_date, "start_time": self.start_time}
+        ends = {"to": self.to, "end_date": self.end_date, "end_time": self.end_time}
+        return filters.moments(zone, starts, ends)
+
+    def summary_query(self, zone: str, group_by: tuple[str, ...]) -> SummaryQuery:
+        """In the service's words."""
+        usage = self.query(self.timezone or zone)
+        labels = {name: value for name, value in usage.labels.items() if name != "budget"}
+        return SummaryQuery(
+            replace(usage, labels=labels),
+            period=self.period,
+            days=self.days,
+            timezone=self.timezone,
+            budget=_text(usage.labels.get("budget")),
+            group_by=group_by,
+        )
+
+
+class SummaryQueryFields(SummaryFields):
+    """The query of a summary."""
+
+    group_by: Annotated[str, Field(max_length=600)] | None = Field(
+        None, description="Labels, between commas", examples=["provider,model"]
+    )
+
+
+class SummaryBody(SummaryFields):
+    """The body of a summary."""
+
+    labels: Labels = Field(default_factory=dict, description="Any labels")
+    group_by: list[filters.Text] | None = Field(
+        None, max_length=8, description="Labels", examples=[["provider", "model"]]
+    )
+
+    def all_labels(self) -> dict[str, object]:
+        """Every label that is asked for."""
+        return {**self.labels, **super().all_labels()}
+
+
+class ReportQuery(SummaryFields, filters.Formatted):
+    """The query of a report."""
+
+    by: Annotated[str, Field(max_length=600)] = Field(
+        "provider,model", description="Labels, between commas", examples=["team,model"]
+    )
+    month: Annotated[str, Field(max_length=10)] | None = Field(
+        None, description="A calendar month", examples=["2026-11"]
+    )
+    tz: filters.Zone = None
+
+
+@router.post("/record", status_code=201, response_model=UsageRecordedOut)
+async def record_usage(
+    body: spending.RecordBody,
+    asker: Asker,
+    verbs: Verbs,
+    key: IdempotencyKey = None,
+) -> Reply:
+    """Record what a call used. It is a fact: posted to every policy concerned, never denied.
+
+    With `allocation_id` it is part of that allocation, and `final: true` settles it; without one
+    it is posted as `unheld`. `cost` is what you were charged; else the price book tells.
+    """
+    answer = await _recorded(asker, verbs, spending.record_of(body, key))
+    assert answer.record_id is not None, "a usage was recorded"
+    found = await run_in_threadpool(verbs.records.one, asker, answer.record_id)
+    shown = usages.to_api_record(found)
+    shown["status"] = answer.status
+    shown["policies"] = [to_api_standing(standing) for standing in answer.policies]
+    return Reply(shown, status_code=201)
+
+
+@router.get(
+    "/records",
+    response_model=PageOut[UsageOut],
+    responses=in_tables("The records as CSV or NDJSON, all of them, streamed", CSV, NDJSON),
+)
+async def list_records(
+    request: Request,
+    asker: Asker,
+    verbs: Verbs,
+    runs: Runs,
+    query: Annotated[RecordsQuery, Query()],
+) -> Response:
+    """Usage records, newest first; as CSV or NDJSON all that match, oldest first.
+
+    `provider` and `model` are those that really answered; every other filter is a label.
+    """
+    wanted = query.query(runs.settings.timezone)
+    media_type = query.media_type(request, CSV, NDJSON)
+    if media_type == CSV:
+        pages = verbs.records.stream(asker, wanted)
+        write = exports.csv_writer(usages.RECORD_COLUMNS, usages.record_row)
+        return await exports.streamed(pages, write, CSV, "usage")
+    if media_type == NDJSON:
+        pages = verbs.records.stream(asker, wanted)
+        lines = exports.ndjson_writer(usages.to_api_record)
+        return await exports.streamed(pages, lines, NDJSON, "usage")
+    page = await run_in_threadpool(verbs.records.listed, asker, wanted, query.part())
+    return Reply(listed(page, usages.to_api_record))
+
+
+@router.get("/records/{record_id}", response_model=UsageOut)
+def record_by_id(record_id: str, asker: Asker, verbs: Verbs) -> Reply:
+    """One usage record."""
+    return Reply(usages.to_api_record(verbs.records.one(asker, record_id)))
+
+
+@router.post("/summary", response_model=SummaryOut)
+def summary_of_body(body: SummaryBody, asker: Asker, verbs: Verbs, runs: Runs) -> Reply:
+    """Usage of a period or an interval: totals, groups by label, by model and by day."""
+    group_by = GROUPS_OF_ORIGINAL if body.group_by is None else tuple(body.group_by)
+    return _summary(asker, verbs, body.summary_query(runs.settings.timezone, group_by))
+
+
+@router.get("/summary", response_model=SummaryOut)
+def summary_of_query(
+    asker: Asker, verbs: Verbs, runs: Runs, query: Annotated[SummaryQueryFields, Query()]
+) -> Reply:
+    """Usage of a period or an interval: totals, groups by label, by model and by day."""
+    group_by = GROUPS_OF_ORIGINAL if query.group_by is None else _names(query.group_by)
+    return _summary(asker, verbs, query.summary_query(runs.settings.timezone, group_by))
+
+
+@router.get(
+    "/report",
+    response_model=ReportOut,
+    responses=in_tables("The same as CSV, a line a combination", CSV),
+)
+def report(
+    request: Request, asker: Asker, verbs: Verbs, runs: Runs, query: Annotated[ReportQuery, Query()]
+) -> Response:
+    """Spending by any labels: every combination and its usage, costliest first.
+
+    Rows add up to the total exactly. By one label (with provider and model) it is read from
+    rollups, so that it is as quick over ten million records as over a thousand.
+    """
+    if query.tz is not None:
+        if query.timezone not in (None, query.tz):
+            raise invalid("tz", "differs from timezone; send one of them")
+        query.timezone = query.tz
+    if query.month is not None and query.period is not None:
+        raise invalid("month", "send month or period, not both")
+    found = verbs.reports.report(
+        asker,
+        by=_names(query.by),
+        month=query.month,
+        query=query.summary_query(runs.settings.timezone, ()),
+    )
+    if query.media_type(request, CSV) == CSV:
+        return exports.table(usages.report_rows(found), "usage-report")
+    return Reply(usages.to_api_report(found))
+
+
+def _summary(asker: Caller, verbs: Service, query: SummaryQuery) -> Reply:
+    return Reply(usages.to_api_summary(verbs.reports.summary(asker, query)))
+
+
+async def _recorded(asker: Caller, verbs: Service, request: RecordRequest) -> Recorded | Ended:
+    """Record; where the allocation was asked for under another model, it is the one that answered.
+
+    Its labels are fixed since the ask, and the original's clients say by `model` what they used.
+    """
+    try:
+        return await _posted(asker, verbs, request)
+    except InvalidInput as refusal:
+        if refusal.code != "label_fixed":
+            raise
+        fixed = {fault.field.removeprefix("labels.") for fault in refusal.fields}
+        if not fixed <= set(_REALLY_USED):
+            raise
+    return await _posted(asker, verbs, _as_used(request))
+
+
+async def _posted(asker: Caller, verbs: Service, request: RecordRequest) -> Recorded | Ended:
+    return await verbs.ledger.record(
+        asker,
+        request.used,
+        labels=dict(request.labels),
+        allocation_id=request.allocation_id,
+        final=request.final,
+        record_id=request.id,
+    )
+
+
+def _as_used(request: RecordRequest) -> RecordRequest:
+    labels = dict(request.labels)
+    model, provider = (labels.pop(name, None) for name in _REALLY_USED)
+    used = replace(
+        request.used,
+        model_used=request.used.model_used or _text(model),
+        provider_used=request.used.provider_used or _text(provider),
+    )
+    return replace(request, labels=labels, used=used)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
