@@ -157,10 +157,10 @@ class SqliteSession:
 
 
 def _told(error: sqlite3.DatabaseError) -> Exception:
-    """A fault of the store; what a command did wrong stays what it is."""
-    if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
-        return _away(error)
-    return error
+    """A fault of the store; what a command or a statement did wrong stays what it is."""
+    if type(error) not in (sqlite3.OperationalError, sqlite3.DatabaseError):
+        return error
+    return error if error.sqlite_errorname == "SQLITE_ERROR" else _away(error)
 
 
 def _away(error: sqlite3.Error) -> StoreAway:
