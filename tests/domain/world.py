@@ -176,7 +176,7 @@ class World:
                 row.cost_nano or 0,
                 row.requests,
                 row.placed_us,
-                row.recorded_us,
+                row.recorded_us if row.reverses is None else row.at_us,
             )
             for row in self.usage[: start.usage_count]
             if row.placed_us >= opens_us

@@ -205,7 +205,8 @@ def past_usage(
     mark = session.statements.mark
     query = (
         "SELECT no, record_id, labels, input_tokens, output_tokens, cache_read_tokens, "
-        "cache_write_tokens, other_tokens, cost_nano, requests, placed_us, recorded_us FROM usage "
+        "cache_write_tokens, other_tokens, cost_nano, requests, placed_us, "
+        "CASE WHEN reverses IS NULL THEN recorded_us ELSE at_us END FROM usage "
         f"WHERE no > {mark} AND no <= {mark} AND placed_us >= {mark} ORDER BY no LIMIT {PAGE}"
     )
     after = 0

@@ -14,7 +14,11 @@ from tekton_budget.domain.usage import TokenCounts
 
 
 class PastUsage(NamedTuple):
-    """What a backfill needs of a usage record."""
+    """What a backfill needs of a usage record.
+
+    `recorded_us` is when it arrived, and of a reversal when that came which it takes back: on a
+    rolling balance the two must leave together.
+    """
 
     record_id: str
     labels: Mapping[str, str]
