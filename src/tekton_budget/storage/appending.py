@@ -277,7 +277,7 @@ def _balance_writes(
         ),
         (
             s.update(tables.balances, "id", "", sql.BALANCE_SET),
-            [(*pack_balance_rest(state.balances[k]), shares[k], k) for k in sorted(changed)],
+            [(*pack_balance_rest(state.balances[k], shares[k]), k) for k in sorted(changed)],
         ),
         (
             s.add(tables.group_counts, "policy_no, opens_us", "groups"),

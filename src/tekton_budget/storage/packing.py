@@ -64,9 +64,9 @@ def unpack_answer(packed: str) -> Answer:
     return answer
 
 
-def pack_balance_rest(balance: Balance) -> tuple[object, ...]:
-    """The columns of a balance that are set, not added to; see `statements.BALANCE_SET`."""
-    return (
+def pack_balance_rest(balance: Balance, share_permille: int | None) -> tuple[object, ...]:
+    """The columns that are set, not added to, with their seal; see `statements.BALANCE_SET`."""
+    rest = (
         balance.closes_us,
         balance.length_us,
         balance.carry.tokens,
@@ -77,7 +77,9 @@ def pack_balance_rest(balance: Balance) -> tuple[object, ...]:
         json_text(sorted(balance.sub_windows.items())) if balance.length_us else None,
         balance.told,
         1,
+        share_permille,
     )
+    return (*rest, digest_of((balance.id, *rest)))
 
 
 BALANCE_COLUMNS = (

@@ -27,7 +27,7 @@ BALANCE_ADDED = (
 )
 BALANCE_SET = (
     "closes_us, length_us, carry_tokens, carry_cost_nano, carry_requests, exception, credits, "
-    "sub_windows, told, opened, share_permille"
+    "sub_windows, told, opened, share_permille, seal"
 )
 BALANCE_EMPTY = "id, policy_no, grp, opens_us"
 JOURNAL_COLUMNS = "batch_id, at_us, kind, key_id, object_id, postings, detail, digest"

@@ -117,6 +117,7 @@ balances = Table(
     _count("told"),
     _flag("opened"),
     Column("share_permille", BigInteger),
+    _text("seal", ""),  # of the columns that are set, not added to; empty until opened
     _count("updated_us"),
     CheckConstraint(
         "held_tokens >= 0 AND held_cost_nano >= 0 AND held_requests >= 0", name="held_not_negative"

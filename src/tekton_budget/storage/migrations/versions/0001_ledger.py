@@ -119,6 +119,7 @@ def upgrade() -> None:
         sa.Column("told", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("opened", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("share_permille", sa.BigInteger(), nullable=True),
+        sa.Column("seal", sa.Text(), nullable=False, server_default=""),
         sa.Column("updated_us", sa.BigInteger(), nullable=False, server_default="0"),
         sa.CheckConstraint(
             "held_tokens >= 0 AND held_cost_nano >= 0 AND held_requests >= 0",
