@@ -11,6 +11,7 @@ from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
+from tekton_budget.service.overview import Overview
 from tekton_budget.service.passes import Keep, Passes
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
@@ -64,6 +65,7 @@ class Running:
             records=Records(self.reader),
             reports=Reports(self.reader),
             standings=Standings(self.reader),
+            overview=Overview(self.reader),
         )
         self._first_admin_key()
         keep = Keep(settings.outbox_days, settings.decisions_days)

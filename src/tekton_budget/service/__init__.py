@@ -6,6 +6,7 @@ from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
+from tekton_budget.service.overview import Overview
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import PriceVerbs
 from tekton_budget.service.records import Records
@@ -28,6 +29,7 @@ class Service:
     records: Records
     reports: Reports
     standings: Standings
+    overview: Overview
 
 
 __all__ = ["Service"]

@@ -18,6 +18,8 @@ from tekton_budget.storage.allocations import (
 from tekton_budget.storage.audit import Audited, AuditRows
 from tekton_budget.storage.reading import Reader
 
+__all__ = ["AllocationQuery", "Audited", "Lists"]
+
 
 @dataclass(frozen=True, slots=True)
 class AllocationQuery:

@@ -89,7 +89,10 @@ class Overview:
     def summaries(
         self, caller: Caller, periods: Sequence[str], budget: str | None = None
     ) -> tuple[BudgetSummary, ...]:
-        """For each period its policies, of one budget or of all; without any, what was used."""
+        """For each period its policies, of one budget or of all.
+
+        Whoever shows one number shows the first: a policy on everything, else all that was used.
+        """
         policies = self._reader.policies()
         own = policies.counting
         if budget is not None:
@@ -101,10 +104,12 @@ class Overview:
             if named not in tuple(Period):
                 raise invalid("period", f"send some of {', '.join(Period)}")
             of_period = [p for p in own if p.schedule.period == named]
+            of_period.sort(key=lambda policy: not _is_general(policies, policy))
             views = [v for v, _ in self._fullest(policies, caller, of_period) if not v.hidden]
-            summaries += [self._summary(policies, view) for view in views]
-            if not views:
-                summaries.append(self._without_policy(caller, named, budget))
+            shown = [self._summary(policies, view) for view in views]
+            if not views or (budget is None and not _is_general(policies, of_period[0])):
+                shown.insert(0, self._without_policy(caller, named, budget))
+            summaries += shown
         return tuple(summaries)
 
     def counts(self) -> Counts:
@@ -217,6 +222,11 @@ class Overview:
             input_tokens=sums.input_tokens,
             output_tokens=sums.output_tokens,
         )
+
+
+def _is_general(policies: PolicySet, policy: Policy) -> bool:
+    """Whether it is on every call, together."""
+    return not policies.scope_of(policy).requirements and not group_label_names(policy)
 
 
 def _share(used: int, limit: int | None) -> int | None:

@@ -13,7 +13,14 @@ from tekton_budget.frontends.api import body, problems
 from tekton_budget.frontends.api.auth import Doorkeeper
 from tekton_budget.frontends.api.edge import AccessLog, Edge
 from tekton_budget.frontends.api.hot import HotRoutes
-from tekton_budget.frontends.api.routes import allocations, keys, prices, usage
+from tekton_budget.frontends.api.routes import (
+    allocations,
+    decisions,
+    keys,
+    prices,
+    standings,
+    usage,
+)
 from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
 from tekton_budget.wiring import Running
 
@@ -22,10 +29,12 @@ PREFIXES = (PREFIX, "/api")
 
 # Business routes, each under both prefixes. Order matters where paths overlap: fixed before named.
 ROUTERS: tuple[APIRouter, ...] = (
+    standings.router,
     allocations.router,
     prices.router,
     keys.router,
     usage.router,
+    decisions.router,
 )
 # Routes at the root, such as /health.
 ROOT_ROUTERS: tuple[APIRouter, ...] = ()

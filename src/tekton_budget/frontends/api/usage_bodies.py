@@ -225,7 +225,7 @@ class SummaryOut(View):
 class ReportRowOut(SumsOut):
     """One combination of values (`null`: without the label)."""
 
-    group: dict[str, str | None]
+    values: dict[str, str | None]
 
 
 class ReportOut(View):
@@ -239,7 +239,7 @@ class ReportOut(View):
                     "start_time": "2026-11-01T00:00:00+00:00",
                     "end_time": "2026-12-01T00:00:00+00:00",
                     "timezone": "UTC",
-                    "rows": [{"group": {"team": "a", "model": "gpt-4o"}, **_SUMS}],
+                    "rows": [{"values": {"team": "a", "model": "gpt-4o"}, **_SUMS}],
                     "total": _SUMS,
                     "read_from": "rollups",
                 }

@@ -177,7 +177,7 @@ def to_api_report(report: UsageReport) -> dict[str, object]:
         "end_time": _moment(report.interval.to_us, report.interval),
         "timezone": report.interval.zone,
         "rows": [
-            {"group": dict(zip(report.by, row.values, strict=True)), **to_api_sums(row.sums)}
+            {"values": dict(zip(report.by, row.values, strict=True)), **to_api_sums(row.sums)}
             for row in report.rows
         ],
         "total": to_api_sums(report.total),
