@@ -352,8 +352,11 @@ class Ledger(RuleBasedStateMachine):
 
     def see_use(self, id_: str, given: int, made: int, cost: int, estimated: bool) -> None:
         call, uses = self.recount.calls[id_], self.recount.uses
-        if not estimated:
-            uses[:] = [use for use in uses if not (use.call == id_ and use.stands_in)]
+        for use in uses:
+            if use.call == id_ and use.stands_in and not estimated:
+                # A policy that began in between and found the charge holds nothing of this call.
+                use.counts = {n: c for n, c in use.counts.items() if n not in call.policies}
+                use.raw_tokens, use.raw_cost, use.raw_requests = {}, 0, 0
         first = not any(use.raw_requests for use in uses if use.call == id_)
         use = Use(
             call.labels,
