@@ -93,6 +93,10 @@ class Settings(BaseSettings):
         (),
         description="Host names (besides loopback) that requests may be addressed to, without keys",
     )
+    cors_origins: tuple[str, ...] = Field(
+        ("http://localhost:8080", "http://127.0.0.1:8080"),
+        description="Pages that may call from a browser; the default is Tekton's own dashboard",
+    )
     shutdown_enabled: bool = Field(False, description="Whether POST /shutdown stops the service")
 
     @field_validator("timezone")

@@ -8,6 +8,7 @@ from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.domain.errors import Conflict
 from tekton_budget.service import Service
 from tekton_budget.service.decisions import DecisionReports
+from tekton_budget.service.health import Health
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
@@ -66,6 +67,7 @@ class Running:
             reports=Reports(self.reader),
             standings=Standings(self.reader),
             overview=Overview(self.reader),
+            health=Health(self.reader, self.writer),
         )
         self._first_admin_key()
         keep = Keep(settings.outbox_days, settings.decisions_days)

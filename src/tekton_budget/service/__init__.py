@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tekton_budget.service.decisions import DecisionReports
+from tekton_budget.service.health import Health
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
@@ -30,6 +31,7 @@ class Service:
     reports: Reports
     standings: Standings
     overview: Overview
+    health: Health
 
 
 __all__ = ["Service"]

@@ -95,7 +95,11 @@ class AllocationRows:
 
     def active_count(self) -> int:
         """How many hold."""
-        return int(self._reader.rows(select(func.count()).where(_IS_ACTIVE))[0][0])
+        return int(
+            self._reader.rows(
+                select(func.count()).select_from(tables.allocations).where(_IS_ACTIVE)
+            )[0][0]
+        )
 
     def _matching(self, wanted: AllocationFilter) -> ColumnElement[bool]:
         parts: list[ColumnElement[bool]] = [true()]

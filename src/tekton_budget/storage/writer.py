@@ -31,6 +31,7 @@ QUEUE_MAX = 20_000
 POLL_SECONDS = 0.2  # how often waiting asks look again for room that other processes made
 
 A = TypeVar("A")
+Watch = Callable[[Sequence[object], float, int], None]  # answers, seconds, how many wait
 
 
 class Writer:
@@ -56,6 +57,8 @@ class Writer:
         self._busy = 0
         self.batches = 0
         self.commands = 0
+        self.watch: Watch | None = None
+        self._last: tuple[Sequence[object], float] | None = None
         self._thread = threading.Thread(target=self._work, name="budget-writer", daemon=True)
 
     @property
@@ -86,6 +89,16 @@ class Writer:
     def queue_length(self) -> int:
         """Commands taken and not yet answered."""
         return len(self._queue) + len(self._waiting) + self._busy
+
+    @property
+    def queue_max(self) -> int:
+        """Commands that may wait."""
+        return self._queue_max
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it takes commands."""
+        return self._thread.is_alive() and not self._stopping
 
     def submit(self, command: Command) -> Ticket[Answer]:
         """Queue one command; raises `Unavailable` when the queue is full or the writer stops."""
@@ -173,6 +186,13 @@ class Writer:
             self._answer(dry, lambda: self._runs.run([_command(t) for t in dry], dry_run=True))
         if real:
             self._answer(real, lambda: self._batch(real))
+            self._show()
+
+    def _show(self) -> None:
+        """Let whoever watches see the last batch, once its callers have their answers."""
+        last, self._last = self._last, None
+        if last is not None and self.watch is not None:
+            self.watch(*last, len(self._queue))
 
     def _batch(self, tickets: Sequence[Ticket[Any]]) -> Sequence[object]:
         """One batch; the next ones are smaller if it took long, and larger again if it did not."""
@@ -182,6 +202,7 @@ class Writer:
         took = time.monotonic() - began
         self.batches += 1
         self.commands += len(tickets)
+        self._last = (answers, took)
         if took > BATCH_SECONDS:
             self._batch_limit = max(BATCH_MIN, min(self._batch_limit, len(tickets)) * 3 // 4)
         elif took < BATCH_SECONDS / 2:

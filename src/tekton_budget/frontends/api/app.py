@@ -6,18 +6,22 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.frontends.api import body, problems
 from tekton_budget.frontends.api.auth import Doorkeeper
 from tekton_budget.frontends.api.edge import AccessLog, Edge
 from tekton_budget.frontends.api.hot import HotRoutes
+from tekton_budget.frontends.api.metrics import Metrics
 from tekton_budget.frontends.api.routes import (
     allocations,
     decisions,
+    health,
     keys,
     prices,
+    shutdown,
     standings,
     usage,
 )
@@ -37,8 +41,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     decisions.router,
 )
 # Routes at the root, such as /health.
-ROOT_ROUTERS: tuple[APIRouter, ...] = ()
+ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router)
 
+_METHODS = ("GET", "POST", "PUT", "DELETE")
 _KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: tb_live_…"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -48,7 +53,7 @@ _KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
 class BudgetApp(FastAPI):
     """FastAPI behind our edge, with our problems in its document."""
 
-    edge: Edge
+    edge: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything goes through the edge."""
@@ -99,10 +104,28 @@ def create_app(running: Running, *, access_log: AccessLog | None = None) -> Fast
                 include_in_schema=prefix == PREFIX,
                 responses=problem_responses(),
             )
-    for router in ROOT_ROUTERS:
+    root_routers = ROOT_ROUTERS
+    if running.settings.shutdown_enabled:
+        root_routers += (shutdown.stopping,)
+    for router in root_routers:
         app.include_router(router, responses=problem_responses())
     app.state.hot = HotRoutes(running.service.ledger, PREFIXES)
-    app.edge = Edge(app.routed, app.state.doorkeeper, app.state.hot.found, access_log=access_log)
+    app.state.vitality = health.Vitality(running)
+    app.state.metrics = Metrics()
+    running.service.health.watch(app.state.metrics.batch)
+    app.edge = CORSMiddleware(
+        Edge(
+            app.routed,
+            app.state.doorkeeper,
+            app.state.hot.found,
+            meter=app.state.metrics.request,
+            access_log=access_log,
+        ),
+        allow_origins=running.settings.cors_origins,
+        allow_methods=_METHODS,
+        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "X-API-Key"),
+        expose_headers=("Retry-After",),
+    )
     return app
 
 
