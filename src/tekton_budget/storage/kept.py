@@ -140,6 +140,12 @@ class KeptRows:
         query = _rollup_sums().where(tuple_(*_ROLLUP_KEY).in_(list(keys)))
         return {RollupKey(*row[:6]): Sums(*row[6:]) for row in within.execute(query)}
 
+    def rollup_slots_beyond(self, slots: int) -> list[tuple[RollupKey, int]]:
+        """Rows that no writer can have written: their numbers lie beyond those given out."""
+        query = select(*_ROLLUP_KEY, _r.slot).where((_r.slot < 0) | (_r.slot >= slots))
+        rows = self._reader.rows(query.limit(PAGE_ROWS))
+        return [(RollupKey(*row[:6]), row[6]) for row in rows]
+
     def count(self, table: str) -> int:
         """How many rows there are about; for progress only."""
         query = select(func.count()).select_from(tables.metadata.tables[table])

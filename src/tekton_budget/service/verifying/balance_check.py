@@ -43,6 +43,7 @@ class BalanceCheck:
         self._accounts = Accounts(reader)
         self._entries = Entries(findings, dense=not reader.is_postgresql)
         self.balances = 0
+        self.misnamed: set[str] = set()  # keys that are, or should be, of rows with other keys
 
     @property
     def entries(self) -> int:
@@ -53,7 +54,7 @@ class BalanceCheck:
         """Journal and balances."""
         with self._accounts.scratch:
             cut = self._rows.last_entry()
-            self._fold(0, cut, None)
+            self._fold(-1, cut, None)
             self._accounts.scratch.put_away()
             suspects = self._compare_all()
             suspects |= {p.balance_id for row in self._entries.broken for p in postings_of(row)}
@@ -85,6 +86,7 @@ class BalanceCheck:
                 if row.id != composed_id(row):
                     known = accounts[row.id] != Account()
                     self._findings.add(misnamed(row, known=known))
+                    self.misnamed |= {row.id, composed_id(row)}
                 elif any(self._faults(row, accounts[row.id])):
                     suspects.add(row.id)
             self._progress("balances", self.balances, max(total, self.balances))

@@ -11,6 +11,7 @@ from tekton_budget.storage.kept import KeptRows, RollupKey
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.rollup import Rollup
 from tekton_budget.storage.scratch import Scratch
+from tekton_budget.storage.session import SLOTS_MAX
 from tekton_budget.storage.sums import NO_SUMS, Sums
 
 Progress = Callable[[str, int, int], None]
@@ -37,8 +38,9 @@ class RollupCheck:
         """Usage and rollups."""
         with self._sums:
             cut = self._rows.last_usage()
-            self._add_all(0, cut, None)
+            self._add_all(-1, cut, None)
             self._sums.put_away()
+            self._check_slots()
             suspects = self._compare_all()
             self._look_again(suspects, cut)
 
@@ -56,6 +58,12 @@ class RollupCheck:
             self.usage += len(page)
             after = page[-1][0]
             self._progress("usage", after, cut)
+
+    def _check_slots(self) -> None:
+        """Whose row it is only has to be a writer's number; on SQLite all write the same rows."""
+        slots = SLOTS_MAX if self._reader.is_postgresql else 1
+        for key, slot in self._rows.rollup_slots_beyond(slots):
+            self._findings.add(Finding("rollups", shown(key), "slot", slot, 0))
 
     def _summed(self, records: Iterable[UsageRecord]) -> dict[str, Sums]:
         return {

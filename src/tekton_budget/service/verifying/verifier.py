@@ -26,7 +26,7 @@ class Verifier:
         findings = Findings()
         balances = BalanceCheck(self._reader, findings, told)
         balances.run()
-        allocations = self._check_holds(findings, told)
+        allocations = self._check_holds(findings, balances.misnamed, told)
         rollups = RollupCheck(self._reader, findings, told)
         rollups.run()
         return Verification(
@@ -39,7 +39,7 @@ class Verifier:
             allocations=allocations,
         )
 
-    def _check_holds(self, findings: Findings, progress: Progress) -> int:
+    def _check_holds(self, findings: Findings, misnamed: set[str], progress: Progress) -> int:
         """What active allocations hold is what balances hold, all of one moment."""
         holds: dict[str, Amounts] = {}
         holders: dict[str, str | None] = {}  # the one allocation that holds, or None of several
@@ -54,7 +54,7 @@ class Verifier:
             held = dict(self._rows.held(within=connection))
         progress("allocations", count, count)
         known = {(one.id, one.column) for one in findings if one.table == "balances"}
-        for id_ in sorted(holds.keys() | held.keys()):
+        for id_ in sorted((holds.keys() | held.keys()) - misnamed):
             total, stands = holds.get(id_, NOTHING), held.get(id_, NOTHING)
             holder = holders.get(id_) or f"holding on {id_}"
             for unit, is_, should in zip(_COLUMNS, total, stands, strict=True):
