@@ -163,7 +163,7 @@ class Batches:
                 session, self.cache, [*first, *commands], self._settings, opening, self._clock
             )
             outcomes = [_judged(loaded, position) for position in range(len(loaded.commands))]
-            more = self._due(session, loaded, outcomes) - expired
+            more = self._due(session, loaded, outcomes, expired)
             if not more or len(expired) > DUE_MAX * ROUNDS_MAX:
                 break
             session.rollback()
@@ -200,25 +200,28 @@ class Batches:
         session.remember_balances(list(loaded.state.balances))
 
     def _due(
-        self, session: Session, loaded: Loaded, outcomes: Sequence[Outcome]
+        self,
+        session: Session,
+        loaded: Loaded,
+        outcomes: Sequence[Outcome],
+        expired: set[tuple[str, str]],
     ) -> set[tuple[str, str]]:
         """What is past its time on the balances that just denied: it must not stand in the way."""
-        state = loaded.state
-        denied = {
-            concern.balance_id
-            for command, outcome in zip(loaded.commands, outcomes, strict=True)
-            if isinstance(outcome.answer, Denial)
-            for ask in _parts(command)
-            for concern in state.concerns(ask)
-        }
+        denied: set[str] = set()
+        ended: set[tuple[str, str]] = set()  # by commands before the first that was denied
+        for command, outcome in zip(loaded.commands, outcomes, strict=True):
+            if isinstance(outcome.answer, Denial):
+                concerns = (c for ask in _parts(command) for c in loaded.state.concerns(ask))
+                denied.update(concern.balance_id for concern in concerns)
+            elif not denied:
+                ended.update(_ended_by(outcome))
         if not denied:
             return set()
         needles = session.listed([json_text(key) for key in sorted(denied)])
-        sql = due(postgresql=session.statements.postgresql, most=DUE_MAX)
-        found = {(row[0], row[1]) for row in session.execute(sql, (state.now_us, needles))}
-        return {
-            key for key in found if (known := state.allocations.get(key)) is None or known.is_active
-        }
+        sql = due(postgresql=session.statements.postgresql)
+        most = len(expired) + len(ended) + DUE_MAX  # those are still found, and lead to nothing new
+        rows = session.execute(sql, (loaded.state.now_us, needles, most))
+        return {(row[0], row[1]) for row in rows} - expired - ended
 
     # The end of a transaction -------------------------------------------------------------------
 
@@ -318,6 +321,14 @@ def _parts(command: Command) -> list[Command]:
     if isinstance(command, Together):
         return [leaf for part in command.commands for leaf in _parts(part)]
     return [command]
+
+
+def _ended_by(outcome: Outcome) -> list[tuple[str, str]]:
+    return [
+        (part.allocation.key_id, part.allocation.id)
+        for part in outcome.each()
+        if part.allocation is not None and not part.allocation.is_active
+    ]
 
 
 def _answer(command: Command, outcome: Outcome) -> Answer | BudgetError | Parked:

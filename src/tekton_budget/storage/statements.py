@@ -164,15 +164,14 @@ EXCEPTIONS_POSTGRESQL = (
 
 DUE = (
     "SELECT key_id, id FROM allocations WHERE status = 'active' AND expires_us <= {mark} "
-    "AND EXISTS (SELECT 1 FROM {listed} k WHERE {found} > 0) ORDER BY expires_us LIMIT {most}"
+    "AND EXISTS (SELECT 1 FROM {listed} k WHERE {found} > 0) ORDER BY expires_us LIMIT {mark}"
 )
 
 
-def due(*, postgresql: bool, most: int) -> str:
-    """What is past its time on certain balances: bound are the moment and the balances' keys."""
+def due(*, postgresql: bool) -> str:
+    """What is past its time on certain balances: bound are the moment, the balances' keys, and how many."""
     return DUE.format(
         mark="%s" if postgresql else "?",
         listed="unnest(%s::text[])" if postgresql else "json_each(?)",
         found="strpos(holds, k)" if postgresql else "instr(holds, k.value)",
-        most=most,
     )
