@@ -44,6 +44,7 @@ class PolicySet:
                 self._of_budget[called].append(policy)
         self.counting = counting
         self._windows: dict[int, Window] = {}
+        self._asks: dict[int, Mapping[str, str | list[str]]] = {}
 
     def _active(self, policy: Policy) -> bool:
         budget = self.budgets.get(policy.budget_id)
@@ -85,6 +86,13 @@ class PolicySet:
     def scope_of(self, policy: Policy) -> Scope:
         """The policy's scope with its budget's added."""
         return self._merged.get(policy.no, policy.scope)
+
+    def asks_of(self, policy: Policy) -> Mapping[str, str | list[str]]:
+        """The same as in JSON; remembered, for each answer tells of it."""
+        asks = self._asks.get(policy.no)
+        if asks is None:
+            asks = self._asks[policy.no] = self.scope_of(policy).to_json()
+        return asks
 
     def concerns(self, labels: Mapping[str, str], call_id: str, now_us: int) -> list[Concern]:
         """The same with group, window and balance key; `call_id` groups what has no other group."""

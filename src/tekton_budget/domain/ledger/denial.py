@@ -47,7 +47,7 @@ def denial_of(
                 state.balances[judgement.concern.balance_id],
                 ask.caller,
                 state.now_us,
-                state.policies.scope_of(judgement.policy),
+                state.policies.asks_of(judgement.policy),
             )
             for judgement in denied
         ),
@@ -250,7 +250,7 @@ def _whom(state: State, ask: Allocate, judgement: Judgement, unit: int) -> str:
     Else by the policy's name, before the labels of the group.
     """
     policy, group = judgement.policy, judgement.concern.group
-    asked = state.policies.scope_of(policy).to_json()
+    asked = state.policies.asks_of(policy)
     labels = group_labels(group_label_names(policy), group) if group != SHARED_GROUP else {}
     named = {**asked, **labels}
     said = [f"{name}={value}" for name, value in named.items() if _is_plain(value)]

@@ -26,6 +26,8 @@ from tekton_budget.domain.policy import Policy
 from tekton_budget.domain.policy_set import Concern
 from tekton_budget.domain.usage import NO_TOKENS, CostSource, Measurement, Usage
 
+_UNMOVED = (NOTHING, NOTHING)
+
 
 class Draft:
     """Usage of an allocation, the end of it, or both."""
@@ -39,12 +41,19 @@ class Draft:
         self._moved: dict[str, tuple[Amounts, Amounts]] = {}
         self._rows: list[UsageRecord] = []
         self._reversed = False
+        self._policies = self._policies_of(allocation)
+        self.freed = NOTHING  # the most that came back from any hold
         self.used = allocation.used
         self.used_cost_nano = allocation.used_cost_nano
         self.usage_records = allocation.usage_records
 
-    def use(self, usage: Usage, record_id: str, caller: Caller, *, late: bool) -> Costed:
-        """Post a usage to every hold: from what is held first, the rest as overrun or unheld."""
+    def use(
+        self, usage: Usage, record_id: str, caller: Caller, *, late: bool, ends: bool = False
+    ) -> Costed:
+        """Post a usage to every hold: from what is held first, the rest as overrun or unheld.
+
+        Where the allocation `ends` with it, what is then still held is free again.
+        """
         usage.assert_sound()
         allocation = self._allocation
         requests = 0 if self.usage_records else allocation.granted.requests
@@ -54,8 +63,9 @@ class Draft:
         made_us = allocation.created_us
         call = call_of(usage, self._labels, placed_us=made_us, known_us=made_us, requests=requests)
         held_nano = max(0, allocation.granted.cost_nano - self.used_cost_nano)
-        cost = costed(self._state, usage, call, self._policies(), held_nano)
-        self._take(usage, cost.cost_nano or 0, requests, UNHELD if late else OVERRUN)
+        cost = costed(self._state, usage, call, self._policies, held_nano)
+        used = Amounts(usage.counts.total, cost.cost_nano or 0, requests)
+        self._take(usage, used, UNHELD if late else OVERRUN, ends=ends)
         now_us = self._state.now_us
         self._rows.append(
             usage_record(record_id, caller, allocation, usage, call, cost, now_us, late=late)
@@ -65,15 +75,13 @@ class Draft:
         self.usage_records += 1
         return cost
 
-    def free(self) -> Amounts:
-        """Give back all that is still held; what comes back is the most of any hold."""
-        freed = NOTHING
+    def free(self) -> None:
+        """Give back all that is still held."""
         for position, hold in enumerate(self._holds):
             if hold.held != NOTHING:
                 self._post(hold.balance_id, "", NOTHING, NOTHING.minus(hold.held))
-                freed = Amounts.larger(freed, hold.held)
+                self.freed = Amounts.larger(self.freed, hold.held)
                 self._holds[position] = hold._replace(held=NOTHING)
-        return freed
 
     def add_unheld(self, concerns: Sequence[Concern]) -> None:
         """Policies that only labels added now concern: all usage so far counts there, unheld."""
@@ -92,22 +100,20 @@ class Draft:
 
     def standings(self, caller: Caller) -> tuple[Standing, ...]:
         """Where each policy of the allocation stands once all this is posted."""
-        state = self._state
-        policies = state.policies
-        found = []
+        state, moved, found = self._state, self._moved, []
+        balances, policies, now_us = state.balances, state.policies, state.now_us
         for hold in self._holds:
-            balance = state.balances[hold.balance_id]
+            balance = balances[hold.balance_id]
             policy = policies.by_no.get(balance.policy_no)
-            if policy is None:
-                continue
-            spent, held = self._moved.get(hold.balance_id, (NOTHING, NOTHING))
-            scope = policies.scope_of(policy) if caller.labels else None
-            found.append(standing_after(policy, balance, spent, held, caller, state.now_us, scope))
+            if policy is not None:
+                spent, held = moved.get(hold.balance_id, _UNMOVED)
+                asks = policies.asks_of(policy)
+                found.append(standing_after(policy, balance, spent, held, caller, now_us, asks))
         return tuple(found)
 
     def budget_id(self) -> str:
         """The one budget concerned, or none."""
-        budgets = {policy.budget_id for policy in self._policies()}
+        budgets = {policy.budget_id for policy in self._policies}
         return budgets.pop() if len(budgets) == 1 else ""
 
     def outcome(
@@ -125,7 +131,7 @@ class Draft:
         kind = "settle" if isinstance(command, Settle) else "record"
         return Outcome(
             answer,
-            entry=Entry(kind, allocation.key_id, allocation.id, joined(self._postings)),
+            entry=Entry(kind, allocation.key_id, allocation.id, tuple(self._postings)),
             allocation=self._changed(status, now_us),
             usage=tuple(self._rows),
             told=told,
@@ -150,21 +156,28 @@ class Draft:
             return changed
         return replace(changed, estimated_record=None, estimated=NO_TOKENS, estimated_cost_nano=0)
 
-    def _policies(self) -> list[Policy]:
+    def _policies_of(self, allocation: Allocation) -> list[Policy]:
         balances, by_no = self._state.balances, self._state.policies.by_no
-        numbers = [balances[hold.balance_id].policy_no for hold in self._holds]
+        numbers = [balances[hold.balance_id].policy_no for hold in allocation.holds]
         return [by_no[number] for number in numbers if number in by_no]
 
-    def _take(self, usage: Usage, cost_nano: int, requests: int, reason: str) -> None:
-        total = usage.counts.total
+    def _take(self, usage: Usage, all_: Amounts, reason: str, *, ends: bool) -> None:
         for position, (balance_id, held, kinds, charged) in enumerate(self._holds):
-            tokens = usage.counts.counted(kinds) if kinds else total
-            used = Amounts(tokens, cost_nano, requests)
-            taken = Amounts.smaller(used, held)
-            self._post(balance_id, "", taken, NOTHING.minus(taken))
-            if taken != used:
+            used = all_
+            if kinds:
+                used = Amounts(usage.counts.counted(kinds), all_.cost_nano, all_.requests)
+            taken = used
+            if used[0] > held[0] or used[1] > held[1] or used[2] > held[2]:
+                taken = Amounts.smaller(used, held)
                 self._post(balance_id, reason, used.minus(taken), NOTHING)
-            self._holds[position] = Hold(balance_id, held.minus(taken), kinds, charged)
+            left = held.minus(taken)
+            if ends:
+                self._post(balance_id, "", taken, NOTHING.minus(held))
+                self.freed = Amounts.larger(self.freed, left)
+                left = NOTHING
+            else:
+                self._post(balance_id, "", taken, NOTHING.minus(taken))
+            self._holds[position] = Hold(balance_id, left, kinds, charged)
 
     def _reverse_estimate(self, record_id: str) -> int:
         """Take back what an expiry charged, and answer the requests that it had spent."""
@@ -197,20 +210,6 @@ class Draft:
         if known is not None:
             spent, held = known[0].plus(spent), known[1].plus(held)
         self._moved[balance_id] = (spent, held)
-
-
-def joined(postings: Sequence[Posting]) -> tuple[Posting, ...]:
-    """The same with one posting for each balance, reason and moment: journal rows stay short."""
-    found: dict[tuple[str, str, int], Posting] = {}
-    for posting in postings:
-        key = (posting.balance_id, posting.reason, posting.at_us)
-        known = found.get(key)
-        if known is None:
-            found[key] = posting
-        else:
-            spent, held = known.spent.plus(posting.spent), known.held.plus(posting.held)
-            found[key] = posting._replace(spent=spent, held=held)
-    return tuple(found.values())
 
 
 def _reversal(

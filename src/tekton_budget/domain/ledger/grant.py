@@ -125,7 +125,7 @@ def _standings(
             asked,
             caller,
             now_us,
-            policies.scope_of(concern.policy) if caller.labels else None,
+            policies.asks_of(concern.policy),
         )
         for concern, asked, _, _, _ in judgements
     )

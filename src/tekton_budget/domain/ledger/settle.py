@@ -106,13 +106,16 @@ def _settled(state: State, command: Settle, allocation: Allocation, *, late: boo
     draft = Draft(state, allocation, command.labels)
     cost: Costed | None = None
     if command.usage is not None:
-        cost = draft.use(command.usage, command.record_id, command.caller, late=late)
+        caller = command.caller
+        cost = draft.use(command.usage, command.record_id, caller, late=late, ends=True)
+    else:
+        draft.free()
     draft.add_unheld(state.concerns(command))
     status = AllocationStatus.EXPIRED if late else AllocationStatus.SETTLED
     answer = Ended(
         allocation_id=allocation.id,
         status=status.value,
-        released=draft.free(),
+        released=draft.freed,
         spent=draft.spent(),
         cost_nano=draft.used_cost_nano if cost is None else cost.cost_nano,
         cost_source=_source(cost),
@@ -166,7 +169,7 @@ def _recorded_alone(state: State, command: Record) -> Outcome:
             NOTHING,
             caller,
             now_us,
-            state.policies.scope_of(concern.policy) if caller.labels else None,
+            state.policies.asks_of(concern.policy),
         )
         for concern, amounts in zip(concerns, spent, strict=True)
     )

@@ -1,5 +1,7 @@
 """Standings: each policy's numbers as they are told to a caller."""
 
+from collections.abc import Mapping
+
 from tekton_budget.domain.amounts import NOTHING, Amounts, Limits
 from tekton_budget.domain.answer import Standing
 from tekton_budget.domain.balance import Balance
@@ -9,6 +11,8 @@ from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at, sub_window_c
 from tekton_budget.domain.policy import Policy
 from tekton_budget.domain.policy_set import group_label_names
 from tekton_budget.domain.scope import Scope, group_labels
+
+Asks = Mapping[str, str | list[str]]
 
 
 def resets_at(policy: Policy, balance: Balance, now_us: int) -> int | None:
@@ -31,14 +35,21 @@ def is_hidden(caller: Caller, policy: Policy, group: str, scope: Scope | None = 
     They are its own where the policy's scope (with its budget's) and group name all the labels that
     are forced on the key, or the key itself.
     """
-    if not caller.labels:
-        return False
+    asked = policy.scope if scope is None else scope
+    return bool(caller.labels) and not _is_own(caller, policy, group, asked.to_json())
+
+
+def _is_own(caller: Caller, policy: Policy, group: str, asks: Asks) -> bool:
+    for name, value in caller.labels.items():
+        if asks.get(name) != value:
+            break
+    else:
+        return True
     names = group_label_names(policy)
-    named: dict[str, object] = dict((policy.scope if scope is None else scope).to_json())
-    named |= group_labels(names, group) if names else {}
+    named = {**asks, **group_labels(names, group)} if names else asks
     if caller.name and named.get("key") == caller.name:
-        return False
-    return any(named.get(name) != value for name, value in caller.labels.items())
+        return True
+    return all(named.get(name) == value for name, value in caller.labels.items())
 
 
 def standing_before(
@@ -46,22 +57,22 @@ def standing_before(
     balance: Balance,
     caller: Caller,
     now_us: int,
-    scope: Scope | None = None,
+    asks: Asks,
 ) -> Standing:
     """The numbers that an ask was judged on."""
     concern, asked, spent, held, allowance = judgement
     policy = concern.policy
-    hidden = is_hidden(caller, policy, balance.group, scope)
+    hidden = bool(caller.labels) and not _is_own(caller, policy, balance.group, asks)
     return Standing(
         policy.policy_id,
         policy.name,
         balance.group,
-        policy.enforcement.value,
+        policy.enforcement,
         _HIDDEN if hidden else allowance,
         NOTHING if hidden else spent,
         NOTHING if hidden else held,
         asked,
-        _HIDDEN if hidden else _not_negative(judgement.remaining),
+        _HIDDEN if hidden else _left(allowance, spent, held),
         resets_at(policy, balance, now_us),
         policy.schedule.zone,
         hidden,
@@ -75,10 +86,10 @@ def standing_after(
     held: Amounts,
     caller: Caller,
     now_us: int,
-    scope: Scope | None = None,
+    asks: Asks,
 ) -> Standing:
     """The numbers once the movements of a command are posted."""
-    hidden = bool(caller.labels) and is_hidden(caller, policy, balance.group, scope)
+    hidden = bool(caller.labels) and not _is_own(caller, policy, balance.group, asks)
     allowance = balance.allowance_at(policy, now_us)
     spent = balance.spent_at(now_us).plus(spent)
     held = balance.held.plus(held)
@@ -86,12 +97,12 @@ def standing_after(
         policy.policy_id,
         policy.name,
         balance.group,
-        policy.enforcement.value,
+        policy.enforcement,
         _HIDDEN if hidden else allowance,
         NOTHING if hidden else spent,
         NOTHING if hidden else held,
         NOTHING,
-        _HIDDEN if hidden else _not_negative(allowance.minus(spent.plus(held))),
+        _HIDDEN if hidden else _left(allowance, spent, held),
         resets_at(policy, balance, now_us),
         policy.schedule.zone,
         hidden,
@@ -101,10 +112,10 @@ def standing_after(
 _HIDDEN = Limits()
 
 
-def _not_negative(limits: Limits) -> Limits:
-    tokens, cost_nano, requests = limits
+def _left(allowance: Limits, spent: Amounts, held: Amounts) -> Limits:
+    tokens, cost_nano, requests = allowance
     return Limits(
-        tokens if tokens is None or tokens > 0 else 0,
-        cost_nano if cost_nano is None or cost_nano > 0 else 0,
-        requests if requests is None or requests > 0 else 0,
+        None if tokens is None else max(0, tokens - spent[0] - held[0]),
+        None if cost_nano is None else max(0, cost_nano - spent[1] - held[1]),
+        None if requests is None else max(0, requests - spent[2] - held[2]),
     )
