@@ -42,6 +42,7 @@ PRIORITY_MAX = 10
 METADATA_MAX = 16_384
 Choice = TypeVar("Choice", bound=StrEnum)
 _ID = re.compile(r"[A-Za-z0-9._:@-]{1,200}")
+_metadata = msgspec.json.Encoder(decimal_format="number").encode
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="string").encode
 
 
@@ -225,7 +226,7 @@ def checked_metadata(metadata: Mapping[str, object]) -> str:
     """Metadata as JSON text, of bounded size."""
     if not metadata:
         return "{}"
-    packed = msgspec.json.encode(metadata).decode()
+    packed = _metadata(metadata).decode()
     if len(packed) > METADATA_MAX:
         raise invalid("metadata", f"is longer than {METADATA_MAX} characters of JSON")
     return packed

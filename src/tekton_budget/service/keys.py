@@ -12,6 +12,7 @@ from tekton_budget.domain.errors import Conflict, Forbidden, NotFound, Unauthent
 from tekton_budget.domain.scope import checked_labels
 from tekton_budget.service.commands import PRIORITY_MAX, choice, new_id
 from tekton_budget.service.policy_fields import NAME_MAX
+from tekton_budget.service.retries import Retry, done_before, note_done
 from tekton_budget.storage.appending import write_audit
 from tekton_budget.storage.keys import (
     Key,
@@ -23,6 +24,8 @@ from tekton_budget.storage.keys import (
 )
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Exclusively, Writer
+
+__all__ = ["Key", "KeyVerbs", "NewKey"]
 
 PREFIX = "tb_live_"
 SHOWN = len(PREFIX) + 4
@@ -51,7 +54,7 @@ class KeyVerbs:
         self._used_us: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def create_key(
+    def create_key(  # noqa: PLR0913  (a key is what all of this says)
         self,
         caller: Caller,
         name: str,
@@ -62,6 +65,7 @@ class KeyVerbs:
         max_priority: int = MAX_PRIORITY_OF_KEYS,
         expires_in_us: int | None = None,
         secret: str | None = None,
+        retry: Retry | None = None,
     ) -> NewKey:
         """A key of a role, with labels that are forced on its calls."""
         _may_manage(caller)
@@ -76,6 +80,7 @@ class KeyVerbs:
         chosen = choice("role", Role, role)
 
         def run(alone: Exclusively) -> NewKey:
+            _refuse_again(alone, caller, retry)
             if any(k.name == text and k.is_valid(alone.now_us) for k in all_keys(alone.session)):
                 raise Conflict(
                     f"A valid key named {text!r} exists: rotate it, or choose another name.",
@@ -95,6 +100,7 @@ class KeyVerbs:
                 expires_us=None if expires_in_us is None else alone.now_us + expires_in_us,
             )
             insert_key(alone.session, key)
+            note_done(alone, caller, retry, {"key_id": key.key_id})
             _audit(alone, caller, "create", key)
             return NewKey(key, own)
 
@@ -102,13 +108,21 @@ class KeyVerbs:
         self._forget()
         return made
 
-    def rotate_key(self, caller: Caller, name_or_id: str, *, overlap_us: int = DAY_US) -> NewKey:
+    def rotate_key(
+        self,
+        caller: Caller,
+        name_or_id: str,
+        *,
+        overlap_us: int = DAY_US,
+        retry: Retry | None = None,
+    ) -> NewKey:
         """A new secret for the same name and rights; the old one works on for the overlap."""
         _may_manage(caller)
         if overlap_us < 0:
             raise invalid("overlap", "send 0 or more")
 
         def run(alone: Exclusively) -> NewKey:
+            _refuse_again(alone, caller, retry)
             old = _named(all_keys(alone.session), name_or_id, alone.now_us)
             own = PREFIX + secrets.token_urlsafe(32)
             key = replace(
@@ -121,6 +135,7 @@ class KeyVerbs:
             )
             insert_key(alone.session, key)
             set_revoked(alone.session, old.key_id, alone.now_us + overlap_us)
+            note_done(alone, caller, retry, {"key_id": key.key_id})
             _audit(alone, caller, "rotate", key)
             return NewKey(key, own)
 
@@ -200,6 +215,17 @@ def _named(keys: list[Key], name_or_id: str, now_us: int) -> Key:
         if name_or_id in (key.key_id, key.name) and key.is_valid(now_us):
             return key
     raise NotFound(f"There is no valid key {name_or_id!r}.", code="key_not_found")
+
+
+def _refuse_again(alone: Exclusively, caller: Caller, retry: Retry | None) -> None:
+    done = done_before(alone, caller, retry)
+    if done is not None:
+        raise Conflict(
+            f"This request made the key {done['key_id']} already, and a secret is shown only once. "
+            "If it is lost, rotate the key: tekton-budget keys rotate NAME",
+            code="secret_shown_once",
+            key_id=done["key_id"],
+        )
 
 
 def _may_manage(caller: Caller) -> None:

@@ -13,7 +13,7 @@ from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.policy import DEFAULT_BUDGET, Budget, GroupLimits, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.scope import Scope
-from tekton_budget.service.commands import TOKENS_MAX, checked_metadata, new_id
+from tekton_budget.service.commands import TOKENS_MAX, checked_id, checked_metadata, new_id
 from tekton_budget.service.policy_fields import (
     NAME_MAX,
     Fields,
@@ -22,6 +22,7 @@ from tekton_budget.service.policy_fields import (
     needs_replacement,
     new_policy,
 )
+from tekton_budget.service.retries import Retry, done_before, note_done
 from tekton_budget.storage.packing import budget_json, json_text, policy_spec
 from tekton_budget.storage.policies import Changes, past_usage
 from tekton_budget.storage.session import Session
@@ -51,7 +52,7 @@ class PolicyVerbs:
 
     # Budgets ------------------------------------------------------------------------------------
 
-    def create_budget(
+    def create_budget(  # noqa: PLR0913  (a budget is what all of this says)
         self,
         caller: Caller,
         *,
@@ -62,17 +63,24 @@ class PolicyVerbs:
         metadata: Mapping[str, object] | None = None,
         policies: Sequence[Fields] = (),
         budget_id: str | None = None,
+        retry: Retry | None = None,
     ) -> tuple[Budget, tuple[Policy, ...]]:
         """A budget, with its policies if any: all or none."""
         _may_change(caller)
+        own_id = checked_id(budget_id, "budget_id")
         checked_metadata(metadata or {})
         own_scope = _within(caller, dict(scope or {}))
 
         def run(alone: Exclusively) -> tuple[Budget, tuple[Policy, ...]]:
             changes = Changes(alone, self._settings)
+            done = done_before(alone, caller, retry)
+            if done is not None:
+                first = [changes.policies.by_no[no] for no in done["policies"]]
+                return changes.policies.budgets[done["budget_id"]], tuple(first)
             _unused_budget_name(changes.policies, name)
+            _unused_budget_id(changes.policies, own_id)
             budget = Budget(
-                budget_id or new_id(),
+                own_id,
                 _checked_name(name),
                 Scope.from_json(own_scope),
                 description=description,
@@ -86,6 +94,9 @@ class PolicyVerbs:
             _audit(changes, caller, "create", "budget", budget.budget_id, None, budget_json(budget))
             changes.publish(_event(EventType.BUDGET_CREATED, budget.budget_id, budget.budget_id))
             made = [self._start(changes, caller, fields, budget.budget_id) for fields in policies]
+            numbers = [policy.no for policy in made]
+            note = {"budget_id": budget.budget_id, "policies": numbers}
+            note_done(alone, caller, retry, note)
             return budget, tuple(made)
 
         budget, made = self._writer.exclusively(run).result()
@@ -122,15 +133,26 @@ class PolicyVerbs:
     # Policies -----------------------------------------------------------------------------------
 
     def create_policy(
-        self, caller: Caller, fields: Fields, *, budget: str | None = None, backfill: bool = True
+        self,
+        caller: Caller,
+        fields: Fields,
+        *,
+        budget: str | None = None,
+        backfill: bool = True,
+        retry: Retry | None = None,
     ) -> Started:
         """A policy, in three steps: start and adopt, sum older usage, activate."""
         _may_change(caller)
 
         def run(alone: Exclusively) -> Policy:
             changes = Changes(alone, self._settings)
+            done = done_before(alone, caller, retry)
+            if done is not None:
+                return changes.policies.by_no[done["no"]]
             budget_id = self._budget_id(changes, caller, budget)
-            return self._start(changes, caller, fields, budget_id, backfill=backfill)
+            made = self._start(changes, caller, fields, budget_id, backfill=backfill)
+            note_done(alone, caller, retry, {"no": made.no})
+            return made
 
         return self.finish(self._writer.exclusively(run).result())
 
@@ -356,6 +378,11 @@ def _checked_name(name: str) -> str:
 def _unused_budget_name(policies: PolicySet, name: str) -> None:
     if any(budget.name == name for budget in policies.budgets.values()):
         raise Conflict(f"A budget named {name!r} exists: choose another name.", code="name_taken")
+
+
+def _unused_budget_id(policies: PolicySet, budget_id: str) -> None:
+    if budget_id in policies.budgets:
+        raise Conflict(f"The id {budget_id!r} is another budget's: send a new one.", code="id_used")
 
 
 def _is_taken(policies: PolicySet, name: str) -> bool:

@@ -10,6 +10,7 @@ from tekton_budget.domain.errors import Forbidden, NotFound, invalid
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.price import Price, PriceBook, atto_per_token
 from tekton_budget.service.commands import new_id
+from tekton_budget.service.retries import Retry, done_before, note_done
 from tekton_budget.storage.appending import write_audit, write_events
 from tekton_budget.storage.packing import json_text
 from tekton_budget.storage.prices import insert_price
@@ -47,6 +48,7 @@ class PriceVerbs:
         valid_from_us: int | None = None,
         valid_to_us: int | None = None,
         source: str = "manual",
+        retry: Retry | None = None,
     ) -> Price:
         """A price from a date on (default: now), known from now on."""
         if caller.role not in (Role.ADMIN, Role.OPERATOR) or caller.labels:
@@ -61,6 +63,10 @@ class PriceVerbs:
             raise invalid("valid_to", "must be after valid_from")
 
         def run(alone: Exclusively) -> Price:
+            done = done_before(alone, caller, retry)
+            if done is not None:
+                first = alone.cache.book.history(provider, model)
+                return next(price for price in first if price.price_id == done["price_id"])
             price = Price(
                 price_id=new_id(),
                 provider=provider,
@@ -81,6 +87,7 @@ class PriceVerbs:
             write_audit(alone.session, [(caller.key_id, caller.name, note)], alone.now_us)
             event = Event(EventType.PRICE_SET, price.price_id, "", {"model": model})
             write_events(alone.session, [event], alone.now_us)
+            note_done(alone, caller, retry, {"price_id": price.price_id})
             return price
 
         return self._writer.exclusively(run).result()
