@@ -7,6 +7,7 @@ from typing import Self
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.domain.errors import Conflict
 from tekton_budget.service import Service
+from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health
 from tekton_budget.service.keys import KeyVerbs
@@ -61,12 +62,13 @@ class Running:
             short=ShortForms(policies, ledger, self.reader.policies),
             prices=PriceVerbs(self.writer, self.reader.book),
             keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
+            catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),
             lists=Lists(self.reader),
+            overview=Overview(self.reader),
             records=Records(self.reader),
             reports=Reports(self.reader),
             standings=Standings(self.reader),
-            overview=Overview(self.reader),
             health=Health(self.reader, self.writer),
         )
         self._first_admin_key()

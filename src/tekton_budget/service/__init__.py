@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health
 from tekton_budget.service.keys import KeyVerbs
@@ -25,12 +26,13 @@ class Service:
     short: ShortForms
     prices: PriceVerbs
     keys: KeyVerbs
+    catalogue: Catalogue
     decisions: DecisionReports
     lists: Lists
+    overview: Overview
     records: Records
     reports: Reports
     standings: Standings
-    overview: Overview
     health: Health
 
 

@@ -25,7 +25,7 @@ from tekton_budget.storage.keys import (
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Exclusively, Writer
 
-__all__ = ["Key", "KeyVerbs", "NewKey"]
+__all__ = ["DAY_US", "Key", "KeyVerbs", "NewKey", "hash_of"]
 
 PREFIX = "tb_live_"
 SHOWN = len(PREFIX) + 4

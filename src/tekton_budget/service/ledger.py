@@ -8,7 +8,7 @@ from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.answer import Answer, Credited, Denial, Ended, Grant, Recorded
 from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import Allocate, AuditNote, Command, GiveCredit, Together
-from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound, invalid
+from tekton_budget.domain.errors import BudgetError, Forbidden, NotFound, invalid
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.service.asks import (
     Ask,
@@ -133,7 +133,7 @@ class LedgerVerbs:
 
     def batch(
         self, caller: Caller, requests: Sequence[LedgerRequest], *, atomic: bool = False
-    ) -> "list[Ticket[Answer] | InvalidInput | NotFound | Forbidden]":
+    ) -> "list[Ticket[Answer] | BudgetError]":
         """Up to 1,000 commands, each answered on its own; `atomic` makes them one."""
         if not 0 < len(requests) <= BATCH_MAX:
             raise invalid("commands", f"send 1 to {BATCH_MAX}")
@@ -144,12 +144,10 @@ class LedgerVerbs:
         together = Together(new_id(), caller, "", commands)
         return [self._writer.submit(together)]
 
-    def _tried(
-        self, caller: Caller, request: LedgerRequest
-    ) -> "Ticket[Answer] | InvalidInput | NotFound | Forbidden":
+    def _tried(self, caller: Caller, request: LedgerRequest) -> "Ticket[Answer] | BudgetError":
         try:
             return self._submit(caller, request)
-        except (InvalidInput, NotFound, Forbidden) as refusal:
+        except BudgetError as refusal:
             return refusal
 
     def _submit(self, caller: Caller, request: LedgerRequest) -> Ticket[Answer]:
@@ -165,7 +163,9 @@ class LedgerVerbs:
         named = command.labels.get("budget")
         if named is None:
             return command
-        policies = self._policies()
+        policies = self._writer.cache.policies
+        if not policies.has_budget(named):
+            policies = self._policies()  # it may be new: the last batch did not see it
         if named in policies.budgets:
             return command
         found = [b.budget_id for b in policies.budgets.values() if b.name == named]

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
+from tekton_budget.domain.allocation import Allocation
 from tekton_budget.domain.answer import (
     Credited,
     Ended,
@@ -15,7 +16,7 @@ from tekton_budget.domain.answer import (
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.price import usd_per_million
 from tekton_budget.frontends.api.standings import to_api_standing
-from tekton_budget.frontends.api.wire import amounts, number, time_text, usd
+from tekton_budget.frontends.api.wire import amounts, number, ppm, time_text, usd
 
 
 def to_api_grant(grant: Grant, command: Allocate) -> dict[str, object]:
@@ -68,6 +69,48 @@ def to_api_grant(grant: Grant, command: Allocate) -> dict[str, object]:
     if grant.dry_run:
         shown["dry_run"] = True
     return shown
+
+
+def to_api_allocation(allocation: Allocation) -> dict[str, object]:
+    """An allocation as it stands."""
+    labels, granted, used = allocation.labels, allocation.granted, allocation.used
+    remaining = max(0, granted.tokens - used.total) if allocation.is_active else 0
+    at, expires_at = time_text(allocation.created_us), time_text(allocation.expires_us)
+    return {
+        "allocation_id": allocation.id,
+        "status": allocation.status.value,
+        "decision": allocation.decision,
+        "granted": amounts(granted),
+        "max_output_tokens": allocation.max_output_tokens,
+        "on_expiry": allocation.on_expiry.value,
+        "price_id": allocation.price_id,
+        "usage_records": allocation.usage_records,
+        "expires_at": expires_at,
+        "ended_at": time_text(allocation.ended_us),
+        "labels": labels,
+        # The original's names.
+        "budget_id": labels.get("budget"),
+        "context_id": labels.get("context_id"),
+        "component": labels.get("component"),
+        "tier": labels.get("tier"),
+        "provider": labels.get("provider"),
+        "model": labels.get("model"),
+        "task_type": labels.get("task_type"),
+        "priority": allocation.priority,
+        "tokens_allocated": granted.tokens,
+        "tokens_used": used.total,
+        "input_tokens_used": used.input + used.cache_read + used.cache_write,
+        "output_tokens_used": used.output,
+        "estimated_cost": usd(granted.cost_nano),
+        "actual_cost": usd(allocation.used_cost_nano),
+        "creation_time": at,
+        "expiration_time": expires_at,
+        "last_updated": time_text(allocation.updated_us),
+        "is_active": allocation.is_active,
+        "metadata": msgspec.Raw(allocation.metadata.encode()),
+        "remaining_tokens": remaining,
+        "usage_percentage": ppm(used.total * 1_000_000 // granted.tokens) if granted.tokens else 0,
+    }
 
 
 def to_api_ended(ended: Ended) -> dict[str, object]:

@@ -17,9 +17,12 @@ from tekton_budget.frontends.api.hot import HotRoutes
 from tekton_budget.frontends.api.metrics import Metrics
 from tekton_budget.frontends.api.routes import (
     allocations,
+    batch,
+    budgets,
     decisions,
     health,
     keys,
+    policies,
     prices,
     shutdown,
     standings,
@@ -34,7 +37,12 @@ PREFIXES = (PREFIX, "/api")
 # Business routes, each under both prefixes. Order matters where paths overlap: fixed before named.
 ROUTERS: tuple[APIRouter, ...] = (
     standings.router,
+    budgets.router,
+    policies.router,
+    policies.groups_router,
+    policies.credit_router,
     allocations.router,
+    batch.router,
     prices.router,
     keys.router,
     usage.router,
@@ -117,7 +125,7 @@ def create_app(running: Running, *, access_log: AccessLog | None = None) -> Fast
         Edge(
             app.routed,
             app.state.doorkeeper,
-            app.state.hot.found,
+            app.state.hot,
             meter=app.state.metrics.request,
             access_log=access_log,
         ),

@@ -7,6 +7,7 @@ from fastapi import Depends, Header, Request
 from tekton_budget.domain.caller import Caller
 from tekton_budget.frontends.api.auth import Doorkeeper
 from tekton_budget.frontends.api.paging import asked_slice
+from tekton_budget.frontends.api.spending import ID_PATTERN
 from tekton_budget.service import Service
 from tekton_budget.service.paging import Slice
 from tekton_budget.wiring import Running
@@ -43,7 +44,7 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        pattern=r"^[A-Za-z0-9._:@-]{1,200}$",
+        pattern=ID_PATTERN,
         description="Your id of this request: the same again gets the first answer",
     ),
 ]

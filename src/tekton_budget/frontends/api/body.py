@@ -113,6 +113,23 @@ def exact_router(prefix: str, route_class: type[ExactRoute] = ExactRoute) -> API
     )
 
 
+class AsSentRequest(ExactRequest):
+    """A request whose body's own names are people's words; those inside are ours."""
+
+    async def json(self) -> Any:  # Any: JSON
+        """The body's value."""
+        value = wire.decode(await self.body() or b"{}")
+        if type(value) is not dict:
+            return value
+        return {name: wire.in_snake_case(inner) for name, inner in value.items()}
+
+
+class AsSentRoute(ExactRoute):
+    """A route for such bodies."""
+
+    request_class = AsSentRequest
+
+
 class LargeRequest(ExactRequest):
     """A request with many commands in it."""
 

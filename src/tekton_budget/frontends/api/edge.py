@@ -20,6 +20,13 @@ Answered = tuple[int, bytes, list[tuple[bytes, bytes]]]  # status, body, headers
 HotRoute = Callable[[Caller, dict[bytes, bytes], Receive, str, str], Awaitable[Answered]]
 
 
+class HotHandlers(Protocol):
+    """The routes that are answered at the edge."""
+
+    def found(self, method: str, path: str) -> tuple[HotRoute, str, str] | None:
+        """The handler of a request, its route's template, and the id in its path."""
+
+
 class Meter(Protocol):
     """Who counts requests."""
 
@@ -41,14 +48,14 @@ class Edge:
         self,
         inner: ASGIApp,
         doorkeeper: Doorkeeper,
-        hot_routes: Callable[[str, str], tuple[HotRoute, str, str] | None],
+        hot: HotHandlers,
         *,
         meter: Meter | None = None,
         access_log: AccessLog | None = None,
     ) -> None:
         self._inner = inner
         self._doorkeeper = doorkeeper
-        self._hot_routes = hot_routes
+        self._found = hot.found
         self.meter = meter
         self.access_log = access_log
 
@@ -60,7 +67,7 @@ class Edge:
         begun = time.perf_counter()
         status, route = 499, ""
         try:
-            hot = self._hot_routes(scope["method"], scope["path"])
+            hot = self._found(scope["method"], scope["path"])
             if hot is not None:
                 status, route = await self._hot(scope, receive, send, hot), hot[1]
             else:

@@ -19,6 +19,8 @@ from tekton_budget.service.asks import (
     SettleRequest,
     Used,
 )
+from tekton_budget.service.commands import content_of
+from tekton_budget.service.retries import Retry
 
 # Labels that may stand beside the other fields of a body.
 LABEL_FIELDS: Final = (
@@ -41,6 +43,7 @@ LABEL_FIELDS: Final = (
     "tier",
 )
 Label = str | int | None
+ID_PATTERN = r"^[A-Za-z0-9._:@-]{1,200}$"
 _Closed = ConfigDict(extra="forbid")
 _Id = Annotated[str, Field(description="Your own id: A-Z a-z 0-9 . _ : @ -, at most 200")]
 
@@ -254,6 +257,11 @@ def own_id(key: str | None, own: str | None, field: str) -> str | None:
             code="two_ids",
         )
     return key if own is None else own
+
+
+def retry_of(kind: str, id_: str | None, content: object) -> Retry | None:
+    """What makes a request the same as an earlier one, where it has an id of its own."""
+    return None if id_ is None else Retry(id_, kind, content_of(content))
 
 
 def labels_of(body: Mapping[str, Any]) -> dict[str, object]:  # Any: checked JSON

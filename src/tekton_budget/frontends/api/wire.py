@@ -78,12 +78,14 @@ def number(value: Decimal | None) -> msgspec.Raw | None:
     return None if value is None else msgspec.Raw(f"{value:f}".encode())
 
 
+def ppm(value: int | None) -> msgspec.Raw | None:
+    """Millionths as a number: 250,000 is 0.25."""
+    return None if value is None else number(Decimal(value).scaleb(-6).normalize() + 0)
+
+
 def share(part: int, whole: int | None) -> msgspec.Raw | None:
-    """What part of a whole, as a number to six digits: 0.25. Unknown where there is no whole."""
-    if not whole:
-        return None
-    ppm = part * 1_000_000 // whole
-    return number(Decimal(ppm).scaleb(-6).normalize() + 0)
+    """What part of a whole, as a number to six digits. Unknown where there is no whole."""
+    return ppm(part * 1_000_000 // whole) if whole else None
 
 
 def amounts(value: Amounts | Limits) -> dict[str, object]:

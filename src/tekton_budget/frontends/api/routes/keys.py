@@ -1,17 +1,20 @@
 """Keys: made and shown once, listed, rotated, revoked. For admins only."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
 from tekton_budget.domain.caller import MAX_PRIORITY_OF_KEYS, Role
+from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.limit_text import limit_from_text
-from tekton_budget.frontends.api.asking import Asker, Guard, Pages, Verbs
+from tekton_budget.frontends.api.asking import Asker, Guard, IdempotencyKey, Pages, Verbs
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.paging import listed, page_of
 from tekton_budget.frontends.api.schemas import Body, Labels, PageOut, TimeOut, View, Whole
+from tekton_budget.frontends.api.spending import retry_of
 from tekton_budget.frontends.api.wire import Reply, time_text
-from tekton_budget.service.keys import Key, NewKey
+from tekton_budget.service.durations import SECONDS_MAX, seconds_from_text
+from tekton_budget.service.keys import DAY_US, Key, NewKey
 
 router = exact_router("/keys")
 
@@ -25,6 +28,7 @@ class KeyBody(Body):
     requires: list[str] = Field(default_factory=list, description="Labels that its calls must have")
     max_priority: Whole = MAX_PRIORITY_OF_KEYS
     expires_in_seconds: Whole | None = None
+    expires: str | None = Field(None, description="The same as text", examples=["90d"])
     limit: str | None = Field(
         None, description="A limit for this key alone", examples=["50usd/month"]
     )
@@ -33,9 +37,10 @@ class KeyBody(Body):
 class RotateBody(Body):
     """A new secret for the same key."""
 
-    overlap_seconds: Annotated[Whole, Field(description="How long the old secret works on")] = (
-        86_400
+    overlap_seconds: Whole | None = Field(
+        None, description="How long the old secret works on; a day if not given"
     )
+    overlap: str | None = Field(None, description="The same as text", examples=["2h"])
 
 
 class KeyOut(View):
@@ -62,7 +67,9 @@ class NewKeyOut(KeyOut):
 
 
 @router.post("", status_code=201, response_model=NewKeyOut)
-def create_key(body: KeyBody, asker: Asker, verbs: Verbs, guard: Guard) -> Reply:
+def create_key(
+    body: KeyBody, asker: Asker, verbs: Verbs, guard: Guard, idempotency: IdempotencyKey = None
+) -> Reply:
     """Make a key. The secret is in the answer, and nowhere else."""
     if body.limit is not None:
         limit_from_text(body.limit)  # refused before there is a key
@@ -73,7 +80,8 @@ def create_key(body: KeyBody, asker: Asker, verbs: Verbs, guard: Guard) -> Reply
         labels=body.labels,
         requires=tuple(body.requires),
         max_priority=body.max_priority,
-        expires_in_us=_us(body.expires_in_seconds),
+        expires_in_us=_us("expires", body.expires_in_seconds, body.expires),
+        retry=retry_of("keys", idempotency, body.given()),
     )
     guard.forget()
     shown = to_api_new_key(made)
@@ -92,11 +100,22 @@ def list_keys(asker: Asker, verbs: Verbs, pages: Pages) -> Reply:
 
 @router.post("/{key}/rotate", status_code=201, response_model=NewKeyOut)
 def rotate_key(
-    key: str, asker: Asker, verbs: Verbs, guard: Guard, body: RotateBody | None = None
+    key: str,
+    asker: Asker,
+    verbs: Verbs,
+    guard: Guard,
+    body: RotateBody | None = None,
+    idempotency: IdempotencyKey = None,
 ) -> Reply:
     """A new secret for the same name and rights; the old one works on for the overlap."""
-    overlap = RotateBody() if body is None else body
-    made = verbs.keys.rotate_key(asker, key, overlap_us=overlap.overlap_seconds * 1_000_000)
+    said = RotateBody(overlap_seconds=None, overlap=None) if body is None else body
+    overlap_us = _us("overlap", said.overlap_seconds, said.overlap)
+    made = verbs.keys.rotate_key(
+        asker,
+        key,
+        overlap_us=DAY_US if overlap_us is None else overlap_us,
+        retry=retry_of("keys.rotate", idempotency, {"key": key, **said.given()}),
+    )
     guard.forget()
     return Reply(to_api_new_key(made), status_code=201)
 
@@ -132,5 +151,11 @@ def to_api_new_key(made: NewKey) -> dict[str, Any]:  # Any: JSON
     return {"key": made.secret, **to_api_key(made.key)}
 
 
-def _us(seconds: int | None) -> int | None:
+def _us(field: str, seconds: int | None, text: str | None) -> int | None:
+    if text is not None:
+        if seconds is not None:
+            raise invalid(field, "send it as text or in seconds, not both")
+        seconds = seconds_from_text(text, field)
+    if seconds is not None and seconds > SECONDS_MAX:
+        raise invalid(field, f"send at most {SECONDS_MAX} seconds")
     return None if seconds is None else seconds * 1_000_000

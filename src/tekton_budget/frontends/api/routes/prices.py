@@ -9,16 +9,17 @@ from pydantic import Field
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.price import Price, rates_json
 from tekton_budget.frontends.api.answers import usd_per_token
-from tekton_budget.frontends.api.asking import Asker, Runs, Verbs
+from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Runs, Verbs
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.schemas import Body, Time, TimeOut, Usd, UsdOut, View
+from tekton_budget.frontends.api.spending import retry_of
 from tekton_budget.frontends.api.wire import Reply, number, time_text
 from tekton_budget.service.prices import Rates
 
 router = exact_router("/prices")
 
 _PER_MILLION = "USD per 1,000,000 tokens"
-_PER_TOKEN = "The original's name: USD per token"  # noqa: S105  (no secret)
+_PER_ONE = "The original's name: USD per token"
 
 
 class PriceBody(Body):
@@ -31,8 +32,8 @@ class PriceBody(Body):
     cache_read: Usd | None = Field(None, description=_PER_MILLION)
     cache_write: Usd | None = Field(None, description=_PER_MILLION)
     request: Usd = Field(Decimal(0), description="USD per request")
-    input_cost_per_token: Usd | None = Field(None, description=_PER_TOKEN)
-    output_cost_per_token: Usd | None = Field(None, description=_PER_TOKEN)
+    input_cost_per_token: Usd | None = Field(None, description=_PER_ONE)
+    output_cost_per_token: Usd | None = Field(None, description=_PER_ONE)
     valid_from: Time | None = None
     valid_to: Time | None = None
     source: str = Field("manual", max_length=200)
@@ -81,7 +82,7 @@ def list_prices(
 
 
 @router.post("", status_code=201, response_model=PriceOut)
-def set_price(body: PriceBody, asker: Asker, verbs: Verbs) -> Reply:
+def set_price(body: PriceBody, asker: Asker, verbs: Verbs, key: IdempotencyKey = None) -> Reply:
     """A price from a date on (default: now). Prices are never edited; later ones follow."""
     price = verbs.prices.set_price(
         asker,
@@ -91,6 +92,7 @@ def set_price(body: PriceBody, asker: Asker, verbs: Verbs) -> Reply:
         valid_from_us=body.valid_from,
         valid_to_us=body.valid_to,
         source=body.source,
+        retry=retry_of("prices", key, body.given()),
     )
     return Reply(to_api_price(price), status_code=201)
 

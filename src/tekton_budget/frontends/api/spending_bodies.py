@@ -1,0 +1,97 @@
+"""Answers of the ledger as documented."""
+
+from pydantic import Field
+
+from tekton_budget.frontends.api.schemas import (
+    AmountsOut,
+    Metadata,
+    StandingOut,
+    TimeOut,
+    UsdOut,
+    View,
+)
+
+
+class PinnedPriceOut(View):
+    """The price that an allocation was sized with."""
+
+    price_id: str
+    provider: str
+    model: str
+    input_per_million: UsdOut
+    output_per_million: UsdOut
+    input_cost_per_token: UsdOut
+    output_cost_per_token: UsdOut
+    valid_from: TimeOut
+
+
+class _AllocationFields(View):
+    allocation_id: str
+    status: str = Field(description="active, settled, released or expired")
+    decision: str = Field(description="allow, warn or downgrade")
+    granted: AmountsOut
+    max_output_tokens: int | None
+    expires_at: TimeOut
+    labels: dict[str, str]
+    budget_id: str | None
+    context_id: str | None
+    component: str | None
+    tier: str | None
+    provider: str | None
+    model: str | None
+    task_type: str | None
+    priority: int
+    tokens_allocated: int
+    tokens_used: int
+    input_tokens_used: int
+    output_tokens_used: int
+    estimated_cost: UsdOut
+    actual_cost: UsdOut
+    creation_time: TimeOut
+    expiration_time: TimeOut
+    last_updated: TimeOut
+    is_active: bool
+    metadata: Metadata
+    remaining_tokens: int
+    usage_percentage: float = Field(description="Used of granted tokens: 1 is all")
+
+
+class GrantOut(_AllocationFields):
+    """201: the call may be made."""
+
+    policies: list[StandingOut]
+    price: PinnedPriceOut | None
+    reasons: list[str]
+    would_deny: list[str] | None = None
+    bypassed: list[str] | None = None
+    clamped_from: int | None = None
+    provisional: bool | None = None
+    dry_run: bool | None = None
+
+
+class AllocationOut(_AllocationFields):
+    """An allocation as it stands."""
+
+    on_expiry: str
+    price_id: str | None
+    usage_records: int
+    ended_at: TimeOut
+
+
+class EndedOut(View):
+    """An allocation after a settle, release or extend."""
+
+    allocation_id: str
+    status: str
+    is_active: bool
+    spent: AmountsOut
+    released: AmountsOut
+    cost: UsdOut = Field(description="Of this usage; unknown is null")
+    cost_source: str | None
+    record_id: str | None
+    expires_at: TimeOut
+    late: bool
+    policies: list[StandingOut]
+    tokens_used: int
+    actual_cost: UsdOut
+    expiration_time: TimeOut
