@@ -13,12 +13,12 @@ from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.policy import DEFAULT_BUDGET, Budget, GroupLimits, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.scope import Scope
-from tekton_budget.service.commands import TOKENS_MAX, checked_id, checked_metadata, new_id
+from tekton_budget.service.commands import checked_id, checked_metadata, new_id
 from tekton_budget.service.policy_fields import (
     NAME_MAX,
     Fields,
     changed_policy,
-    cost_limit_nano,
+    group_limits,
     needs_replacement,
     new_policy,
 )
@@ -210,7 +210,7 @@ class PolicyVerbs:
     ) -> dict[str, GroupLimits | None]:
         """Other amounts for groups: an object of limits, `"unlimited"`, or `None` to remove."""
         _may_change(caller)
-        wanted = {group: _group_limits(group, value) for group, value in groups.items()}
+        wanted = {group: group_limits(group, value) for group, value in groups.items()}
 
         def run(alone: Exclusively) -> dict[str, GroupLimits | None]:
             changes = Changes(alone, self._settings)
@@ -404,27 +404,6 @@ def _next_version(changes: Changes, policy: Policy) -> int:
         p.version for p in changes.policies.by_no.values() if p.policy_id == policy.policy_id
     ]
     return max(versions) + 1
-
-
-def _group_limits(group: str, value: object) -> GroupLimits | None:
-    field = f"groups.{group}"
-    if value is None:
-        return None
-    if value == "unlimited":
-        return GroupLimits(unlimited=True)
-    if isinstance(value, GroupLimits):
-        return value
-    if not isinstance(value, Mapping):
-        raise invalid(field, 'send {"cost_limit": …}, "unlimited" or null')
-    known = {"token_limit", "cost_limit", "request_limit"}
-    if not value or set(value) - known:
-        raise invalid(field, f"send one or more of {', '.join(sorted(known))}")
-    tokens, requests = value.get("token_limit"), value.get("request_limit")
-    for amount in (tokens, requests):
-        if amount is not None and not (isinstance(amount, int) and 0 <= amount <= TOKENS_MAX):
-            raise invalid(field, "send whole numbers, 0 or more")
-    cost_nano = cost_limit_nano(value, "cost_limit", None)
-    return GroupLimits(tokens=tokens, cost_nano=cost_nano, requests=requests)
 
 
 def _lowered(changes: Changes, before: Policy, after: Policy) -> list[str]:

@@ -17,6 +17,7 @@ from tekton_budget.domain.policy import (
     MAX_GROUPS_DEFAULT,
     PPM,
     Enforcement,
+    GroupLimits,
     PerMissing,
     Policy,
     Status,
@@ -191,6 +192,28 @@ def cost_limit_nano(fields: Fields, name: str, default: int | None) -> int | Non
     if not 0 <= nano <= COST_NANO_MAX:
         raise invalid(name, f"send 0 to {COST_NANO_MAX // 10**9} USD, or null for none")
     return nano
+
+
+def group_limits(group: str, value: object) -> GroupLimits | None:
+    """An exception as sent: an object of limits, `"unlimited"`, or `None` to remove."""
+    field = f"groups.{group}"
+    if value is None:
+        return None
+    if value == "unlimited":
+        return GroupLimits(unlimited=True)
+    if isinstance(value, GroupLimits):
+        return value
+    if not isinstance(value, Mapping):
+        raise invalid(field, 'send {"cost_limit": …}, "unlimited" or null')
+    known = {"token_limit", "cost_limit", "request_limit"}
+    if not value or set(value) - known:
+        raise invalid(field, f"send one or more of {', '.join(sorted(known))}")
+    tokens, requests = value.get("token_limit"), value.get("request_limit")
+    for amount in (tokens, requests):
+        if amount is not None and not (isinstance(amount, int) and 0 <= amount <= TOKENS_MAX):
+            raise invalid(field, "send whole numbers, 0 or more")
+    cost_nano = cost_limit_nano(value, "cost_limit", None)
+    return GroupLimits(tokens=tokens, cost_nano=cost_nano, requests=requests)
 
 
 def _whole(fields: Fields, name: str, default: int | None, most: int) -> int | None:
