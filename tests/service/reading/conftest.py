@@ -15,6 +15,7 @@ from tekton_budget.service.prices import Rates
 from tekton_budget.settings import load_settings
 from tekton_budget.storage import tables
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.ticket import Ticket
 from tekton_budget.wiring import Running, open_service
 
 NOON_US = 1_793_620_800_000_000  # 2026-11-02 12:00 UTC, a Monday
@@ -79,11 +80,22 @@ class World:
         used: dict[str, object] | None = None,
         **labels: str,
     ) -> Recorded:
+        return self.recording(usd, at_us, caller, record_id, used, **labels).result()
+
+    def recording(
+        self,
+        usd: str | None = "1",
+        at_us: int | None = None,
+        caller: Caller = LOCAL,
+        record_id: str | None = None,
+        used: dict[str, object] | None = None,
+        **labels: str,
+    ) -> "Ticket[Recorded | Ended]":
         cost = None if usd is None else Decimal(usd)
         given = {"input_tokens": 10, "output_tokens": 5, **(used or {})}
         what = Used(cost=cost, timestamp_us=at_us, **given)
         verb = self.running.service.ledger.record
-        return verb(caller, what, labels=labels, record_id=record_id).result()
+        return verb(caller, what, labels=labels, record_id=record_id)
 
     def all(self, table: str) -> list[dict[str, object]]:
         with self.running.store.engine.connect() as connection:
@@ -124,3 +136,11 @@ def open_world(store_url: str) -> Iterator[Callable[..., World]]:
 @pytest.fixture
 def world(open_world: Callable[..., World]) -> World:
     return open_world()
+
+
+@pytest.fixture
+def quick(sqlite_url: str) -> Iterator[World]:
+    """The same on SQLite alone, where the store does not matter."""
+    clock = Clock()
+    with open_service(load_settings(database_url=sqlite_url), clock=clock) as running:
+        yield World(running, clock)

@@ -1,18 +1,12 @@
 """The background passes: expiry, numbering, pruning, finishing; each on both stores."""
 
-import threading
-from collections.abc import Callable
-
 import pytest
-from sqlalchemy import text
 
 from tekton_budget.domain.answer import Grant
-from tekton_budget.domain.policy import Policy, Status
-from tekton_budget.service.passes import Keep, Passes
-from tekton_budget.storage.reading import Reader
-from tekton_budget.storage.writer import Writer
+from tekton_budget.domain.policy import Status
+from tekton_budget.service.passes import Passes
 
-from .conftest import DAY_US, World
+from .conftest import World
 
 
 @pytest.fixture

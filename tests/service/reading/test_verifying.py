@@ -1,17 +1,15 @@
 """Verification: one digit changed anywhere is found in the right row, beside running writers."""
 
 import random
-import re
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import LOCAL
-from tekton_budget.service.verifying import Verification, Verifier
+from tekton_budget.service.verifying import Verifier
 
-from .conftest import HOUR_US, World
+from .conftest import World
 
 
 def busy(world: World) -> None:
