@@ -235,13 +235,14 @@ class Batches:
 
     def _was_committed(self, batch_id: str) -> bool:
         """Look an unanswered commit up: whoever writes its id first decides whether it counts."""
-        give_up = time.monotonic() + AWAY_SECONDS
+        give_up = time.monotonic() + (0.0 if self._is_away else AWAY_SECONDS)
         while True:
             try:
                 return self._looked_up(self._connected(), batch_id)
             except (StoreAway, CommitUnanswered, Repeat) as error:
                 self._drop()
-                if time.monotonic() > give_up or self.hurried:
+                lasting = isinstance(error, StoreAway) and not error.passing
+                if lasting or time.monotonic() > give_up or self.hurried:
                     self._is_away = True
                     raise CommitUnanswered(str(error)) from error
                 time.sleep(0.1)
@@ -249,11 +250,15 @@ class Batches:
     def _looked_up(self, session: Session, batch_id: str) -> bool:
         session.begin()
         s = session.statements
-        insert = s.insert(tables.batches, "id, at_us", or_ignore=True)
-        session.write(insert, [(batch_id, NOT_COMMITTED)])
-        at_us: int = session.by_keys(tables.batches, "at_us", "id", [batch_id])[0][0]
-        session.commit()
-        return at_us != NOT_COMMITTED
+        if s.postgresql:  # where the lost transaction may still be under way on the server
+            insert = s.insert(tables.batches, "id, at_us", or_ignore=True)
+            session.write(insert, [(batch_id, NOT_COMMITTED)])
+        rows = session.by_keys(tables.batches, "at_us", "id", [batch_id])
+        if s.postgresql:
+            session.commit()
+        else:
+            session.rollback()
+        return bool(rows) and rows[0][0] != NOT_COMMITTED
 
     # Exclusive work -----------------------------------------------------------------------------
 
@@ -270,6 +275,7 @@ class Batches:
         except BudgetError as refusal:
             session.rollback()
             return refusal
+        cache.refresh(session)
         insert = session.statements.insert(tables.batches, "id, at_us")
         session.write(insert, [(batch_id, now_us)])
         self._ended(batch_id, session.commit)

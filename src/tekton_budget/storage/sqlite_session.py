@@ -135,11 +135,11 @@ class SqliteSession:
         return [(insert, [empty_row(id_) for id_ in new])]
 
     def commit(self) -> None:
-        """Make it durable. Where the disk fails at the very end, the outcome is not known."""
+        """Make it durable; where the disk fails to say that it is, the outcome is not known."""
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if error.sqlite_errorname.startswith("SQLITE_IOERR"):
+            if error.sqlite_errorname.endswith("FSYNC"):
                 raise CommitUnanswered(str(error)) from error
             raise _away(error) from error
 
