@@ -37,7 +37,7 @@ def current_window(period: str, zone: str, now_us: int) -> Interval:
     if named not in _PERIODS:
         raise invalid("period", f"send one of {', '.join(_PERIODS)}")
     if named == Period.TOTAL:
-        return Interval(None, None, zone)
+        return between(None, None, zone)
     window = Schedule(Period(named), zone).window_at(now_us)
     return Interval(window.opens_us, window.closes_us, zone)
 

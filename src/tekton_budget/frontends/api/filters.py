@@ -162,21 +162,21 @@ class Formatted(BaseModel):
 def moments(
     zone: str, starts: Mapping[str, str | None], ends: Mapping[str, str | None]
 ) -> tuple[int | None, int | None]:
-    """The two ends, each said by one of its names. A day among the last of `ends` is included."""
-    from_us = to_us = None
-    for field, value in starts.items():
-        if value is not None:
-            from_us = _moment(field, value, zone, ends=False)
-    for field, value in ends.items():
-        if value is not None:
-            to_us = _moment(field, value, zone, ends=field.startswith("end"))
-    return from_us, to_us
+    """The two ends, each said by one of its names. A day named by an `end_…` is included."""
+    first = [(name, _moment(name, text, zone)) for name, text in starts.items() if text is not None]
+    last = [(name, _moment(name, text, zone)) for name, text in ends.items() if text is not None]
+    for said in (first, last):
+        if len({at_us for _, at_us in said}) > 1:
+            raise invalid(said[1][0], f"differs from {said[0][0]}; send one of them")
+    if first and last and first[0][1] > last[0][1]:
+        raise invalid(first[0][0], f"lies behind {last[0][0]}")
+    return first[0][1] if first else None, last[0][1] if last else None
 
 
-def _moment(field: str, text: str, zone: str, *, ends: bool) -> int:
+def _moment(field: str, text: str, zone: str) -> int:
     day = day_of(text, zone)
     if day is not None:
-        return day[1] if ends else day[0]
+        return day[1] if field.startswith("end") else day[0]
     try:
         return us_from_text(text)
     except ValueError as error:

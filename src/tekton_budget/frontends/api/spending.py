@@ -207,8 +207,12 @@ def settle_of(value: object, allocation_id: str, key: str | None = None) -> Sett
 
 
 def record_of(value: object, key: str | None = None) -> RecordRequest:
-    """The body of `POST /usage/record`."""
-    body = checked(RECORD, value)
+    """A usage inside a batch."""
+    return record_request(checked(RECORD, value), key)
+
+
+def record_request(body: Mapping[str, Any], key: str | None = None) -> RecordRequest:
+    """The body of `POST /usage/record`, checked."""
     record_id = own_id(key, body.get("record_id"), "record_id")
     used = _used_of(body) or Used()
     final = bool(body.get("final"))

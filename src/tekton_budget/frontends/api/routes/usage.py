@@ -119,7 +119,7 @@ async def record_usage(
     With `allocation_id` it is part of that allocation, and `final: true` settles it; without one
     it is posted as `unheld`. `cost` is what you were charged; else the price book tells.
     """
-    answer = await _recorded(asker, verbs, spending.record_of(body, key))
+    answer = await _recorded(asker, verbs, spending.record_request(body, key))
     assert answer.record_id is not None, "a usage was recorded"
     found = await run_in_threadpool(verbs.records.one, asker, answer.record_id)
     shown = usages.to_api_record(found)
