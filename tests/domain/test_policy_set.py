@@ -1,0 +1,90 @@
+"""Which policies concern a call, and in which group and window."""
+
+import pytest
+from tests.domain.world import World, us
+
+from tekton_budget.domain.policy import Status
+from tekton_budget.domain.policy_set import group_label_names
+from tekton_budget.domain.scope import Scope
+
+
+def names(world: World, labels: dict[str, str]) -> list[str]:
+    return [p.name for p in world.policy_set.concerning(labels, world.now_us)]
+
+
+def test_policies_count_while_they_start_and_are_active() -> None:
+    world = World()
+    for status in Status:
+        world.policies[len(world.policies) + 1] = world.made(
+            status.value, "1usd/day", status=status
+        )
+
+    assert names(world, {}) == ["starting", "active"]
+    assert world.policy_set.current("ended") is None
+    assert [p.name for p in world.policies.values() if p.judges] == ["active"]
+
+
+def test_the_active_version_is_the_current_one() -> None:
+    world = World()
+    world.policy("p", "1usd/day")
+    started = world.made("p", "2usd/day", version=2)
+    world.begin(started)
+
+    current = world.policy_set.current("p")
+    assert current is not None
+    assert current.version == 1
+
+
+def test_a_budget_is_found_by_name_and_by_id() -> None:
+    world = World()
+    world.budget("lab", {"team": "a"})
+    world.policy("inner", "1usd/day", budget="lab", scope={"agent": "bot"})
+    policies = world.policy_set
+
+    assert policies.has_budget("lab")
+    assert not policies.has_budget("nowhere")
+    assert names(world, {"agent": "bot"}) == []
+    assert names(world, {"agent": "bot", "budget": "lab"}) == ["inner"]
+    assert names(world, {"agent": "bot", "team": "a", "budget": "lab"}) == ["inner"]
+    assert names(world, {"budget": "lab"}) == []
+    inner = world.policies[1]
+    assert policies.scope_of(inner) == Scope.from_json({"team": "a", "agent": "bot"})
+    assert policies.asks_of(inner) == {"team": "a", "agent": "bot"}
+    assert policies.asks_of(inner) is policies.asks_of(inner)
+
+
+@pytest.mark.parametrize(
+    ("limit", "per", "labels", "group"),
+    [
+        ("1usd/day", (), {"user": "u"}, ""),
+        ("1usd/day", ("user",), {"user": "u"}, "u"),
+        ("1usd/day", ("user",), {}, None),
+        ("1usd/day", ("user", "team"), {"user": "u/1", "team": "t"}, "u%2F1/t"),
+        ("1usd/session", (), {"session": "s", "context_id": "c"}, "s"),
+        ("1usd/session", (), {"context_id": "c"}, "c"),
+        ("1usd/session", (), {}, "call-1"),
+        ("1usd/task", (), {"session": "s"}, "call-1"),
+        ("1usd/task", ("user",), {"task": "t", "user": "u"}, "t/u"),
+        ("1usd/session", ("session",), {"session": "s"}, "s"),
+    ],
+)
+def test_a_call_falls_into_the_group_of_its_labels(limit, per, labels, group) -> None:
+    world = World()
+    policy = world.policy("p", limit, per=per)
+    concern = world.policy_set.concern(policy, labels, "call-1", world.now_us)
+
+    assert concern.group == (group or "")
+    assert concern.group_missing == (group is None)
+    assert concern.balance_id == f"1:{concern.window.opens_us}:{concern.group}"
+    assert len(group_label_names(policy)) == (group.count("/") + 1 if group else len(per))
+
+
+def test_windows_of_other_moments_are_found_beside_the_current_one() -> None:
+    world = World()
+    policy = world.policy("p", "1usd/day")
+    policies = world.policy_set
+    now = policies.window(policy, world.now_us)
+
+    assert policies.window(policy, world.now_us) is now
+    assert policies.window(policy, us("2026-03-01T10:00Z")).closes_us == now.opens_us
+    assert policies.window(policy, world.now_us) == now
