@@ -262,8 +262,8 @@ batches = Table(
 answers = Table(
     "answers",
     metadata,
-    Column("key_id", ID, primary_key=True),
     Column("id", ID, primary_key=True),
+    Column("key_id", ID, primary_key=True),
     _text("content"),
     _text("answer"),
     _time("at_us"),

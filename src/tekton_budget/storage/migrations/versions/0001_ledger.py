@@ -73,8 +73,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "answers",
-        sa.Column("key_id", ID, primary_key=True),
         sa.Column("id", ID, primary_key=True),
+        sa.Column("key_id", ID, primary_key=True),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
