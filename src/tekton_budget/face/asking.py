@@ -8,7 +8,7 @@ from tekton_budget.face import ledger
 from tekton_budget.face.answers import Grant, Recorded, Settled, read_grant
 from tekton_budget.face.hold import Amount, HoldVerb
 from tekton_budget.face.ledger import exact, text_of
-from tekton_budget.face.request import Json, Labels, Request, given, got, new_id, verb
+from tekton_budget.face.request import Json, Labels, Request, given, got, labelled, new_id, verb
 
 
 class LedgerVerbs:
@@ -182,5 +182,5 @@ class LedgerVerbs:
         limit: int | None = None,
     ) -> Request[Json]:
         """A page of allocations; `next` of one is `after` of the following."""
-        query = {**(labels or {}), **given(is_active=is_active, after=after, limit=limit)}
+        query = labelled(labels, is_active=is_active, after=after, limit=limit)
         return got("allocations", "/allocations", query=query)

@@ -82,21 +82,23 @@ class CatalogueVerbs:
         labels: Labels | None = None,
         requires: Sequence[str] = (),
         max_priority: int | None = None,
-        expires: str | None = None,
+        expires_in_seconds: int | None = None,
+        limit: str | None = None,
     ) -> Request[Json]:
-        """A key; its secret is in the answer, and nowhere else afterwards."""
+        """A key; its secret is in the answer, and nowhere else. `limit` is for this key alone."""
         body = given(
             name=name,
             role=role,
             labels=dict(labels or {}),
             requires=list(requires) or None,
             max_priority=max_priority,
-            expires=expires,
+            expires_in_seconds=expires_in_seconds,
+            limit=limit,
         )
         return Request("create_key", "POST", "/keys", same, body=body, id=new_id())
 
     @verb
-    def rotate_key(self, key: str, *, overlap: str | None = None) -> Request[Json]:
+    def rotate_key(self, key: str, *, overlap_seconds: int | None = None) -> Request[Json]:
         """A new secret; the old one works on for the overlap (default: a day)."""
         return Request(
             "rotate_key",
@@ -104,7 +106,7 @@ class CatalogueVerbs:
             "/keys/{key}/rotate",
             same,
             named={"key": key},
-            body=given(overlap=overlap),
+            body=given(overlap_seconds=overlap_seconds),
             id=new_id(),
         )
 

@@ -176,6 +176,9 @@ class LimitVerbs:
         return got("budgets", "/budgets", query=query)
 
     @verb
-    def balances(self, budget: str) -> Request[Json]:
-        """Each policy, group and window of a budget with its numbers."""
-        return got("balances", "/budgets/{budget}/balances", {"budget": budget})
+    def balances(
+        self, budget: str, *, after: str | None = None, limit: int | None = None
+    ) -> Request[Json]:
+        """A page of a budget's policies with their groups in the current window."""
+        query = given(after=after, limit=limit)
+        return got("balances", "/budgets/{budget}/balances", {"budget": budget}, query)

@@ -4,38 +4,39 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tekton_budget.face.ledger import text_of
-from tekton_budget.face.request import Json, Labels, Request, given, got, verb
+from tekton_budget.face.request import Json, Labels, Request, got, labelled, verb
 
 
 class ReadingVerbs:
-    """What stands, what was refused, and what was spent."""
+    """Reading verbs. They change nothing and hold nothing up."""
 
     labels: Labels
 
     @verb
     def status(self, labels: Labels | None = None) -> Request[Json]:
         """Every policy that concerns these labels with its numbers, and which one binds."""
-        return got("status", "/status", query={**self.labels, **(labels or {})})
+        return got("status", "/status", query=labelled({**self.labels, **(labels or {})}))
 
     @verb
     def decisions(
         self,
         *,
         decision: str | None = None,
-        from_: datetime | str | None = None,
-        to: datetime | str | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
         by: Sequence[str] | str = (),
         after: str | None = None,
         limit: int | None = None,
     ) -> Request[Json]:
         """Who was refused, counted."""
-        query = given(
+        query = labelled(
+            None,
             decision=decision,
-            to=text_of(to),
-            by=by if isinstance(by, str) else ",".join(by) or None,
+            to=text_of(end),
+            by=_joined(by),
             after=after,
             limit=limit,
-            **{"from": text_of(from_)},
+            **{"from": text_of(start)},
         )
         return got("decisions", "/decisions", query=query)
 
@@ -50,48 +51,68 @@ class ReadingVerbs:
         *,
         labels: Labels | None = None,
         allocation_id: str | None = None,
-        start_date: datetime | str | None = None,
-        end_date: datetime | str | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
         after: str | None = None,
         limit: int | None = None,
     ) -> Request[Json]:
         """A page of usages, newest first."""
-        query = given(
+        query = labelled(
+            labels,
             allocation_id=allocation_id,
-            start_date=text_of(start_date),
-            end_date=text_of(end_date),
+            start_date=text_of(start),
+            end_date=text_of(end),
             after=after,
             limit=limit,
         )
-        return got("usage_records", "/usage/records", query={**(labels or {}), **query})
+        return got("usage_records", "/usage/records", query=query)
 
     @verb
     def usage_summary(
         self,
         *,
         period: str | None = None,
-        start_time: datetime | str | None = None,
-        end_time: datetime | str | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
         by: Sequence[str] | str = (),
         labels: Labels | None = None,
+        timezone: str | None = None,
     ) -> Request[Json]:
-        """What was used in a period or interval, grouped by well-known labels."""
-        query = given(
+        """What was used in a period or interval, grouped by labels."""
+        query = labelled(
+            labels,
             period=period,
-            start_time=text_of(start_time),
-            end_time=text_of(end_time),
-            by=by if isinstance(by, str) else ",".join(by) or None,
+            start_time=text_of(start),
+            end_time=text_of(end),
+            group_by=_joined(by),
+            timezone=timezone,
         )
-        return got("usage_summary", "/usage/summary", query={**(labels or {}), **query})
+        return got("usage_summary", "/usage/summary", query=query)
 
     @verb
     def usage_report(
         self,
-        month: str,
+        month: str | None = None,
         *,
-        by: Sequence[str] | str = ("team", "model"),
+        by: Sequence[str] | str = (),
+        period: str | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        labels: Labels | None = None,
         timezone: str | None = None,
     ) -> Request[Json]:
-        """A month's spending by labels."""
-        query = given(month=month, by=by if isinstance(by, str) else ",".join(by), tz=timezone)
+        """Spending by labels, of a month like `2026-11` or another time; rows add up exactly."""
+        query = labelled(
+            labels,
+            month=month,
+            by=_joined(by),
+            period=period,
+            start_time=text_of(start),
+            end_time=text_of(end),
+            tz=timezone,
+        )
         return got("usage_report", "/usage/report", query=query)
+
+
+def _joined(names: Sequence[str] | str) -> str | None:
+    return names if isinstance(names, str) else ",".join(names) or None

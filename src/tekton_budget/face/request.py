@@ -107,6 +107,12 @@ def given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None and value != {}}
 
 
+def labelled(labels: Labels | None, **query: Any) -> dict[str, Any]:
+    """A query for what has these labels, whatever their names."""
+    said = [f"{name}={value}" for name, value in (labels or {}).items()]
+    return {**({"label": said} if said else {}), **given(**query)}
+
+
 def same(answer: Any) -> Any:
     """The answer as it came."""
     return answer

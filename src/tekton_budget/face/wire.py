@@ -47,7 +47,7 @@ def headers_of(request: Request[Any], key: str | None) -> dict[str, str]:
 
 def body_of(request: Request[Any]) -> bytes:
     """The body, its decimals as numbers with all their digits."""
-    return b"" if request.body is None else encode(_plain(request.body))
+    return b"" if request.body is None else encode(plain(request.body))
 
 
 def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Any:
@@ -61,9 +61,32 @@ def read_answer(status: int, body: bytes, retry_after: str | None = None) -> Any
             code="not_understood",
         ) from error
     if status < 400:
-        return value
-    problem = value if isinstance(value, Mapping) else {}
+        return with_decimals(value)
+    problem = with_decimals(value) if isinstance(value, dict) else {}
     raise error_from_problem(status, problem, retry_after)
+
+
+def with_decimals(value: Any) -> Any:
+    """Money as decimals, whole dollars too, which JSON writes like any whole number."""
+    if isinstance(value, list):
+        return [with_decimals(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    for name, inner in value.items():
+        if isinstance(inner, dict | list):
+            if name not in _AS_SENT:
+                value[name] = with_decimals(inner)
+        elif type(inner) is int and _is_money(name):
+            value[name] = Decimal(inner)
+    return value
+
+
+def _is_money(name: str) -> bool:
+    return name in _MONEY or name.startswith("cost_") or name.endswith("_cost")
+
+
+_MONEY = frozenset({"cost", "input", "output", "cache_read", "cache_write", "request"})
+_AS_SENT = frozenset({"labels", "metadata", "scope", "anchor"})
 
 
 def _query_text(value: object) -> str:
@@ -72,12 +95,12 @@ def _query_text(value: object) -> str:
     return str(value)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Decimals without exponents: `1E+2` is a number, but not every reader's."""
     if isinstance(value, Decimal):
         return msgspec.Raw(f"{value:f}".encode()) if value.is_finite() else str(value)
     if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
+        return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return value

@@ -85,8 +85,10 @@ class BudgetApp(FastAPI):
         return document
 
 
-def create_app(running: Running, *, access_log: AccessLog | None = None) -> FastAPI:
-    """The HTTP door over a running service."""
+def create_app(
+    running: Running, *, access_log: AccessLog | None = None, doorkeeper: Doorkeeper | None = None
+) -> FastAPI:
+    """The HTTP door over a running service; a doorkeeper of its own is the library's."""
     app = BudgetApp(
         title="Tekton Budget",
         version=version("tekton-budget"),
@@ -103,7 +105,7 @@ def create_app(running: Running, *, access_log: AccessLog | None = None) -> Fast
         },
     )
     app.state.running = running
-    app.state.doorkeeper = Doorkeeper(running.service.keys, running.settings)
+    app.state.doorkeeper = doorkeeper or Doorkeeper(running.service.keys, running.settings)
     for router in ROUTERS:
         for prefix in PREFIXES:
             app.include_router(
