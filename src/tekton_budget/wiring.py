@@ -1,6 +1,8 @@
 """Settings in, running service out: the only place that chooses parts."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,10 +23,11 @@ from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
 from tekton_budget.service.short_forms import ShortForms
 from tekton_budget.service.standings import Standings
+from tekton_budget.service.verifying import Verifier
 from tekton_budget.settings import Settings
 from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.reading import Reader
-from tekton_budget.storage.schema import prepare
+from tekton_budget.storage.schema import SchemaState, prepare, schema_state, upgrade
 from tekton_budget.storage.store import Store
 from tekton_budget.storage.writer import Writer
 from tekton_budget.worker import Worker, passes_of
@@ -70,6 +73,7 @@ class Running:
             reports=Reports(self.reader),
             standings=Standings(self.reader),
             health=Health(self.reader, self.writer),
+            verifier=Verifier(self.reader),
         )
         self._first_admin_key()
         keep = Keep(settings.outbox_days, settings.decisions_days)
@@ -129,3 +133,30 @@ def open_service(
     pruning); left open they do, except under such a clock. What lives for one command needs none.
     """
     return Running(settings, clock, background=background)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a database is, without its password, and how its schema stands to this program."""
+
+    shown: str
+    path: Path | None
+    schema: SchemaState
+
+
+def database_of(settings: Settings) -> Database:
+    """The database that settings name; it is neither made nor changed."""
+    store = Store(settings.database_url)
+    try:
+        return Database(store.shown(), store.path, schema_state(store))
+    finally:
+        store.close()
+
+
+def upgrade_database(settings: Settings) -> list[str]:
+    """Bring its schema to this program's; which revisions were run."""
+    store = Store(settings.database_url)
+    try:
+        return upgrade(store)
+    finally:
+        store.close()

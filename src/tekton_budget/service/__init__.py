@@ -15,6 +15,7 @@ from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
 from tekton_budget.service.short_forms import ShortForms
 from tekton_budget.service.standings import Standings
+from tekton_budget.service.verifying import Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Service:
     reports: Reports
     standings: Standings
     health: Health
+    verifier: Verifier
 
 
 __all__ = ["Service"]

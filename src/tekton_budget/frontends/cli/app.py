@@ -1,0 +1,177 @@
+"""All commands under one program, and the options that every one of them takes."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from tekton_budget.frontends.cli import (
+    allocations,
+    budgets,
+    checks,
+    config,
+    credit,
+    database,
+    demo,
+    keys,
+    policies,
+    prices,
+    report,
+    serve,
+    set_limit,
+    status,
+    usage,
+)
+from tekton_budget.frontends.cli.exits import told
+from tekton_budget.frontends.cli.session import PROGRAM, Session, form_of
+
+_FLAGS = frozenset({"--json", "--csv", "--nl"})
+_VALUED = frozenset({"--url", "--key", "--database-url", "--config"})
+
+
+class AnywhereGroup(TyperGroup):
+    """The program: its own options may stand anywhere on the line."""
+
+    def __init__(self, **attributes: Any) -> None:  # Any: typer's own
+        super().__init__(**attributes)
+        _name_no_variables(self)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Any: typer's own context
+        """Its own options first, wherever they stood."""
+        return super().parse_args(ctx, brought_forward(args))
+
+    def invoke(self, ctx: Any) -> Any:  # Any: typer's own context
+        """Refusals end with their exit code, whoever runs the program."""
+        with told():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    name=PROGRAM,
+    cls=AnywhereGroup,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"auto_envvar_prefix": "BUDGET", "help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def program(
+    context: typer.Context,
+    url: Annotated[
+        str | None,
+        typer.Option(envvar="BUDGET_URL", help="A server; without one, the database itself"),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar="BUDGET_KEY", help="The key to show to the server")
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BUDGET_DATABASE_URL",
+            help="The database, where no server is named (your own): sqlite:////path/file.db or "
+            "postgresql://…",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(envvar="BUDGET_CONFIG", help="A budget.toml with settings")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON, also on a terminal")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Lists as CSV")] = False,
+    lines: Annotated[bool, typer.Option("--nl", help="Lists as one JSON object a line")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version")] = False,
+) -> None:
+    """Holds LLM spending, in tokens and in money, exactly to the limits people set.
+
+    \b
+    tekton-budget demo                            see a limit hold
+    tekton-budget set 5usd/day                    nothing costs more than $5 a day
+    tekton-budget set team=a 2000usd/month
+    tekton-budget set 50usd/month --per user
+    tekton-budget status team=a
+    tekton-budget serve                           the service on 127.0.0.1:8013
+
+    These options may stand anywhere on the line. Every option has an environment variable: BUDGET_,
+    the words of the command and the option, as in BUDGET_USAGE_LIST_LIMIT.
+    """
+    del version  # answered before any command is looked for
+    given = {"url": url, "key": key, "database_url": database_url, "config": config}
+    typed = {name for name in given if _is_typed(context, name)}
+    if "database_url" in typed and "url" not in typed:
+        url = None
+    context.obj = Session(
+        url=url,
+        key=key,
+        database_url=database_url,
+        config=config,
+        form=form_of(json=json, csv=csv, lines=lines),
+        named=tuple(
+            word
+            for name in ("url", "database_url", "config")
+            if name in typed
+            for word in (f"--{name.replace('_', '-')}", str(given[name]))
+        ),
+    )
+
+
+def brought_forward(words: list[str]) -> list[str]:
+    """The program's own options, in front of the command."""
+    own: list[str] = []
+    rest: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            rest += [word, *left]
+            break
+        name, equals, _ = word.partition("=")
+        if word in _FLAGS or (equals and name in _VALUED):
+            own.append(word)
+        elif word in _VALUED and left:
+            own += [word, left.pop(0)]
+        else:
+            rest.append(word)
+    return own + rest
+
+
+def main() -> None:
+    """The command `tekton-budget`."""
+    if sys.argv[1:] == ["--version"]:
+        from importlib.metadata import version
+
+        print(version("tekton-budget"))
+        return
+    app(prog_name=PROGRAM)
+
+
+def _name_no_variables(command: Any) -> None:  # Any: typer's own command classes
+    """Help names a variable only where it does not follow from the words of the command."""
+    for one in command.params:
+        one.show_envvar = False
+    for inner in getattr(command, "commands", {}).values():
+        _name_no_variables(inner)
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+set_limit.add_to(app)
+status.add_to(app)
+credit.add_to(app)
+demo.add_to(app)
+serve.add_to(app)
+app.add_typer(budgets.app, name="budgets")
+app.add_typer(policies.app, name="policies")
+app.add_typer(allocations.app, name="allocations")
+app.add_typer(usage.app, name="usage")
+report.add_to(app)
+app.add_typer(prices.app, name="prices")
+app.add_typer(keys.app, name="keys")
+app.add_typer(database.app, name="db")
+checks.add_to(app)
+app.add_typer(config.app, name="config")

@@ -1,0 +1,104 @@
+"""`verify` and `proof`: is what is kept right, and can a limit be broken?"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tekton_budget.frontends.cli.exits import FAILED
+from tekton_budget.frontends.cli.output import counted
+from tekton_budget.frontends.cli.progress import stages
+from tekton_budget.frontends.cli.session import session_of
+
+
+def add_to(app: typer.Typer) -> None:
+    """The commands."""
+    app.command("verify")(verify)
+    app.command("proof")(proof)
+
+
+def verify(context: typer.Context) -> None:
+    """Recount every balance, sum and allocation from the journal, and compare.
+
+    Works beside a running server. Exit code 1 names each row that differs, and by how much.
+    """
+    session = session_of(context)
+    session.local_only("verify")
+    from tekton_budget.wiring import open_service
+
+    with (
+        open_service(session.settings(), background=False) as running,
+        stages(session.output) as moved,
+    ):
+        found = running.service.verifier.verify(moved)
+    answer: dict[str, Any] = {
+        "good": found.is_good,
+        **asdict(found),
+        "findings": [asdict(one) for one in found.findings],
+    }
+
+    def shown() -> None:
+        for one in found.findings:
+            print(one.text())
+        if found.count > len(found.findings):
+            print(f"… and {found.count - len(found.findings):,} more")
+        compared = ", ".join(
+            (
+                counted(found.entries, "journal row"),
+                counted(found.balances, "balance"),
+                counted(found.usage, "usage record"),
+                counted(found.allocations, "active allocation"),
+                counted(found.rollups, "sum"),
+            )
+        )
+        said = "all agree" if found.is_good else counted(found.count, "difference")
+        print(f"{compared}: {said}.")
+
+    session.output.one(answer, shown)
+    if not found.is_good:
+        raise SystemExit(FAILED)
+
+
+def proof(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Under a minute, in smaller sizes")
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Folder of the results")] = Path("proof"),
+    seed: Annotated[int | None, typer.Option(help="Of every schedule and amount")] = None,
+    postgres_url: Annotated[
+        str | None,
+        typer.Option(envvar="BUDGET_PROOF_POSTGRES_URL", help="A server to prove on"),
+    ] = None,
+    postgres: Annotated[
+        bool, typer.Option("--postgres/--no-postgres", help="Whether on PostgreSQL too")
+    ] = True,
+    foils: Annotated[
+        bool, typer.Option("--foils/--no-foils", help="Whether with the usual ways beside ours")
+    ] = True,
+    arm: Annotated[
+        list[str] | None, typer.Option(metavar="MODULE:FACTORY", help="Another system to prove")
+    ] = None,
+    workload: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only these workloads")
+    ] = None,
+) -> None:
+    """Try to break a limit: many callers, many processes, crashes. Takes a few minutes.
+
+    \b
+    tekton-budget proof --quick
+    """
+    from tekton_budget.proof import ProofOptions, main
+
+    defaults = ProofOptions()
+    options = ProofOptions(
+        quick=quick,
+        seed=defaults.seed if seed is None else seed,
+        output=output,
+        postgres_url=postgres_url or defaults.postgres_url,
+        postgres=postgres,
+        arms=tuple(arm or ()),
+        workloads=tuple(workload or ()),
+        foils=foils,
+    )
+    raise SystemExit(main(options))

@@ -1,0 +1,127 @@
+"""`config`: every setting in force, and where it comes from."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tekton_budget.frontends.cli.output import Column
+from tekton_budget.frontends.cli.session import Session, session_of
+
+app = typer.Typer(help="Every setting in force, and where it comes from.")
+
+_COLUMNS: tuple[Column, ...] = (
+    ("setting", lambda one: one["name"]),
+    ("value", lambda one: "" if one["value"] is None else str(one["value"])),
+    ("from", lambda one: one["source"]),
+    ("variable", lambda one: one["variable"]),
+    ("meaning", lambda one: one["meaning"]),
+)
+_CLIENT: tuple[tuple[str, str], ...] = (
+    ("url", "The server that clients and commands ask; without one, the database itself"),
+    ("key", "The key that they show to it"),
+    ("labels", "Labels of every call, as team=a,user=b"),
+    ("run", "The label run of every call"),
+    ("output", "table, json, csv or nl, where no option says"),
+)
+_MASK = "********"
+_FILE = Path("budget.toml")
+
+
+@app.callback(invoke_without_command=True)
+def config(
+    context: typer.Context,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only what is not as it is by default")
+    ] = False,
+) -> None:
+    """Every setting in force, and where it comes from; secrets are masked."""
+    if context.invoked_subcommand is not None:
+        return
+    session = session_of(context)
+    rows = [*_settings(session), *_client(session)]
+    if changed:
+        rows = [row for row in rows if row["source"] != "default"]
+    session.output.many(rows, _COLUMNS, empty="Everything is as it is by default.")
+
+
+@app.command("path")
+def path(context: typer.Context) -> None:
+    """Where the settings file and the database are."""
+    session = session_of(context)
+    found = {"config": str((session.config or _FILE).absolute()), "database": _database(session)}
+
+    def shown() -> None:
+        there = "" if (session.config or _FILE).is_file() else " (not there)"
+        print(f"{found['config']}{there}\n{found['database']}")
+
+    session.output.one(found, shown)
+
+
+def _settings(session: Session) -> list[dict[str, Any]]:
+    settings = session.settings()
+    file = _in_file(session.config or _FILE)
+    rows = []
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        variable = f"BUDGET_{name.upper()}"
+        source = "default"
+        if name == "database_url":
+            value = _database(session)
+            if "--database-url" in session.named:
+                source = "option"
+        if source == "default" and os.environ.get(variable) is not None:
+            source = "environment"
+        elif source == "default" and name in file:
+            source = str(session.config or _FILE)
+        if name == "admin_key" and value is not None:
+            value = _MASK
+        shown = list(value) if isinstance(value, tuple) else getattr(value, "value", value)
+        rows.append(_row(name, shown, source, variable, field.description or ""))
+    return rows
+
+
+def _client(session: Session) -> list[dict[str, Any]]:
+    rows = []
+    for name, meaning in _CLIENT:
+        variable = f"BUDGET_{name.upper()}"
+        value = os.environ.get(variable) or None
+        source = "default" if value is None else "environment"
+        if name == "url" and "--url" in session.named:
+            value, source = session.url, "option"
+        if name == "key" and (session.key or value):
+            source = source if value == session.key else "option"
+            value = _MASK
+        rows.append(_row(name, value, source, variable, meaning))
+    return rows
+
+
+def _row(name: str, value: Any, source: str, variable: str, meaning: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "value": value,
+        "source": source,
+        "variable": variable,
+        "meaning": meaning,
+    }
+
+
+def _in_file(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        return tomllib.load(file)
+
+
+def _database(session: Session) -> str:
+    """The database's address, without its password."""
+    from urllib.parse import urlsplit, urlunsplit
+
+    parts = urlsplit(session.settings().database_url)
+    if parts.password is None:
+        return session.settings().database_url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{_MASK}@{host}"))
