@@ -3,7 +3,8 @@
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -138,17 +139,17 @@ class Crew:
 
 def work(line: Connection, folder: Path) -> None:
     """What a process does: task after task, until the line is closed."""
-    quieten(folder)
     threading.stack_size(THREAD_BYTES)
-    while True:
-        try:
-            task: Task = line.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            _do(task, line)
-        except Exception as error:  # noqa: BLE001  (told to whoever runs the proof)
-            line.send(repr(error))
+    with quietened(folder):
+        while True:
+            try:
+                task: Task = line.recv()
+            except (EOFError, OSError):
+                return
+            try:
+                _do(task, line)
+            except Exception as error:  # noqa: BLE001  (told to whoever runs the proof)
+                line.send(repr(error))
 
 
 def _do(task: Task, line: Connection) -> None:
@@ -191,9 +192,15 @@ def close(adapter: Adapter) -> None:
         adapter.close()
 
 
-def quieten(folder: Path) -> None:
+@contextmanager
+def quietened(folder: Path) -> Iterator[None]:
     """The service's log goes to a file: the terminal belongs to the table."""
     import structlog
 
-    log = (folder / "service.log").open("a", buffering=1)
-    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=log))
+    before = structlog.get_config()
+    with (folder / "service.log").open("a", buffering=1) as log:
+        structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=log))
+        try:
+            yield
+        finally:
+            structlog.configure(**before)

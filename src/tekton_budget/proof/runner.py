@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tekton_budget.proof.adapter import Arm, NotOffered, arm_named
-from tekton_budget.proof.crew import Crew, quieten
+from tekton_budget.proof.crew import Crew, quietened
 from tekton_budget.proof.foils import FOILS, FoilArm
 from tekton_budget.proof.measure import Measured, measured
 from tekton_budget.proof.options import ProofOptions
@@ -81,8 +81,8 @@ def _proved(
     folder: Path,
     console: Console,
 ) -> Outcome:
-    quieten(folder)
     with ExitStack() as stack:
+        stack.enter_context(quietened(folder))
         places = {"SQLite": Place(folder=folder)}
         skipped: list[Skipped] = []
         if options.postgres and (options.ours or options.foils):
