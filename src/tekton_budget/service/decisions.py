@@ -106,7 +106,7 @@ class DecisionReports:
         policy_id: str | None,
         part: Slice,
     ) -> tuple[tuple[Sample, ...], str | None]:
-        """A key with labels sees those of its own calls."""
+        """A key with labels sees those of its own calls, without the numbers in their detail."""
         after = cursor_place(part.after, tuple[int, int])
         seen: list[Sample] = []
         while len(seen) <= part.limit:
@@ -118,13 +118,22 @@ class DecisionReports:
                 limit=part.limit + 1,
                 after=after,
             )
-            seen += [one for one in page if caller.sees(one.content.get("labels", {}))]
+            seen += [
+                _seen_by(caller, one) for one in page if caller.sees(one.content.get("labels", {}))
+            ]
             if len(page) <= part.limit:
                 break
             after = (page[-1].at_us, page[-1].no)
         kept = seen[: part.limit]
         more = len(seen) > part.limit
         return tuple(kept), cursor_text((kept[-1].at_us, kept[-1].no)) if more else None
+
+
+def _seen_by(caller: Caller, sample: Sample) -> Sample:
+    """Who asked then may have seen more than who reads now: a detail has limits of others in it."""
+    if not caller.labels:
+        return sample
+    return sample._replace(content={k: v for k, v in sample.content.items() if k != "detail"})
 
 
 def _version(policies: PolicySet, policy_id: str, group: str) -> Policy | None:

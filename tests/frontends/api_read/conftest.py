@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,13 @@ class Served:
     running: Running
     http: httpx.Client
     app: Any
+    closing: ExitStack
 
     def key(self, name: str, role: Role = Role.CLIENT, **labels: str) -> httpx.Client:
         """A client with a new key of its own."""
         made = self.running.service.keys.create_key(LOCAL, name, role=role, labels=labels)
-        return httpx.Client(base_url=self.url, headers={"X-API-Key": made.secret}, timeout=60)
+        http = httpx.Client(base_url=self.url, headers={"X-API-Key": made.secret}, timeout=60)
+        return self.closing.enter_context(http)
 
     def limit(self, text: str, **fields: object) -> str:
         """A policy; its id."""
@@ -43,8 +45,9 @@ def served(database_url: str, **settings: Any) -> Iterator[Served]:
     settings = {"log_level": "WARNING", **settings}
     with open_service(load_settings(database_url=database_url, **settings)) as running:
         app = create_app(running)
-        with listening(app) as url, httpx.Client(base_url=url, timeout=60) as http:
-            yield Served(url, running, http, app)
+        with listening(app) as url, ExitStack() as closing:
+            http = closing.enter_context(httpx.Client(base_url=url, timeout=60))
+            yield Served(url, running, http, app, closing)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-
 from tests.frontends.api_read.conftest import Served, served
 
 STORE = Path(__file__).parents[4] / "shared" / "tekton" / "rhetor-A"
@@ -52,8 +51,7 @@ def replayed(expected: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
 def _calls() -> list[dict[str, Any]]:
     with closing(sqlite3.connect(f"file:{STORE / 'rhetor.db'}?mode=ro", uri=True)) as store:
         store.row_factory = sqlite3.Row
-        calls = [dict(row) for row in store.execute("SELECT * FROM usage ORDER BY id")]
-    return calls
+        return [dict(row) for row in store.execute("SELECT * FROM usage ORDER BY id")]
 
 
 async def _replay(server: Served, calls: list[dict[str, Any]]) -> None:

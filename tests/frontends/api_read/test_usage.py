@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-
 from tests.frontends.api_read.conftest import Served
 
 DAY = "2026-11-02"
@@ -320,7 +319,7 @@ def test_a_summary_has_the_original_s_totals_and_what_the_dashboard_draws(server
     assert summary["groups"]["task_type"] == {"(none)": summary["groups"]["provider"]["openai"]}
     assert summary["providers"][0]["percentage"] == 100
     models = {one["model"]: one["percentage"] for one in summary["models"]}
-    assert models == {"m0": Decimal("42.8571"), "m1": Decimal("25"), "m2": Decimal("32.1428")}
+    assert models == {"m0": Decimal("42.8571"), "m1": Decimal(25), "m2": Decimal("32.1428")}
     assert [(day["date"], day["count"]) for day in summary["daily_usage"]] == [
         ("2026-11-01", 3),
         ("2026-11-02", 2),

@@ -1,5 +1,6 @@
 """The application: every route in one list, wrapped by the edge."""
 
+import threading
 from importlib.metadata import version
 from typing import Any
 
@@ -27,6 +28,7 @@ from tekton_budget.frontends.api.routes import (
     shutdown,
     standings,
     usage,
+    verify,
 )
 from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
 from tekton_budget.wiring import Running
@@ -47,11 +49,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     keys.router,
     usage.router,
     decisions.router,
+    verify.router,
 )
 # Routes at the root, such as /health.
 ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router)
 
-_METHODS = ("GET", "POST", "PUT", "DELETE")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: tb_live_…"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -121,6 +124,7 @@ def create_app(
         app.include_router(router, responses=problem_responses())
     app.state.hot = HotRoutes(running.service.ledger, PREFIXES)
     app.state.vitality = health.Vitality(running)
+    app.state.verifying = threading.Lock()
     app.state.metrics = Metrics()
     running.service.health.watch(app.state.metrics.batch)
     app.edge = CORSMiddleware(

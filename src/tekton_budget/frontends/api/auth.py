@@ -25,6 +25,7 @@ class Doorkeeper:
         self._keys = keys
         self._keyless = is_loopback(settings.host)
         self._hosts = {settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
+        self._pages = frozenset(settings.cors_origins)
         self._known: dict[str, tuple[Caller, float]] = {}
         self._has_keys = (True, 0.0)
 
@@ -80,12 +81,15 @@ class Doorkeeper:
                     code="foreign_host",
                 )
             writes = scope["method"] not in _READING
-            if name == b"origin" and writes and not self._is_own(_host_of(value.decode("latin-1"))):
+            if name == b"origin" and writes and not self._is_page(value.decode("latin-1")):
                 raise Forbidden(
-                    "A page of another site may not change anything here. Make a key, or set "
-                    "BUDGET_ALLOWED_HOSTS.",
+                    "A page of another site may not change anything here. Make a key, or name the "
+                    "page in BUDGET_CORS_ORIGINS.",
                     code="foreign_origin",
                 )
+
+    def _is_page(self, origin: str) -> bool:
+        return origin in self._pages or self._is_own(_host_of(origin))
 
     def _is_own(self, host: str) -> bool:
         return host in self._hosts or is_loopback(host)
