@@ -90,6 +90,20 @@ def test_the_paragraph_never_grows_too_long(name, user, spent, asked, more) -> N
     assert answer.detail.endswith(".")
 
 
+def test_the_least_needed_is_left_out_first() -> None:
+    world = World()
+    user, name = "u" * 250, "n" * 200
+    world.policy(name, "2usd/month", per=("user",), zone="America/Argentina/ComodRivadavia")
+    world.policy("other", "2usd/month")
+    detail = denied(world, labels={"user": user}, cost_nano=usd("3.123456789")).detail
+
+    assert detail.startswith("Over budget: this call may cost up to $3.123456789")
+    assert "…" in detail
+    assert "Fits now: up to $2.00." in detail
+    assert "More:" not in detail
+    assert "would be passed" not in detail
+
+
 def test_others_that_would_be_passed_are_counted() -> None:
     world = World()
     for name in ("one", "two", "three"):

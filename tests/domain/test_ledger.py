@@ -274,6 +274,34 @@ def test_a_charge_without_a_known_cost_has_none() -> None:
     assert [row.requests for row in world.usage] == [1, -1, 1]
 
 
+def test_a_charge_that_held_nothing_on_a_balance_takes_nothing_back_there() -> None:
+    world = purse("1usd/1h")
+    world.policy("words", "10tokens/day")
+    world.allocate("a", {}, cost_nano=0, tokens=0, requests=0, on_expiry=OnExpiry.CHARGE)
+    world.allocate("b", {}, cost_nano=9, tokens=3, on_expiry=OnExpiry.CHARGE)
+    world.now_us += HOUR_US
+    world.expire()
+    world.now_us += 2 * HOUR_US
+    world.settle("a", cost="0")
+    answer = world.settle("b", cost="0.1", labels={"feature": "f"})
+
+    assert answer.policies[0].spent == Amounts(0, usd("0.1"), 1)
+    assert world.spent("purse") == Amounts(0, usd("0.1"), 1)
+    assert world.spent("words") == Amounts(0, usd("0.1"), 1)
+    world.check()
+
+
+def test_labels_without_usage_add_a_policy_that_later_usage_counts_in() -> None:
+    world = purse()
+    world.policy("chat", "1usd/day", scope={"feature": "chat"})
+    world.allocate("a", cost_nano=9)
+    world.settle("a", labels={"feature": "chat"})
+    assert world.spent("chat") == Amounts()
+
+    world.record("r", of="a", cost="0.1")
+    assert world.spent("chat").cost_nano == usd("0.1")
+
+
 # --- events ---
 
 
@@ -593,3 +621,13 @@ def test_the_next_version_starts_from_what_there_was() -> None:
 )
 def test_what_differs_is_named(first, second, fields) -> None:
     assert differing_fields(first, second) == fields
+
+
+def test_extending_again_under_one_id_moves_nothing() -> None:
+    world = purse()
+    world.allocate("a", cost_nano=1)
+    first = world.extend("a", HOUR_US, command_id="e")
+    world.now_us += MINUTE_US
+
+    assert world.extend("a", HOUR_US, command_id="e") == first
+    assert world.extend("a", 2 * HOUR_US, command_id="e").code == "id_reused"

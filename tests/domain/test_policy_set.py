@@ -24,6 +24,15 @@ def test_policies_count_while_they_start_and_are_active() -> None:
     assert [p.name for p in world.policies.values() if p.judges] == ["active"]
 
 
+def test_policies_of_an_inactive_budget_are_in_force_and_count_nothing() -> None:
+    world = World()
+    world.budget("old", is_active=False)
+    world.policy("p", "1usd/day", budget="old")
+
+    assert names(world, {"budget": "old"}) == []
+    assert [p.name for p in world.policy_set.counting_everywhere()] == ["p"]
+
+
 def test_the_active_version_is_the_current_one() -> None:
     world = World()
     world.policy("p", "1usd/day")

@@ -202,11 +202,13 @@ def _shortened(text: str, length: int) -> str:
 
 
 def _passed_unit(judgement: Judgement) -> int:
-    for unit in (1, 0, 2):
-        rest = judgement.remaining[unit]
-        if rest is not None and judgement.asked[unit] > rest:
-            return unit
-    raise AssertionError("a denying policy is passed in some unit")
+    """Cost before tokens before requests, where several are passed."""
+    asked, remaining = judgement.asked, judgement.remaining
+    passed = [
+        unit for unit, rest in enumerate(remaining) if rest is not None and asked[unit] > rest
+    ]
+    assert passed, "a denying policy is passed in some unit"
+    return 1 if 1 in passed else passed[0]
 
 
 def _resets_text(state: State, judgement: Judgement) -> str:
