@@ -198,7 +198,7 @@ def test_a_terminated_connection_is_made_anew(postgres_url: str, clock: Clock) -
         thread.start()
         answers = []
         try:
-            for number in range(150):
+            for number in range(50):
                 id_ = f"a{number}"
                 while not isinstance(answer := bench.run(allocate(id_)), Grant):
                     assert isinstance(answer, Unavailable)
@@ -207,8 +207,8 @@ def test_a_terminated_connection_is_made_anew(postgres_url: str, clock: Clock) -
             stop.set()
             thread.join()
 
-        assert [bench.run(allocate(f"a{n}")) for n in range(150)] == answers
-        assert bench.balance(policy).held.cost_nano == nano(150)
+        assert [bench.run(allocate(f"a{n}")) for n in range(50)] == answers
+        assert bench.balance(policy).held.cost_nano == nano(50)
         bench.check()
 
 

@@ -451,12 +451,15 @@ def test_asks_wait_beside_a_busy_queue_no_longer_than_they_would(bench: Bench) -
     bench.run(allocate("one", 1))
     waiting = bench.submit(replace(allocate("two", 1), wait_us=SECOND_US // 20))
     stop = threading.Event()
+    last = []
 
     def keep_busy() -> None:
         number = 0
         while not stop.is_set():
             number += 1
-            bench.submit(record(f"busy{number}", 0))
+            last[:] = [bench.submit(record(f"busy{number}", 0))]
+            if number % 100 == 0:
+                last[0].result(timeout=60)  # the queue has an end, but never a gap
 
     thread = threading.Thread(target=keep_busy)
     thread.start()
@@ -465,6 +468,7 @@ def test_asks_wait_beside_a_busy_queue_no_longer_than_they_would(bench: Bench) -
     finally:
         stop.set()
         thread.join()
+        last[0].result(timeout=60)
 
 
 def test_stopping_answers_those_who_wait(store_url: str, clock: Clock) -> None:

@@ -169,7 +169,7 @@ DUE = (
 
 
 def due(*, postgresql: bool) -> str:
-    """What is past its time on certain balances: bound are the moment, the balances' keys, and how many."""
+    """What is past its time on certain balances; bound are the moment, their keys, how many."""
     return DUE.format(
         mark="%s" if postgresql else "?",
         listed="unnest(%s::text[])" if postgresql else "json_each(?)",

@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -135,8 +136,8 @@ class Writer:
                 break
             try:
                 self._run(tickets)
-            except Exception as error:
-                log.exception("batch_failed")
+            except Exception as error:  # noqa: BLE001  (the edge of the loop)
+                _tell_of("batch_failed", error)
                 deliver([(ticket, _fault(error, ticket)) for ticket in tickets])
             self._busy = 0
         self._runs.close()
@@ -215,9 +216,9 @@ class Writer:
             answers = run()
         except (StoreAway, CommitUnanswered) as error:
             deliver([(ticket, _away(error, ticket)) for ticket in tickets])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, it must not take others along)
             if len(tickets) == 1:
-                log.exception("command_failed", id=tickets[0].work.id)
+                _tell_of("command_failed", error, id=tickets[0].work.id)
                 deliver([(tickets[0], _fault(error, tickets[0]))])
                 return
             log.warning("batch_taken_apart", commands=len(tickets), cause=str(error))
@@ -304,6 +305,11 @@ def _away(error: StoreAway | CommitUnanswered, ticket: Ticket[Any]) -> Unavailab
         id=ticket.work.id,
         cause=str(error),
     )
+
+
+def _tell_of(event: str, error: Exception, **facts: str) -> None:
+    """With the trace as text: a renderer that shows the locals of a batch takes seconds for it."""
+    log.error(event, **facts, trace="".join(traceback.format_exception(error)))
 
 
 def _fault(error: Exception, ticket: Ticket[Any]) -> BaseException:
