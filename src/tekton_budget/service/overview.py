@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tekton_budget.domain.balance import Balance, balance_id
+from tekton_budget.domain.balance import Balance, balance_id, parts_of
 from tekton_budget.domain.caller import LOCAL, Caller
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.period import Period
@@ -107,7 +107,8 @@ class Overview:
             of_period.sort(key=lambda policy: not _is_general(policies, policy))
             views = [v for v, _ in self._fullest(policies, caller, of_period) if not v.hidden]
             shown = [self._summary(policies, view) for view in views]
-            if not views or (budget is None and not _is_general(policies, of_period[0])):
+            general = bool(views) and _is_general(policies, _policy_of(policies, views[0]))
+            if not views or (budget is None and not general):
                 shown.insert(0, self._without_policy(caller, named, budget))
             summaries += shown
         return tuple(summaries)
@@ -140,7 +141,7 @@ class Overview:
             yield max(views, key=lambda view: view.share_ppm or 0), groups
 
     def _summary(self, policies: PolicySet, view: BalanceView) -> BudgetSummary:
-        policy = policies.by_no[int(view.balance_id.split(":", 1)[0])]
+        policy = _policy_of(policies, view)
         scope = policies.scope_of(policy).to_json()
         asked = {name: value for name, value in scope.items() if isinstance(value, str)}
         shown = {name: asked.get(name) for name in _SHORTCUTS}
@@ -222,6 +223,10 @@ class Overview:
             input_tokens=sums.input_tokens,
             output_tokens=sums.output_tokens,
         )
+
+
+def _policy_of(policies: PolicySet, view: BalanceView) -> Policy:
+    return policies.by_no[parts_of(view.balance_id)[0]]
 
 
 def _is_general(policies: PolicySet, policy: Policy) -> bool:

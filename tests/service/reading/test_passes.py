@@ -1,10 +1,16 @@
 """The background passes: expiry, numbering, pruning, finishing; each on both stores."""
 
+import threading
+from collections.abc import Callable
+
 import pytest
+from sqlalchemy import text
 
 from tekton_budget.domain.answer import Grant
+from tekton_budget.domain.command import Expire
 from tekton_budget.domain.policy import Status
-from tekton_budget.service.passes import Passes
+from tekton_budget.service.passes import Keep, Passes
+from tekton_budget.storage import housekeeping
 
 from .conftest import World
 
@@ -80,3 +86,146 @@ def test_only_old_and_numbered_events_are_pruned(world: World, passes: Passes) -
 
     assert len(positions(world)) == 2
     assert passes.prune() == 0
+
+
+def test_old_answers_batches_and_decisions_go_a_little_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "CHUNK_ROWS", 3)
+    world.policy("10usd/day")
+    for number in range(4):
+        world.record("1", record_id=f"r{number}")
+        world.spend("50", user=f"u{number}")  # denied
+        world.pass_seconds(61)
+    world.pass_seconds(91 * 86_400)
+    world.record("1", record_id="new")
+    verbs = world.running.service.policies
+    passes = Passes(world.reader, world.running.writer, finish=verbs.finish)
+    passes.number_outbox()
+    tables = ("answers", "decisions", "decision_samples")
+    before = {name: len(world.all(name)) for name in tables}
+    assert before["decisions"] == 4
+
+    assert passes.prune() == 3
+    after = {name: len(world.all(name)) for name in tables}
+    assert after == {name: count - 3 for name, count in before.items()}
+    while passes.prune():
+        pass
+
+    assert [row["id"] for row in world.all("answers")] == ["c:new"]
+    assert all(row["at_us"] == world.now_us for row in world.all("batches"))
+    assert (world.all("decisions"), world.all("decision_samples")) == ([], [])
+    assert len(world.all("usage")) == 5
+
+
+def test_how_long_things_are_kept_is_set(world: World) -> None:
+    world.policy("10usd/day")
+    world.spend("50")
+    world.pass_seconds(2 * 86_400)
+    verbs = world.running.service.policies
+    short = Passes(world.reader, world.running.writer, finish=verbs.finish, keep=Keep(1.5, 1.5))
+    short.number_outbox()
+    short.prune()
+
+    assert world.all("outbox") == []
+    assert world.all("decisions") == []
+
+
+def test_a_policy_whose_creation_was_cut_off_is_finished(world: World) -> None:
+    made = world.policy("10usd/day", name="daily")
+    world.spend("1")
+    verbs = world.running.service.policies
+    passes = Passes(world.reader, world.running.writer, finish=verbs.finish)
+    world.change("UPDATE policies SET status = 'starting' WHERE no = :no", no=made.no)
+    world.change("UPDATE meta SET policy_generation = policy_generation + 1")
+
+    assert passes.finish_starting() == 0  # it may still be at work
+    world.pass_seconds(31)
+    assert passes.finish_starting() == 1
+    assert passes.finish_starting() == 0
+    assert world.reader.policies().by_no[made.no].status is Status.ACTIVE
+
+
+def test_one_that_cannot_be_ended_does_not_keep_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grants = [world.hold("1", user=f"u{number}") for number in range(3)]
+    poisoned = grants[1].allocation_id
+    world.pass_seconds(1000)
+    writer = world.running.writer
+
+    class Poisoned:
+        """A writer that fails on one allocation."""
+
+        def submit(self, command: Expire) -> object:
+            if any(id_ == poisoned for _, id_ in command.allocations):
+                raise RuntimeError("poisoned")
+            return writer.submit(command)
+
+    verbs = world.running.service.policies
+    passes = Passes(world.reader, writer, finish=verbs.finish)
+    monkeypatch.setattr(passes, "_writer", Poisoned())
+
+    assert passes.expire_due() == 2
+    states = {row["id"]: row["status"] for row in world.all("allocations")}
+    assert [states[grant.allocation_id] for grant in grants] == ["expired", "active", "expired"]
+
+
+def test_positions_never_step_over_what_is_committed_later(
+    open_world: Callable[..., World],
+) -> None:
+    worlds = [open_world(), open_world()]
+    worlds[0].policy("100000usd/day")
+    stop, done, faults = threading.Event(), threading.Event(), list[BaseException]()
+    told: list[int] = []
+
+    def spend(world: World) -> None:
+        try:
+            while not stop.is_set():
+                world.record("0.001", team="a")
+        except BaseException as error:
+            faults.append(error)
+
+    def relay(world: World) -> None:
+        verbs = world.running.service.policies
+        passes = Passes(world.reader, world.running.writer, finish=verbs.finish)
+        try:
+            while not stop.is_set():
+                passes.number_outbox()
+        except BaseException as error:
+            faults.append(error)
+
+    def follow(world: World) -> None:
+        """A listener that asks for what is behind its last position."""
+        at = 0
+        query = text("SELECT position FROM outbox WHERE position > :at ORDER BY position")
+        try:
+            while not done.is_set() or at < len(world.all("outbox")):
+                with world.running.store.engine.connect() as connection:
+                    for (position,) in connection.execute(query, {"at": at}):
+                        told.append(position)
+                        at = position
+        except BaseException as error:
+            faults.append(error)
+
+    work = [(spend, w) for w in (*worlds, *worlds)] + [(relay, w) for w in worlds]
+    threads = [threading.Thread(target=run, args=(world,)) for run, world in work]
+    listener = threading.Thread(target=follow, args=(worlds[0],))
+    for thread in (*threads, listener):
+        thread.start()
+    while len(told) < 300 and not faults:
+        pass
+    stop.set()
+    for thread in threads:
+        thread.join()
+    verbs = worlds[0].running.service.policies
+    passes = Passes(worlds[0].reader, worlds[0].running.writer, finish=verbs.finish)
+    while passes.number_outbox():
+        pass
+    done.set()
+    listener.join()
+
+    assert faults == []
+    rows = worlds[0].all("outbox")
+    assert sorted(row["position"] for row in rows) == list(range(1, len(rows) + 1))
+    assert told == list(range(1, len(rows) + 1))
