@@ -45,6 +45,11 @@ class Worker:
         self._due = dict.fromkeys((one.name for one in self._passes), 0.0)
         self._thread = threading.Thread(target=self._work, name="budget-worker", daemon=True)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to end."""
+        return self._stop.is_set()
+
     def start(self) -> None:
         """Begin; every pass is due at once."""
         self._thread.start()
