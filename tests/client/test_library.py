@@ -1,0 +1,232 @@
+"""The library's verbs: the same in process and over HTTP."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+import tekton_budget
+from tekton_budget import AllocationNotSettled, BudgetExceeded
+
+
+def test_a_hold_is_settled_and_the_rest_is_free_again(budget) -> None:
+    budget.set_limit("1usd/day", scope={"team": "a"})
+
+    with budget.allocate(cost=Decimal("0.40"), labels={"team": "a"}) as hold:
+        assert hold.granted.cost == Decimal("0.4")
+        assert hold.decision == "allow"
+        assert hold.policies[0].remaining.cost == Decimal("0.6")
+        assert hold.expires_at > datetime.now(UTC)
+        settled = hold.settle(cost="0.1")
+
+    assert settled.status == "settled"
+    assert settled.cost == Decimal("0.1")
+    assert settled.policies[0].remaining.cost == Decimal("0.9")
+    assert not hold.is_open
+
+
+def test_tokens_and_a_model_are_priced_and_clamped(budget) -> None:
+    budget.set_price("openai", "gpt-5-mini", input="0.25", output=2)
+    budget.set_limit("0.01usd/day")
+
+    with budget.allocate(
+        model="gpt-5-mini", input_tokens=900, max_output_tokens=100_000, fit="clamp"
+    ) as hold:
+        hold.settle(input_tokens=900, output_tokens=100)
+
+    assert hold.max_output_tokens == 4887
+    record = budget.usage_records()["items"][0]
+    assert record["cost"] == Decimal("0.000425")
+
+
+def test_a_denial_is_an_exception_that_says_what_would_fit(budget) -> None:
+    budget.set_limit("1usd/day", scope={"team": "a"}, per="user")
+    labels = {"team": "a", "user": "alice"}
+    with budget.allocate(cost="0.90", labels=labels) as hold:
+        hold.settle(cost="0.90")
+
+    with pytest.raises(BudgetExceeded) as caught:
+        budget.allocate(cost="0.18", labels=labels)
+
+    denied = caught.value
+    assert str(denied).startswith("Over budget: this call may cost up to $0.18")
+    assert denied.policy == "team=a daily per user"
+    assert denied.remaining == {"cost": Decimal("0.1")}
+    assert denied.largest_fit == {"cost": Decimal("0.1")}
+    assert denied.retryable
+    assert denied.alternatives == []
+    assert denied.resets_at > datetime.now(UTC)
+    assert denied.code == "over_budget"
+    assert denied.denial["blocked_on"] == "spent"
+    assert denied.policies[0]["spent"]["cost"] == Decimal("0.9")
+
+
+def test_whole_dollars_are_decimals_too(budget) -> None:
+    budget.set_limit("1usd/day")
+
+    with pytest.raises(BudgetExceeded) as caught:
+        budget.allocate(cost=2)
+
+    assert isinstance(caught.value.remaining["cost"], Decimal)
+    assert isinstance(budget.policies()["items"][0]["cost_limit"], Decimal)
+
+
+def test_leaving_the_block_without_settling_is_told_and_the_hold_stays(budget) -> None:
+    budget.set_limit("1usd/day")
+
+    with (
+        pytest.raises(AllocationNotSettled, match="neither settled nor released"),
+        budget.allocate(cost="0.4") as hold,
+    ):
+        pass
+
+    assert budget.allocation(hold.allocation_id)["status"] == "active"
+    assert hold.release().status == "released"
+
+
+def test_an_exception_leaves_the_hold_to_its_expiry(budget) -> None:
+    budget.set_limit("1usd/day")
+
+    with pytest.raises(ZeroDivisionError), budget.allocate(cost="0.4") as hold:
+        1 / 0  # noqa: B018
+
+    assert budget.allocation(hold.allocation_id)["status"] == "active"
+
+
+def test_a_hold_can_be_recorded_extended_and_released(budget) -> None:
+    budget.set_limit("1usd/day")
+
+    with budget.allocate(cost="0.4") as hold:
+        before = hold.expires_at
+        hold.record(cost="0.1")
+        hold.extend(3600)
+        assert hold.expires_at > before + timedelta(minutes=30)
+        hold.release()
+
+    standing = budget.groups("daily")["items"][0]
+    assert standing["spent"]["cost"] == Decimal("0.1")
+    assert standing["held"]["cost"] == 0
+
+
+def test_a_dry_run_holds_nothing_and_need_not_be_settled(budget) -> None:
+    budget.set_limit("1usd/day")
+
+    with budget.allocate(cost="0.4", dry_run=True) as hold:
+        assert hold.grant.dry_run
+
+    assert budget.allocations()["items"] == []
+
+
+def test_the_same_id_gets_the_same_answer_and_another_content_is_refused(budget) -> None:
+    budget.set_limit("1usd/day")
+
+    first = budget.allocate(cost="0.4", allocation_id="a1")
+    again = budget.allocate(cost="0.4", allocation_id="a1")
+    with pytest.raises(tekton_budget.Conflict):
+        budget.allocate(cost="0.5", allocation_id="a1")
+
+    assert first.grant.answer == again.grant.answer
+
+
+def test_refusals_are_the_same_exceptions_either_way(budget) -> None:
+    budget.set_limit("1usd/day")
+    refusals = [
+        (lambda: budget.allocate(tokens=5), tekton_budget.InvalidInput, "amount_needed"),
+        (lambda: budget.settle("nobody"), tekton_budget.NotFound, "allocation_not_found"),
+        (lambda: budget.allocate(cost=-1), tekton_budget.InvalidInput, "invalid"),
+        (lambda: budget.allocate(cost="a lot"), tekton_budget.InvalidInput, "invalid"),
+        (lambda: budget.policy("no such"), tekton_budget.NotFound, "policy_not_found"),
+        (lambda: budget.set_limit("50"), tekton_budget.InvalidInput, "invalid"),
+    ]
+    for refused, kind, code in refusals:
+        with pytest.raises(kind) as caught:
+            refused()
+        assert caught.value.code == code
+    assert caught.value.fields[0].field == "limit"
+
+
+def test_limits_are_made_changed_and_ended(budget) -> None:
+    made = budget.set_limit("50usd/month", scope={"team": "a"}, per=["user"])
+    changed = budget.set_limit("60usd/month", scope={"team": "a"}, per=["user"])
+    other = budget.set_limit("5Mtokens/month", scope={"team": "a"}, per=["user"])
+    budget.set_exceptions(made["policy"]["policy_id"], {"alice": {"cost_limit": 200}})
+    budget.set_exceptions(made["policy"]["policy_id"], {"bob": "unlimited"})
+
+    assert [made["created"], changed["created"], other["created"]] == [True, False, True]
+    assert changed["policy"]["policy_id"] == made["policy"]["policy_id"]
+    assert changed["policy"]["cost_limit"] == 60
+    status = budget.status({"team": "a", "user": "alice"})
+    allowed = {view["name"]: view["allowance"] for view in status["policies"]}
+    assert allowed["team=a monthly per user"]["cost"] == 200
+    budget.end_policy("team=a monthly per user")
+    assert [one["name"] for one in budget.policies()["items"]] == [other["policy"]["name"]]
+
+
+def test_credit_finds_the_limit_that_labels_mean(budget) -> None:
+    budget.set_limit("1usd/day", per="user")
+    budget.set_limit("10usd/day", scope={"team": "a"})
+
+    given = budget.credit("2usd", labels={"user": "alice"}, reason="demo day")
+    again = budget.credit(
+        "2usd", labels={"user": "alice"}, reason="demo day", credit_id=given["credit_id"]
+    )
+    budget.set_limit("5usd/week", per="user")
+    with pytest.raises(tekton_budget.Conflict) as caught:
+        budget.credit("2usd", labels={"user": "alice"})
+
+    assert given["allowance"]["cost"] == 3
+    assert again["allowance"]["cost"] == 3
+    assert caught.value.code == "ambiguous"
+    assert {one["policy"] for one in caught.value.extra["choices"]} == {
+        "daily per user",
+        "weekly per user",
+    }
+
+
+def test_names_with_odd_characters_find_their_way(budget) -> None:
+    name = "50 % of/all? #1 ü"
+    budget.set_limit("1usd/day", name=name)
+
+    assert budget.policy(name)["name"] == name
+    assert budget.groups(name)["items"][0]["allowance"]["cost"] == 1
+
+
+def test_usage_is_recorded_listed_summed_and_reported(budget) -> None:
+    budget.record(
+        cost="0.25", input_tokens=1000, labels={"team": "a"}, model="x", provider="p"
+    )
+    budget.record(cost="0.5", labels={"team": "b"}, model="y", provider="p")
+
+    listed = budget.usage_records(labels={"team": "a"})["items"]
+    summary = budget.usage_summary(by="team")
+    report = budget.usage_report(f"{datetime.now(UTC):%Y-%m}", by=["team", "model"])
+
+    assert [one["cost"] for one in listed] == [Decimal("0.25")]
+    assert summary["total_cost"] == Decimal("0.75")
+    assert summary["groups"]["team"]["b"]["cost"] == Decimal("0.5")
+    assert report["total"]["cost"] == Decimal("0.75")
+    assert len(report["rows"]) == 2
+
+
+def test_keys_and_prices(budget) -> None:
+    key = budget.create_key("ci", labels={"team": "a"}, requires=["user"], limit="50usd/month")
+    budget.rotate_key("ci", overlap_seconds=0)
+    budget.set_price("p", "m", input="0.1", output="0.2", request="0.0001")
+
+    assert key["key"].startswith("tb_live_")
+    assert [one["name"] for one in budget.keys()] == ["ci", "ci"]
+    assert budget.current_price("p", "m")["request"] == Decimal("0.0001")
+    assert len(budget.price_history("p", "m")) == 1
+    assert [one["model"] for one in budget.prices()] == ["m"]
+
+
+def test_budgets_hold_policies(budget) -> None:
+    made = budget.create_budget(
+        "search", owner="eve", scope={"team": "s"}, policies=[{"limit": "5usd/day"}]
+    )
+
+    assert budget.budget("search")["owner"] == "eve"
+    assert budget.change_budget("search", owner="bob")["owner"] == "bob"
+    assert budget.balances("search")["items"][0]["allowance"]["cost"] == 5
+    budget.close_budget(made["budget_id"])
+    assert budget.budget("search")["is_active"] is False
