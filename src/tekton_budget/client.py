@@ -39,6 +39,7 @@ class Client(Budget):
         found = environment()
         address = _Address(url or found.url, key or found.key, patience_seconds)
         super().__init__(HttpTransport(address), {**found.labels, **(labels or {})})
+        self.url = address.base
 
 
 class AsyncClient(AsyncBudget):
@@ -56,6 +57,7 @@ class AsyncClient(AsyncBudget):
         found = environment()
         address = _Address(url or found.url, key or found.key, patience_seconds)
         super().__init__(AsyncHttpTransport(address), {**found.labels, **(labels or {})})
+        self.url = address.base
 
 
 class _Address:

@@ -208,16 +208,33 @@ def test_usage_is_recorded_listed_summed_and_reported(budget) -> None:
     assert len(report["rows"]) == 2
 
 
-def test_keys_and_prices(budget) -> None:
+def test_keys_are_made_rotated_and_revoked(budget) -> None:
+    admin = budget.create_key("boss", role="admin")["key"]
+    if isinstance(budget, tekton_budget.Client):  # from the first key on nobody comes without one
+        budget = tekton_budget.open(budget.url, key=admin)
+
     key = budget.create_key("ci", labels={"team": "a"}, requires=["user"], limit="50usd/month")
-    budget.rotate_key("ci", overlap_seconds=0)
-    budget.set_price("p", "m", input="0.1", output="0.2", request="0.0001")
+    rotated = budget.rotate_key("ci", overlap_seconds=0)
+    budget.revoke_key("ci")
 
     assert key["key"].startswith("tb_live_")
-    assert [one["name"] for one in budget.keys()] == ["ci", "ci"]
-    assert budget.current_price("p", "m")["request"] == Decimal("0.0001")
-    assert len(budget.price_history("p", "m")) == 1
-    assert [one["model"] for one in budget.prices()] == ["m"]
+    assert rotated["key"] not in (key["key"], admin)
+    assert [one["name"] for one in budget.keys()] == ["boss", "ci", "ci"]
+    assert [one["revoked_at"] is None for one in budget.keys()] == [True, False, False]
+    assert budget.policy("key=ci monthly")["cost_limit"] == 50
+    budget.close()
+
+
+def test_prices_are_kept_with_their_dates(budget) -> None:
+    budget.set_price("p", "m/x", input="0.1", output="0.2", valid_from="2026-01-01T00:00:00Z")
+    budget.set_price("p", "m/x", input="0.3", output="0.2", request="0.0001")
+
+    assert budget.current_price("p", "m/x")["request"] == Decimal("0.0001")
+    assert [one["input"] for one in budget.price_history("p", "m/x")] == [
+        Decimal("0.1"),
+        Decimal("0.3"),
+    ]
+    assert [one["model"] for one in budget.prices()] == ["m/x"]
 
 
 def test_budgets_hold_policies(budget) -> None:

@@ -40,8 +40,8 @@ PREFIXES = (PREFIX, "/api")
 ROUTERS: tuple[APIRouter, ...] = (
     standings.router,
     budgets.router,
-    policies.router,
     policies.groups_router,
+    policies.router,
     policies.credit_router,
     allocations.router,
     batch.router,

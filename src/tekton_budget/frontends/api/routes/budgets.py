@@ -88,21 +88,15 @@ def list_budgets(
     return Reply(listed(page, lambda one: to_api_budget(one, policy_ids[one.budget_id])))
 
 
-@router.get("/{budget}", response_model=BudgetOut)
-def get_budget(budget: str, asker: Asker, verbs: Verbs) -> Reply:
-    """By id or name."""
-    return Reply(_shown(verbs, verbs.catalogue.budget(asker, budget)))
-
-
-@router.put("/{budget}", response_model=BudgetOut)
-@router.patch("/{budget}", response_model=BudgetOut)
+@router.put("/{budget:path}", response_model=BudgetOut)
+@router.patch("/{budget:path}", response_model=BudgetOut)
 def change_budget(budget: str, body: BudgetChange, asker: Asker, verbs: Verbs) -> Reply:
     """Change what is named."""
     fields = {name: value for name, value in body.given().items() if name != "budget_id"}
     return Reply(_shown(verbs, verbs.policies.change_budget(asker, budget, fields)))
 
 
-@router.delete("/{budget}", response_model=ChangedOut[BudgetOut])
+@router.delete("/{budget:path}", response_model=ChangedOut[BudgetOut])
 def close_budget(budget: str, asker: Asker, verbs: Verbs) -> Reply:
     """Deactivate: its policies no longer concern any call; what they counted stays."""
     closed = verbs.policies.close_budget(asker, budget)
@@ -110,7 +104,7 @@ def close_budget(budget: str, asker: Asker, verbs: Verbs) -> Reply:
     return Reply({"message": message, "data": _shown(verbs, closed)})
 
 
-@router.get("/{budget}/policies", response_model=PageOut[PolicyOut])
+@router.get("/{budget:path}/policies", response_model=PageOut[PolicyOut])
 def list_policies_of_budget(budget: str, asker: Asker, verbs: Verbs, pages: Pages) -> Reply:
     """The budget's policies in force."""
     page = verbs.catalogue.policies(asker, PolicyQuery(budget=budget), pages)
@@ -120,7 +114,7 @@ def list_policies_of_budget(budget: str, asker: Asker, verbs: Verbs, pages: Page
     )
 
 
-@router.get("/{budget}/allocations", response_model=PageOut[AllocationOut])
+@router.get("/{budget:path}/allocations", response_model=PageOut[AllocationOut])
 def list_allocations_of_budget(
     budget: str,
     asker: Asker,
@@ -131,6 +125,13 @@ def list_allocations_of_budget(
     """The allocations that hold or held on its policies, newest first."""
     query = AllocationQuery(budget=budget, is_active=is_active)
     return Reply(listed(verbs.lists.allocations(asker, query, pages), to_api_allocation))
+
+
+# Names may have slashes in them (`model=openai/gpt-5 daily`), so what has more path goes before.
+@router.get("/{budget:path}", response_model=BudgetOut)
+def get_budget(budget: str, asker: Asker, verbs: Verbs) -> Reply:
+    """By id or name."""
+    return Reply(_shown(verbs, verbs.catalogue.budget(asker, budget)))
 
 
 def _shown(verbs: Service, budget: Budget) -> dict[str, Any]:  # Any: JSON

@@ -104,7 +104,7 @@ def list_policies(
     )
 
 
-@router.get("/{policy}", response_model=PolicyOut)
+@router.get("/{policy:path}", response_model=PolicyOut)
 def get_policy(policy: str, asker: Asker, verbs: Verbs) -> Reply:
     """By id or name."""
     found = verbs.catalogue.policy(asker, policy).policy
@@ -112,21 +112,21 @@ def get_policy(policy: str, asker: Asker, verbs: Verbs) -> Reply:
     return Reply(to_api_policy(found, judged.get(found.policy_id)))
 
 
-@router.put("/{policy}", response_model=PolicyOut)
-@router.patch("/{policy}", response_model=PolicyOut)
+@router.put("/{policy:path}", response_model=PolicyOut)
+@router.patch("/{policy:path}", response_model=PolicyOut)
 def change_policy(policy: str, body: PolicyChange, asker: Asker, verbs: Verbs) -> Reply:
     """Change what is named: amounts and the like at once, period, scope and per by replacement."""
     return Reply(_started(verbs.policies.change_policy(asker, policy, body.fields())))
 
 
-@router.delete("/{policy}", response_model=ChangedOut[PolicyOut])
+@router.delete("/{policy:path}", response_model=ChangedOut[PolicyOut])
 def end_policy(policy: str, asker: Asker, verbs: Verbs) -> Reply:
     """Stop counting. What was counted stays and can be read."""
     ended = verbs.policies.end_policy(asker, policy)
     return Reply({"message": f"Policy {ended.name} has ended.", "data": to_api_policy(ended)})
 
 
-@groups_router.put("/{policy}/groups", response_model=ExceptionsOut)
+@groups_router.put("/{policy:path}/groups", response_model=ExceptionsOut)
 def set_exceptions(
     policy: str, body: dict[str, ExceptionBody], asker: Asker, verbs: Verbs
 ) -> Reply:
@@ -142,7 +142,7 @@ def set_exceptions(
     return Reply({"groups": {group: to_api_exception(one) for group, one in done.items()}})
 
 
-@router.post("/{policy}/credit", status_code=201, response_model=CreditOut)
+@router.post("/{policy:path}/credit", status_code=201, response_model=CreditOut)
 def give_credit(
     policy: str, body: CreditFields, asker: Asker, verbs: Verbs, key: IdempotencyKey = None
 ) -> Reply:

@@ -66,7 +66,9 @@ def summaries(
     return Reply(balances.to_api_summaries(found, in_percent=True))
 
 
-@router.get("/budgets/{budget_id}/summary", response_model=list[BudgetSummaryOut], tags=["budgets"])
+@router.get(
+    "/budgets/{budget_id:path}/summary", response_model=list[BudgetSummaryOut], tags=["budgets"]
+)
 def budget_summary(
     budget_id: str,
     asker: Asker,
@@ -81,14 +83,18 @@ def budget_summary(
     return Reply(balances.to_api_summaries(found, in_percent=False))
 
 
-@router.get("/budgets/{budget_id}/balances", response_model=PageOut[BalanceOut], tags=["budgets"])
+@router.get(
+    "/budgets/{budget_id:path}/balances", response_model=PageOut[BalanceOut], tags=["budgets"]
+)
 def budget_balances(budget_id: str, asker: Asker, verbs: Verbs, part: Pages) -> Reply:
     """Each policy of a budget with its groups in the current window, fullest first."""
     page = verbs.standings.of_budget(asker, budget_id, part=part)
     return Reply(listed(page, balances.to_api_balance))
 
 
-@router.get("/policies/{policy_id}/groups", response_model=PageOut[BalanceOut], tags=["policies"])
+@router.get(
+    "/policies/{policy_id:path}/groups", response_model=PageOut[BalanceOut], tags=["policies"]
+)
 def groups(
     policy_id: str,
     asker: Asker,
