@@ -9,7 +9,6 @@ from sqlalchemy.exc import ArgumentError
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.storage.clock import host_now_us
-from tekton_budget.storage.postgres_session import PostgresSession
 from tekton_budget.storage.session import POSTGRES_NOW, Session
 from tekton_budget.storage.sqlite_session import SqliteSession
 
@@ -32,6 +31,8 @@ class Store:
     def connect(self) -> Session:
         """A session for a writer."""
         if self.is_postgresql:
+            from tekton_budget.storage.postgres_session import PostgresSession  # slow to import
+
             return PostgresSession(self.libpq_url())
         return SqliteSession(str(self.path))
 

@@ -55,6 +55,7 @@ class Writer:
         self._poll_at = 0.0
         self._wake = threading.Condition()
         self._stopping = False
+        self._patient = True  # whether asks may wait for room
         self._busy = 0
         self.batches = 0
         self.commands = 0
@@ -85,6 +86,12 @@ class Writer:
             self._wake.notify_all()
         if self._thread.is_alive():
             self._thread.join()
+
+    def end_waiting(self) -> None:
+        """Judge those that wait for room once more, and let nobody wait from now on."""
+        with self._wake:
+            self._patient = False
+            self._wake.notify_all()
 
     @property
     def queue_length(self) -> int:
@@ -146,13 +153,17 @@ class Writer:
         """All that wait, up to a batch; exclusive work comes alone. `None`: time to end."""
         with self._wake:
             while True:
-                if self._waiting and (self._stopping or time.monotonic() >= self._poll_at):
+                if self._waiting and (not self._may_wait or time.monotonic() >= self._poll_at):
                     self._requeue()
                 if self._queue:
                     return self._taken()
                 if self._stopping:
                     return None
                 self._wake.wait(self._poll_at - time.monotonic() if self._waiting else None)
+
+    @property
+    def _may_wait(self) -> bool:
+        return self._patient and not self._stopping
 
     def _taken(self) -> list[Ticket[Any]]:
         tickets = [self._queue.popleft()]
@@ -171,7 +182,7 @@ class Writer:
         now = time.monotonic()
         still = [ticket for ticket in self._waiting if not ticket.is_abandoned]
         for ticket in still:
-            if self._stopping or now >= ticket.deadline:
+            if not self._may_wait or now >= ticket.deadline:
                 ticket.deadline = 0.0
         self._queue.extendleft(reversed(still))
         self._waiting.clear()

@@ -54,6 +54,10 @@ ROUTERS: tuple[APIRouter, ...] = (
 # Routes at the root, such as /health.
 ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router)
 
+# What follows /api or /api/v1: routes are made once, for making them takes time at every start.
+_NOUNS = frozenset(
+    str(getattr(route, "path", "")).split("/")[1] for router in ROUTERS for route in router.routes
+) | {"docs", "redoc", "openapi.json", "discovery"}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: tb_live_…"},
@@ -71,7 +75,10 @@ class BudgetApp(FastAPI):
         await self.edge(scope, receive, send)
 
     async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What the edge lets through to FastAPI."""
+        """What the edge lets through to FastAPI; a business path under /api is that of /api/v1."""
+        path = scope.get("path", "")
+        if path.startswith("/api/") and path.split("/", 3)[2] in _NOUNS:
+            scope["path"] = PREFIX + path[len("/api") :]
         await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:  # Any: JSON
@@ -110,13 +117,7 @@ def create_app(
     app.state.running = running
     app.state.doorkeeper = doorkeeper or Doorkeeper(running.service.keys, running.settings)
     for router in ROUTERS:
-        for prefix in PREFIXES:
-            app.include_router(
-                router,
-                prefix=prefix,
-                include_in_schema=prefix == PREFIX,
-                responses=problem_responses(),
-            )
+        app.include_router(router, prefix=PREFIX, responses=problem_responses())
     root_routers = ROOT_ROUTERS
     if running.settings.shutdown_enabled:
         root_routers += (shutdown.stopping,)

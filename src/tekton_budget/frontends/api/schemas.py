@@ -68,7 +68,7 @@ TimeOut = Annotated[str | None, Field(json_schema_extra={"format": "date-time"})
 class Body(BaseModel):
     """A request's body: a field that is not known is refused, so that no typo is lost."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     def given(self) -> dict[str, Any]:  # Any: the fields as sent
         """Only what was sent."""
@@ -77,6 +77,8 @@ class Body(BaseModel):
 
 class View(BaseModel):
     """An answer as documented; answers themselves are written directly."""
+
+    model_config = ConfigDict(defer_build=True)  # built when the document is asked for
 
 
 class AmountsOut(View):

@@ -142,8 +142,10 @@ def _rates(body: PriceBody) -> Rates:
 
 
 def _rate(field: str, per_million: Decimal | None, per_token: Decimal | None) -> Decimal:
-    if (per_million is None) == (per_token is None):
+    if per_million is not None and per_token is None:
+        return per_million
+    if per_token is None or per_million is not None:
         raise invalid(
             field, f"send either {field} (per 1,000,000 tokens) or {field}_cost_per_token"
         )
-    return per_million if per_million is not None else per_token.scaleb(6)  # type: ignore[union-attr]
+    return per_token.scaleb(6)

@@ -1,0 +1,170 @@
+"""Serving: a socket, the service, the application, and an orderly end."""
+
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from tekton_budget.domain.errors import Conflict, Forbidden, invalid
+from tekton_budget.frontends.api import create_app
+from tekton_budget.frontends.api.auth import is_loopback
+from tekton_budget.server.banner import address, banner
+from tekton_budget.server.crew import Crew, end_with_parent
+from tekton_budget.server.logs import AccessLines, configure
+from tekton_budget.settings import Settings
+from tekton_budget.wiring import Running, open_service
+
+log = structlog.get_logger(__name__)
+
+BACKLOG = 2048
+GRACE_SECONDS = 30  # for requests under way to be answered
+KEEP_ALIVE_SECONDS = 75
+
+
+def serve(settings: Settings, *, announce: Callable[[str], None] = print) -> None:
+    """Run until told to stop; refuses what would not be safe, with what to do instead."""
+    configure(settings)
+    with contextlib.closing(_listening(settings)) as listening:
+        with open_service(settings, background=settings.workers == 1) as running:
+            _refuse_unsafe(settings, running)
+            told = banner(
+                host=settings.host,
+                port=listening.getsockname()[1],
+                database=running.store.shown(),
+                needs_key=running.service.keys.has_keys(),
+                workers=settings.workers,
+            )
+            if settings.workers == 1:
+                _Server(settings, running, lambda: announce(told)).run([listening])
+                return
+        announce(told)
+        Crew(settings, listening, _work).run()
+
+
+def _refuse_unsafe(settings: Settings, running: Running) -> None:
+    if not is_loopback(settings.host) and not running.service.keys.has_keys():
+        raise Forbidden(
+            f"On {settings.host} others can reach this server, so it starts only with keys. Make "
+            "one first: tekton-budget keys create admin --role admin (or set BUDGET_ADMIN_KEY).",
+            code="keys_needed",
+        )
+    if settings.workers > 1 and not running.store.is_postgresql:
+        raise invalid(
+            "workers",
+            "more than 1 needs PostgreSQL: SQLite lets one process write at a time, so more "
+            "workers would only wait for each other. Set BUDGET_DATABASE_URL=postgresql://…",
+            code="workers_need_postgresql",
+        )
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """The socket, taken before anything else is started."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        found = socket.getaddrinfo(
+            settings.host, settings.port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(found[0][4])
+    except OSError as error:
+        raise Conflict(
+            f"Cannot listen on {address(settings.host, settings.port)}: {error.strerror}. Stop "
+            "what listens there, or choose another port: --port 8014 (or BUDGET_PORT=8014).",
+            code="port_in_use",
+        ) from error
+    listening.listen(BACKLOG)
+    listening.setblocking(False)
+    listening.set_inheritable(True)
+    return listening
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server over a running service: it ends by answering what it took."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        running: Running,
+        started: Callable[[], None],
+        stop_all: Callable[[], None] | None = None,
+    ) -> None:
+        self._running = running
+        self._lines = AccessLines(settings) if settings.access_log else None
+        self._told_started = started
+        app = create_app(running, access_log=self._lines)
+        app.state.stop = stop_all if stop_all is not None else self._stop
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
+                lifespan="off",
+                log_config=None,
+                log_level=None,
+                access_log=False,
+                server_header=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+                proxy_headers=False,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self._told_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more; whoever waits for room is told that there is none."""
+        log.info("stopping")
+        self._running.writer.end_waiting()
+        await super().shutdown(sockets)
+        if self._lines is not None:
+            self._lines.flush()
+        log.info("stopped")
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn does, but a signal that was obeyed is not raised again."""
+        before = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Once: stop in order. Ctrl-C twice: at once."""
+        del frame
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+def _work(settings: Settings, listening: socket.socket) -> None:
+    """One worker of a crew."""
+    configure(settings)
+    end_with_parent()
+    parent = os.getppid()
+    with open_service(settings.model_copy(update={"admin_key": None})) as running:
+        server = _Server(
+            settings,
+            running,
+            lambda: log.info("worker_started"),
+            stop_all=lambda: os.kill(parent, signal.SIGTERM),
+        )
+        server.run([listening])
