@@ -68,7 +68,7 @@ TimeOut = Annotated[str | None, Field(json_schema_extra={"format": "date-time"})
 class Body(BaseModel):
     """A request's body: a field that is not known is refused, so that no typo is lost."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid")
 
     def given(self) -> dict[str, Any]:  # Any: the fields as sent
         """Only what was sent."""
