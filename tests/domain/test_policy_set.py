@@ -50,8 +50,8 @@ def test_a_budget_is_found_by_name_and_by_id() -> None:
     world.policy("inner", "1usd/day", budget="lab", scope={"agent": "bot"})
     policies = world.policy_set
 
-    assert policies.has_budget("lab")
-    assert not policies.has_budget("nowhere")
+    assert policies.budget_called("lab", {}) is not None
+    assert policies.budget_called("nowhere", {}) is None
     assert names(world, {"agent": "bot"}) == []
     assert names(world, {"agent": "bot", "budget": "lab"}) == ["inner"]
     assert names(world, {"agent": "bot", "team": "a", "budget": "lab"}) == ["inner"]
@@ -60,6 +60,23 @@ def test_a_budget_is_found_by_name_and_by_id() -> None:
     assert policies.scope_of(inner) == Scope.from_json({"team": "a", "agent": "bot"})
     assert policies.asks_of(inner) == {"team": "a", "agent": "bot"}
     assert policies.asks_of(inner) is policies.asks_of(inner)
+
+
+@pytest.mark.parametrize(
+    ("bound", "found"),
+    [
+        ({}, True),
+        ({"team": "a"}, True),
+        ({"user": "u"}, True),
+        ({"team": "b"}, False),
+        ({"team": "b", "user": "u"}, False),
+    ],
+)
+def test_a_budget_of_another_team_may_not_be_named(bound: dict[str, str], found: bool) -> None:
+    world = World()
+    world.budget("lab", {"team": "a"})
+
+    assert (world.policy_set.budget_called("lab", bound) is not None) is found
 
 
 @pytest.mark.parametrize(

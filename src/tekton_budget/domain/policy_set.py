@@ -36,6 +36,9 @@ class PolicySet:
             [(self.budgets[p.budget_id].scope.merged(p.scope), p) for p in counting]
         )
         self._merged = {p.no: self.budgets[p.budget_id].scope.merged(p.scope) for p in counting}
+        self._called = {
+            called: one for one in self.budgets.values() for called in (one.name, one.budget_id)
+        }
         self._of_budget: dict[str, list[Policy]] = {
             called: [] for one in self.budgets.values() for called in (one.name, one.budget_id)
         }
@@ -50,9 +53,16 @@ class PolicySet:
         budget = self.budgets.get(policy.budget_id)
         return budget is not None and budget.is_active
 
-    def has_budget(self, called: str) -> bool:
-        """Whether there is a budget of that id or name."""
-        return called in self._of_budget
+    def budget_called(self, called: str, bound: Mapping[str, str]) -> Budget | None:
+        """The budget of that id or name that a call may name whose key is bound to these labels.
+
+        One whose scope asks for another value of them is another team's, and not there for it.
+        """
+        budget = self._called.get(called)
+        if budget is None or not bound:
+            return budget
+        asked = [one for one in budget.scope.requirements if one.label in bound]
+        return budget if all(one.accepts(bound[one.label]) for one in asked) else None
 
     def current(self, policy_id: str) -> Policy | None:
         """The version of a policy that counts now: the active one, else the starting one."""

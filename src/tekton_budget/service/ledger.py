@@ -8,7 +8,8 @@ from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.answer import Answer, Credited, Denial, Ended, Grant, Recorded
 from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import Allocate, AuditNote, Command, GiveCredit, Together
-from tekton_budget.domain.errors import BudgetError, Forbidden, NotFound, invalid
+from tekton_budget.domain.errors import BudgetError, Forbidden, invalid
+from tekton_budget.domain.ledger.refusal import budget_not_found
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.service.asks import (
     Ask,
@@ -163,18 +164,13 @@ class LedgerVerbs:
         named = command.labels.get("budget")
         if named is None:
             return command
-        policies = self._writer.cache.policies
-        if not policies.has_budget(named):
-            policies = self._policies()  # it may be new: the last batch did not see it
-        if named in policies.budgets:
-            return command
-        found = [b.budget_id for b in policies.budgets.values() if b.name == named]
-        if not found:
-            raise NotFound(
-                f"Budget with ID {named!r} not found: GET /api/v1/budgets lists them.",
-                code="budget_not_found",
-            )
-        return replace(command, labels={**command.labels, "budget": found[0]})
+        bound = command.caller.labels
+        found = self._writer.cache.policies.budget_called(named, bound)
+        if found is None:  # it may be new: the last batch did not see it
+            found = self._policies().budget_called(named, bound)
+        if found is None:
+            raise budget_not_found(named)
+        return replace(command, labels={**command.labels, "budget": found.budget_id})
 
 
 def _may_spend(caller: Caller) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tekton_budget.domain.allocation import LIFETIME_MAX_US
+from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.errors import BudgetError, FieldFault, Forbidden, InvalidInput, NotFound
 from tekton_budget.domain.estimate import Prices, states_cost, states_tokens
@@ -22,7 +23,7 @@ def refusal_of(
     group too many, amounts left open, a price not known. A shadowed policy refuses nothing.
     """
     shadow = state.settings.shadow
-    unknown = unknown_budget(state, ask.labels.get("budget"))
+    unknown = unknown_budget(state, ask.labels.get("budget"), ask.caller)
     if unknown is not None:
         return unknown
     if not concerns and state.settings.deny_unbudgeted and not shadow:
@@ -38,12 +39,17 @@ def refusal_of(
     return _left_open(state, ask, judging, prices)
 
 
-def unknown_budget(state: State, called: str | None) -> BudgetError | None:
-    """The refusal of a call that names a budget which there is not."""
-    if called is None or state.policies.has_budget(called):
+def unknown_budget(state: State, called: str | None, caller: Caller) -> BudgetError | None:
+    """The refusal of a call that names a budget which there is not, or not for this key."""
+    if called is None or state.policies.budget_called(called, caller.labels) is not None:
         return None
+    return budget_not_found(called)
+
+
+def budget_not_found(called: str) -> NotFound:
+    """The refusal of a name or id."""
     return NotFound(
-        f"There is no budget {called!r}: check the label budget (or budget_id), or leave it out.",
+        f"Budget with ID {called!r} not found: GET /api/v1/budgets lists them.",
         code="budget_not_found",
     )
 

@@ -37,7 +37,11 @@ def settle(state: State, command: Settle) -> Outcome:
     late = allocation.status is AllocationStatus.EXPIRED and command.usage is not None
     if not allocation.is_active and not late:
         return Outcome(already_ended(allocation))
-    refused = _changed_labels(allocation, command) or _misdated(state, command.usage)
+    refused = (
+        _changed_labels(allocation, command)
+        or _misdated(state, command.usage)
+        or unknown_budget(state, command.labels.get("budget"), command.caller)
+    )
     if refused is not None:
         return Outcome(refused)
     return _settled(state, command, allocation, late=late)
@@ -48,12 +52,13 @@ def record(state: State, command: Record) -> Outcome:
     first = remembered_answer(state, command)
     if first is not None:
         return Outcome(first)
-    refused = _misdated(state, command.usage)
+    refused = _misdated(state, command.usage) or unknown_budget(
+        state, command.labels.get("budget"), command.caller
+    )
     if refused is not None:
         return Outcome(refused)
     if command.allocation_id is None:
-        unknown = unknown_budget(state, command.labels.get("budget"))
-        return _recorded_alone(state, command) if unknown is None else Outcome(unknown)
+        return _recorded_alone(state, command)
     allocation = state.allocations.get(allocation_key(command))
     if allocation is None or not command.caller.sees(allocation.labels):
         return Outcome(unknown_allocation(command.allocation_id))

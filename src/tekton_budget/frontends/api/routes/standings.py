@@ -67,10 +67,10 @@ def summaries(
 
 
 @router.get(
-    "/budgets/{budget_id:path}/summary", response_model=list[BudgetSummaryOut], tags=["budgets"]
+    "/budgets/{budget:path}/summary", response_model=list[BudgetSummaryOut], tags=["budgets"]
 )
 def budget_summary(
-    budget_id: str,
+    budget: str,
     asker: Asker,
     verbs: Verbs,
     period: Annotated[str, Query(max_length=200, description=_PERIODS)] = "daily",
@@ -79,24 +79,20 @@ def budget_summary(
 
     `…_usage_percentage` is a fraction of 1 here, as the original has it.
     """
-    found = verbs.overview.summaries(asker, _periods(period), budget_id)
+    found = verbs.overview.summaries(asker, _periods(period), budget)
     return Reply(balances.to_api_summaries(found, in_percent=False))
 
 
-@router.get(
-    "/budgets/{budget_id:path}/balances", response_model=PageOut[BalanceOut], tags=["budgets"]
-)
-def budget_balances(budget_id: str, asker: Asker, verbs: Verbs, part: Pages) -> Reply:
+@router.get("/budgets/{budget:path}/balances", response_model=PageOut[BalanceOut], tags=["budgets"])
+def budget_balances(budget: str, asker: Asker, verbs: Verbs, part: Pages) -> Reply:
     """Each policy of a budget with its groups in the current window, fullest first."""
-    page = verbs.standings.of_budget(asker, budget_id, part=part)
+    page = verbs.standings.of_budget(asker, budget, part=part)
     return Reply(listed(page, balances.to_api_balance))
 
 
-@router.get(
-    "/policies/{policy_id:path}/groups", response_model=PageOut[BalanceOut], tags=["policies"]
-)
+@router.get("/policies/{policy:path}/groups", response_model=PageOut[BalanceOut], tags=["policies"])
 def groups(
-    policy_id: str,
+    policy: str,
     asker: Asker,
     verbs: Verbs,
     part: Pages,
@@ -110,7 +106,7 @@ def groups(
 ) -> Reply:
     """A policy's groups with their numbers, also where there are a million: by index, no scan."""
     page = verbs.standings.of_policy(
-        asker, policy_id, window=window, sort=sort, group=group, part=part
+        asker, policy, window=window, sort=sort, group=group, part=part
     )
     return Reply(listed(page, balances.to_api_balance))
 
