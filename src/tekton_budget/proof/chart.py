@@ -1,5 +1,6 @@
 """The chart: four questions, one bar an arm, ours in colour."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def draw(outcome: Outcome, path: Path) -> None:
     figure = Figure(figsize=(15, 2.8 + 0.62 * len(arms)), layout=layout)
     FigureCanvasAgg(figure)
     figure.suptitle(
-        "What budgets let through: the worst of all workloads, on one machine",
+        "What budgets let through, and how fast they decide",
         fontsize=17,
         fontweight="bold",
         color=INK,
@@ -48,7 +49,7 @@ def draw(outcome: Outcome, path: Path) -> None:
         "Streams: share of the budget that was used (%)",
         arms,
         {r.arm: 100 * r.used_share for r in results if r.workload == STREAMS},
-        lambda value: f"{value:.1f} %",
+        lambda value: f"{math.floor(value * 10) / 10:.1f} %",
         bad=lambda value: value > 100.0001,
         limit=100.0,
     )

@@ -222,7 +222,9 @@ def _used(share: float) -> str:
 
 
 def _milliseconds(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    if value >= 10_000:
+        return f"{value / 1000:.0f} s"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _coloured(text: str, *, bad: bool) -> str:

@@ -23,7 +23,7 @@ from tekton_budget.proof.stores import NoPostgres, Place, postgres_server
 from tekton_budget.proof.turns import Plan
 from tekton_budget.proof.workloads import plans
 
-FOIL_SECONDS_MAX = 20.0  # a counter that stands still must not hold up the rest
+FOIL_SECONDS_MAX = 10.0  # a counter that stands still must not hold up the rest
 QUICK_FOILS = ("runaway", "burst-200x4", "streams")
 WIDTH_MIN = 100  # in a file or a pipe
 FAULTY = 1

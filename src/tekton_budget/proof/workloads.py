@@ -62,7 +62,7 @@ def runaway(seed: int) -> Plan:
 def burst(seed: int, callers: int, processes: int, *, quick: bool) -> Plan:
     """Everybody asks at once, as fast as answers come, for twice what there is."""
     del seed  # all ask for the same at the same time: the race is the chance
-    asks = 400 if quick else 1_600
+    asks = 400 if quick else 1_200
     each = max(1, math.ceil(asks / (callers * processes)))
     scripts = tuple(
         tuple(
@@ -111,7 +111,7 @@ def streams(seed: int, *, quick: bool) -> Plan:
             STREAM_TOKENS_MAX,
             real,
             hold_ns=real * STREAM_NS_PER_TOKEN,
-            patience_ns=5 * SECOND_NS,
+            patience_ns=4 * SECOND_NS,
             least=STREAM_TOKENS_MAX // 2,
             enough=STREAM_BUDGET - LEAST + 1,
         )
@@ -124,7 +124,7 @@ def streams(seed: int, *, quick: bool) -> Plan:
 def first_touch_of_groups(seed: int, *, quick: bool) -> Plan:
     """Groups that nobody has seen; every caller of every process goes for each at one moment."""
     del seed  # all ask for the same at the same time: the race is the chance
-    groups = tuple(f"user-{g}" for g in range(8 if quick else 30))
+    groups = tuple(f"user-{g}" for g in range(8 if quick else 20))
     scripts = tuple(
         tuple(
             tuple(
@@ -215,7 +215,7 @@ def kill(seed: int, *, quick: bool) -> Plan:
     scripts = _scripts(3, 10, 8 if quick else 24, "kill", turn)
     limit = sum(turn.real for turn in _turns(scripts)) * 7 // 10
     kills = 1 if quick else 2
-    times = "once" if kills == 1 else f"{kills} times"
+    times = "once" if kills == 1 else "twice"
     title = f"kill -9 {times}, retried by id, 10 callers × 3 processes"
     return Plan("kill", title, limit, scripts, kills=kills)
 
