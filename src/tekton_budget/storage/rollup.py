@@ -1,6 +1,7 @@
 """Rollups: usage summed by hour and by day for every well-known label, as it is written."""
 
 from collections.abc import Iterable, Iterator
+from operator import add
 
 from tekton_budget.domain.ledger import UsageRecord
 from tekton_budget.domain.period import Period, Schedule
@@ -38,8 +39,7 @@ class Rollup:
                 if known is None:
                     sums[key] = list(counters)
                 else:
-                    for position, counter in enumerate(counters):
-                        known[position] += counter
+                    known[:] = map(add, known, counters)
         return sums
 
     def day_of(self, at_us: int) -> int:

@@ -26,7 +26,7 @@ __all__ = ["Exclusively", "Ticket", "Writer"]
 log = structlog.get_logger(__name__)
 
 BATCH_MAX = 256
-BATCH_MIN = 16
+BATCH_MIN = 64  # below that the wait for the disk is what takes the time
 BATCH_SECONDS = 0.05  # a transaction may hold its locks so long
 QUEUE_MAX = 20_000
 POLL_SECONDS = 0.2  # how often waiting asks look again for room that other processes made
@@ -215,8 +215,9 @@ class Writer:
         self.batches += 1
         self.commands += len(tickets)
         self._last = (answers, took)
-        if took > BATCH_SECONDS:
-            self._batch_limit = max(BATCH_MIN, min(self._batch_limit, len(tickets)) * 3 // 4)
+        if took > BATCH_SECONDS and 2 * len(tickets) > self._batch_limit:
+            least = min(BATCH_MIN, self._batch_max)
+            self._batch_limit = max(least, min(self._batch_limit, len(tickets)) * 3 // 4)
         elif took < BATCH_SECONDS / 2:
             self._batch_limit = min(self._batch_max, self._batch_limit * 3 // 2)
         return answers
