@@ -59,6 +59,17 @@ def test_a_rolling_balance_never_counts_less_than_its_length_saw(
     assert len(balance.sub_windows) <= SUB_WINDOWS + 1
 
 
+def test_what_is_a_length_old_counts_and_is_not_forgotten_too_early() -> None:
+    balance = rolling()
+    balance.post(Amounts(1), NOTHING, 0)
+    balance.post(Amounts(1), NOTHING, HOUR_US)
+    assert balance.spent_at(HOUR_US) == Amounts(2)
+
+    balance.post(Amounts(1), NOTHING, HOUR_US + MINUTE_US)
+    assert balance.spent_at(HOUR_US + MINUTE_US) == Amounts(2)
+    assert len(balance.sub_windows) == 2
+
+
 def test_what_counts_no_longer_is_known_before_it_is_forgotten() -> None:
     balance = rolling()
     balance.post(Amounts(1), NOTHING, 0)

@@ -441,6 +441,14 @@ def test_an_unknown_command_is_a_bug() -> None:
         execute(World().state(), Command("x", LOCAL))
 
 
+def test_a_settle_is_no_retry_of_a_release() -> None:
+    world = purse()
+    world.allocate("a", cost_nano=1)
+    world.release("a")
+
+    assert world.run(Settle("s", LOCAL, "{}", "a")).code == "already_settled"
+
+
 # --- whose it is ---
 
 

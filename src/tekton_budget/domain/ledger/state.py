@@ -221,7 +221,7 @@ def _concerns_of_fact(state: State, command: Record) -> list[Concern]:
         return []  # it will be refused
     moment = now_us if at_us is None else at_us
     return [
-        policies.concern(p, command.labels, command.id, now_us if p.is_rolling else moment)
+        policies.concern(p, command.labels, command.id, moment)
         for p in policies.concerning(command.labels, moment)
     ]
 
@@ -242,7 +242,7 @@ def _added(state: State, command: Settle | Record) -> list[Concern]:
     held |= {policy.no for policy in policies.concerning(labels, moment)}
     together = {**labels, **command.labels}
     return [
-        policies.concern(p, together, key[1], state.now_us if p.is_rolling else moment)
+        policies.concern(p, together, key[1], moment)
         for p in policies.concerning(together, moment)
         if p.no not in held
     ]
