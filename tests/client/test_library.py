@@ -192,9 +192,7 @@ def test_names_with_odd_characters_find_their_way(budget) -> None:
 
 
 def test_usage_is_recorded_listed_summed_and_reported(budget) -> None:
-    budget.record(
-        cost="0.25", input_tokens=1000, labels={"team": "a"}, model="x", provider="p"
-    )
+    budget.record(cost="0.25", input_tokens=1000, labels={"team": "a"}, model="x", provider="p")
     budget.record(cost="0.5", labels={"team": "b"}, model="y", provider="p")
 
     listed = budget.usage_records(labels={"team": "a"})["items"]

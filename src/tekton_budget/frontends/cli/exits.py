@@ -55,7 +55,10 @@ def exit_code(error: BudgetError) -> int:
 def told() -> Iterator[None]:
     """Refusals become a line on standard error and their number; faults of ours stay tracebacks."""
     try:
-        yield
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
     except BudgetError as error:
         complain(error)
         raise SystemExit(exit_code(error)) from None

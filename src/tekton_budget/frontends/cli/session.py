@@ -79,7 +79,7 @@ class Session:
         """Ask before what cannot be taken back; where nobody can answer, `--yes` is needed."""
         if yes:
             return
-        if not sys.stdin.isatty():
+        if not is_answered():
             print(f"usage: {question} Say so with --yes.", file=sys.stderr)
             raise SystemExit(USAGE)
         try:
@@ -89,6 +89,11 @@ class Session:
         if not sure:
             print("Nothing was changed.", file=sys.stderr)
             raise SystemExit(USAGE)
+
+
+def is_answered() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty()
 
 
 def session_of(context: typer.Context) -> Session:
