@@ -175,3 +175,4 @@ def test_many_changes_are_read_page_by_page(quick: World, monkeypatch: pytest.Mo
 
     assert len(Lists(quick.reader).changes(LOCAL).items) == 3
     assert len(Lists(quick.reader).changes(TEAM_B).items) == 2
+    assert len(Lists(quick.reader).changes(LOCAL, part=Slice(limit=1)).items) == 1

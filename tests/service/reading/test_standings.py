@@ -143,6 +143,7 @@ def test_all_windows_of_all_versions_are_told_newest_first(world: World) -> None
     standings = Standings(world.reader)
 
     found, after = [], None
+    assert len(standings.of_policy(LOCAL, "daily", window="all", part=Slice(limit=1)).items) == 1
     while True:
         part = Slice(limit=2, after=after)
         page = standings.of_policy(LOCAL, "daily", window="all", part=part)

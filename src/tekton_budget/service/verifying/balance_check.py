@@ -14,6 +14,7 @@ from tekton_budget.service.verifying.balances import (
     composed_id,
     kept_faults,
     misnamed,
+    moment_faults,
     posted_faults,
 )
 from tekton_budget.service.verifying.entries import Entries
@@ -61,10 +62,7 @@ class BalanceCheck:
             self._look_again(suspects, cut)
 
     def _fold(self, after: int, cut: int, only: Collection[str] | None) -> None:
-        while after < cut:
-            page = self._rows.entries(after, cut)
-            if not page:
-                return
+        while after < cut and (page := self._rows.entries(after, cut)):
             self._accounts.add(self._entries.intact(page), only)
             after = page[-1].no
             self._progress("journal", after, cut)
@@ -87,7 +85,7 @@ class BalanceCheck:
                     known = accounts[row.id] != Account()
                     self._findings.add(misnamed(row, known=known))
                     self.misnamed |= {row.id, composed_id(row)}
-                elif any(self._faults(row, accounts[row.id])):
+                elif _differs(row, accounts[row.id]):
                     suspects.add(row.id)
             self._progress("balances", self.balances, max(total, self.balances))
         suspects |= set(scratch.unseen())
@@ -129,9 +127,8 @@ class BalanceCheck:
 
     def _faults(self, row: BalanceRow, account: Account) -> list[Finding]:
         found = [*posted_faults(row, account), *kept_faults(row, account)]
-        moment, expected = row.columns["updated_us"], account.last_us
-        if row.columns["seal"] and moment != expected and not self._was_excepted(row):
-            found.append(Finding("balances", row.id, "updated_us", moment, expected))
+        if row.columns["seal"]:
+            found += [one for one in moment_faults(row, account) if not self._was_excepted(row)]
         return found
 
     def _was_excepted(self, row: BalanceRow) -> bool:
@@ -146,3 +143,9 @@ class BalanceCheck:
             return
         text = f"the journal has entries of it: {account.folded.spent}"
         self._findings.add(Finding("balances", id_, "id", None, id_, text))
+
+
+def _differs(row: BalanceRow, account: Account) -> bool:
+    """Whether a row has to be looked at again; reads nothing."""
+    faults = (posted_faults(row, account), moment_faults(row, account), kept_faults(row, account))
+    return any(True for found in faults for _ in found)

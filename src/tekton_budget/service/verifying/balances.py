@@ -48,6 +48,13 @@ def posted_faults(row: BalanceRow, account: Account) -> Iterator[Finding]:
                 yield Finding("balances", row.id, f"{name}_{unit}", is_, should)
 
 
+def moment_faults(row: BalanceRow, account: Account) -> Iterator[Finding]:
+    """When it last changed is when its last entry was made."""
+    moment = row.columns["updated_us"]
+    if moment != account.last_us:
+        yield Finding("balances", row.id, "updated_us", moment, account.last_us)
+
+
 def kept_faults(row: BalanceRow, account: Account) -> Iterator[Finding]:
     """What differs from what was sealed or, where the seal holds, from the journal."""
     columns = row.columns

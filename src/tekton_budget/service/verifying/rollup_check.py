@@ -45,10 +45,7 @@ class RollupCheck:
             self._look_again(suspects, cut)
 
     def _add_all(self, after: int, cut: int, only: set[str] | None) -> None:
-        while after < cut:
-            page = self._rows.usage(after, cut)
-            if not page:
-                return
+        while after < cut and (page := self._rows.usage(after, cut)):
             sums = self._summed(record for _, record in page)
             if only is not None:
                 sums = {key: more for key, more in sums.items() if key in only}
