@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.domain.world import World, usd
+from tests.domain.world import HOUR_US, World, usd
 
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.caller import Caller, Role
@@ -146,6 +146,8 @@ def test_a_rolling_limit_says_when_some_comes_back() -> None:
 
     held = World()
     held.policy("pace", "1usd/1h")
+    held.record("old", cost="0.1")
+    held.now_us += 2 * HOUR_US
     held.allocate("a", cost_nano=usd("0.5"))
     answer = denied(held, cost_nano=usd("0.6"))
     assert "comes back" not in answer.detail
