@@ -29,7 +29,7 @@ class Door:
     """The HTTP door's own application, spoken to in memory: one truth for both ways in."""
 
     def __init__(self, settings: Settings, key: str | None = None) -> None:
-        _quieten()
+        quieten()
         self.running: Running = open_service(settings)
         try:
             caller = LOCAL if key is None else self.running.service.keys.authenticate(key)
@@ -181,7 +181,7 @@ def _async_in_process(door: Door, labels: Labels) -> AsyncBudget:
     return AsyncBudget(AsyncInProcess(door), labels)
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Warnings to standard error, and no more, unless the program has its own ideas of logs."""
     if not structlog.is_configured():
         structlog.configure(

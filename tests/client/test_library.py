@@ -217,8 +217,9 @@ def test_keys_are_made_rotated_and_revoked(budget) -> None:
 
     assert key["key"].startswith("tb_live_")
     assert rotated["key"] not in (key["key"], admin)
-    assert [one["name"] for one in budget.keys()] == ["boss", "ci", "ci"]
-    assert [one["revoked_at"] is None for one in budget.keys()] == [True, False, False]
+    listed = budget.keys()
+    assert [one["name"] for one in listed] == ["boss", "ci", "ci"]
+    assert [one["revoked_at"] is None for one in listed] == [True, False, False]
     assert budget.policy("key=ci monthly")["cost_limit"] == 50
     budget.close()
 
@@ -245,3 +246,39 @@ def test_budgets_hold_policies(budget) -> None:
     assert budget.balances("search")["items"][0]["allowance"]["cost"] == 5
     budget.close_budget(made["budget_id"])
     assert budget.budget("search")["is_active"] is False
+
+
+def test_a_batch_is_answered_one_by_one(budget) -> None:
+    budget.set_limit("1usd/day")
+
+    results = budget.batch(
+        [
+            {"do": "allocate", "allocation_id": "a", "cost": Decimal("0.6")},
+            {"do": "allocate", "allocation_id": "b", "cost": Decimal("0.6")},
+            {"do": "settle", "allocation_id": "a", "cost": Decimal("0.5")},
+            {"do": "sing"},
+        ]
+    )
+    with pytest.raises(BudgetExceeded):
+        budget.batch(
+            [{"do": "allocate", "cost": 0.4}, {"do": "allocate", "cost": 0.4}], atomic=True
+        )
+
+    assert [one["status"] for one in results] == [201, 402, 200, 422]
+    assert budget.groups("daily")["items"][0]["spent"]["cost"] == Decimal("0.5")
+    assert budget.groups("daily")["items"][0]["held"]["cost"] == 0
+
+
+def test_who_was_refused_can_be_asked(budget) -> None:
+    budget.set_limit("1usd/day", per="user")
+    for user in ("alice", "alice", "bob"):
+        with pytest.raises(BudgetExceeded):
+            budget.allocate(cost=2, labels={"user": user})
+
+    found = budget.decisions(decision="deny", by=["policy", "user"])
+
+    assert {one["values"]["user"]: one["count"] for one in found["items"]} == {
+        "alice": 2,
+        "bob": 1,
+    }
+    assert budget.verify()["ok"] is True

@@ -33,7 +33,7 @@ class Scripted:
                 self.end_headers()
                 self.wfile.write(text)
 
-            do_GET = do_POST = do_PUT = do_DELETE = answer
+            do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  (http.server's names)
 
             def log_message(self, format: str, *args: object) -> None: ...
 

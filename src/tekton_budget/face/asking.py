@@ -1,6 +1,6 @@
 """Ask, settle, release, extend, record: what programs do before and after each call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -167,6 +167,24 @@ class LedgerVerbs:
         )
 
     @verb
+    def batch(
+        self, commands: Sequence[Mapping[str, Any]], *, atomic: bool = False
+    ) -> Request[list[Json]]:
+        """Up to 1,000 commands at once, each answered on its own as `{"status", "body"}`.
+
+        A command is `{"do": "allocate", "cost": …, "labels": {…}}`, with `do` one of allocate,
+        settle, release, extend and record. `atomic`: the first that is denied undoes all.
+        """
+        own = [
+            {**one, "labels": {**self.labels, **(one.get("labels") or {})}}
+            if one.get("do") == "allocate" and self.labels
+            else dict(one)
+            for one in commands
+        ]
+        body = {"commands": own, "atomic": atomic}
+        return Request("batch", "POST", "/batch", _results, body=body, id=new_id())
+
+    @verb
     def allocation(self, allocation_id: str) -> Request[Json]:
         """One allocation as it stands."""
         named = {"allocation_id": allocation_id}
@@ -184,3 +202,7 @@ class LedgerVerbs:
         """A page of allocations; `next` of one is `after` of the following."""
         query = labelled(labels, is_active=is_active, after=after, limit=limit)
         return got("allocations", "/allocations", query=query)
+
+
+def _results(answer: Any) -> list[Json]:
+    return list(answer["results"])

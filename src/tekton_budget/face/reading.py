@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tekton_budget.face.ledger import text_of
-from tekton_budget.face.request import Json, Labels, Request, got, labelled, verb
+from tekton_budget.face.request import Json, Labels, Request, got, labelled, same, verb
+
+VERIFY_SECONDS = 3600.0
 
 
 class ReadingVerbs:
@@ -22,16 +24,18 @@ class ReadingVerbs:
         self,
         *,
         decision: str | None = None,
+        policy: str | None = None,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
         by: Sequence[str] | str = (),
         after: str | None = None,
         limit: int | None = None,
     ) -> Request[Json]:
-        """Who was refused, counted."""
+        """Who was refused, counted by policy, group, decision or labels, the first ones in full."""
         query = labelled(
             None,
             decision=decision,
+            policy=policy,
             to=text_of(end),
             by=_joined(by),
             after=after,
@@ -39,6 +43,11 @@ class ReadingVerbs:
             **{"from": text_of(start)},
         )
         return got("decisions", "/decisions", query=query)
+
+    @verb
+    def verify(self) -> Request[Json]:
+        """Recount everything from the journal and compare: `{"ok", "findings", …}`."""
+        return Request("verify", "POST", "/verify", same, wait_seconds=VERIFY_SECONDS)
 
     @verb
     def usage_record(self, record_id: str) -> Request[Json]:

@@ -285,7 +285,7 @@ def test_verify_and_db_say_how_the_store_is(run_here) -> None:
     verified = run_here("verify")
 
     assert verified.code == 0
-    assert verified.json["good"] is True
+    assert verified.json["ok"] is True
     assert run_here("db", "status").json["schema"] == "current"
     assert run_here("db", "upgrade").json["revisions"] == []
     assert run_here("db", "path").json["path"].endswith("own.db")
@@ -304,6 +304,18 @@ def test_a_flipped_digit_fails_the_verification(run_here, tmp_path) -> None:
 
     assert verified.code == 1
     assert verified.json["findings"][0]["table"] == "balances"
+
+
+def test_a_server_verifies_too(run_here, served) -> None:
+    run_here("set", "1usd/day", "--url", served.url)
+    run_here("usage", "record", "--cost", "0.1", "--url", served.url)
+
+    there = run_here("verify", "--url", served.url)
+    here = run_here("verify", "--database-url", served.database_url)
+
+    assert there.code == 0
+    assert there.json == here.json
+    assert there.json["usage"] == 1
 
 
 def test_what_needs_the_database_refuses_a_server(run_here, served) -> None:

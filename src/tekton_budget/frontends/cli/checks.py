@@ -8,8 +8,16 @@ import typer
 
 from tekton_budget.frontends.cli.exits import FAILED
 from tekton_budget.frontends.cli.output import counted
-from tekton_budget.frontends.cli.progress import stages
-from tekton_budget.frontends.cli.session import session_of
+from tekton_budget.frontends.cli.progress import stages, waiting
+from tekton_budget.frontends.cli.session import Session, session_of
+
+_COMPARED = (
+    ("entries", "journal row"),
+    ("balances", "balance"),
+    ("usage", "usage record"),
+    ("allocations", "active allocation"),
+    ("rollups", "sum"),
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,40 +32,49 @@ def verify(context: typer.Context) -> None:
     Works beside a running server. Exit code 1 names each row that differs, and by how much.
     """
     session = session_of(context)
-    session.local_only("verify")
+    found = _verified_here(session) if session.url is None else _verified_there(session)
+
+    def shown() -> None:
+        for one in found["findings"]:
+            print(_finding_text(one))
+        if found["count"] > len(found["findings"]):
+            print(f"… and {found['count'] - len(found['findings']):,} more")
+        compared = ", ".join(counted(found[name], noun) for name, noun in _COMPARED)
+        said = "all agree" if found["ok"] else counted(found["count"], "difference")
+        print(f"{compared}: {said}.")
+
+    session.output.one(found, shown)
+    if not found["ok"]:
+        raise SystemExit(FAILED)
+
+
+def _verified_here(session: Session) -> dict[str, Any]:
+    """On the database itself, so that progress can be seen."""
+    from tekton_budget.library import quieten
     from tekton_budget.wiring import open_service
 
+    quieten()
     with (
         open_service(session.settings(), background=False) as running,
         stages(session.output) as moved,
     ):
         found = running.service.verifier.verify(moved)
-    answer: dict[str, Any] = {
-        "good": found.is_good,
-        **asdict(found),
-        "findings": [asdict(one) for one in found.findings],
-    }
+    findings = [{**asdict(one), "difference": one.difference} for one in found.findings]
+    return {"ok": found.is_good, **asdict(found), "findings": findings}
 
-    def shown() -> None:
-        for one in found.findings:
-            print(one.text())
-        if found.count > len(found.findings):
-            print(f"… and {found.count - len(found.findings):,} more")
-        compared = ", ".join(
-            (
-                counted(found.entries, "journal row"),
-                counted(found.balances, "balance"),
-                counted(found.usage, "usage record"),
-                counted(found.allocations, "active allocation"),
-                counted(found.rollups, "sum"),
-            )
-        )
-        said = "all agree" if found.is_good else counted(found.count, "difference")
-        print(f"{compared}: {said}.")
 
-    session.output.one(answer, shown)
-    if not found.is_good:
-        raise SystemExit(FAILED)
+def _verified_there(session: Session) -> dict[str, Any]:
+    with session.budget() as face, waiting("Recounting", session.output):
+        return face.verify()
+
+
+def _finding_text(finding: dict[str, Any]) -> str:
+    change = "" if finding["difference"] is None else f" ({finding['difference']:+d})"
+    why = f": {finding['detail']}" if finding["detail"] else ""
+    return (
+        f"{finding['table']} {finding['id']}: {finding['column']} is {finding['found']}, "
+        f"should be {finding['expected']}{change}{why}"
+    )
 
 
 def proof(
