@@ -720,3 +720,60 @@ def test_batches_can_be_driven_without_a_thread(store_url: str, clock: Clock) ->
         runs.close()
         assert isinstance(answer, Grant)
         assert not isinstance(answer, BudgetError)
+
+
+def test_what_failed_here_is_not_taken_for_what_happened_elsewhere(
+    store_url: str, clock: Clock
+) -> None:
+    """Both changes take the same number of the policies' generation; only one of them is real."""
+    with Bench(store_url, clock=clock) as first, Bench(store_url, clock=clock) as second:
+        first.policy("purse", "10usd/day")
+
+        def refused(changes) -> None:
+            changes.start(new_policy("never", "10usd/day"), backfill=False)
+            raise Conflict("no")
+
+        with pytest.raises(Conflict):
+            first.change(refused)
+        second.change(lambda changes: changes.start(new_policy("real", "0usd/day"), backfill=False))
+
+        assert isinstance(first.run(allocate("one")), Denial)
+
+
+def test_a_threshold_is_told_once_a_window_whatever_batches_it_takes(
+    bench: Bench, clock: Clock
+) -> None:
+    bench.policy("purse", "10usd/day", thresholds_ppm=(500_000,))
+    told_of = "SELECT count(*) FROM outbox WHERE type = 'threshold.crossed'"
+    for number in range(4):
+        bench.run(allocate(f"a{number}", 2))
+    assert bench.rows(told_of) == [(1,)]
+    clock.now_us += 24 * HOUR_US
+    bench.together(*[allocate(f"b{number}", 2) for number in range(4)])
+
+    assert bench.rows(told_of) == [(2,)]
+
+
+def test_how_much_of_its_limit_a_group_has_used_is_kept_up_to_date(bench: Bench) -> None:
+    bench.policy("purse", "10usd/day", per=("user",))
+    shares = "SELECT grp, share_permille FROM balances ORDER BY share_permille DESC"
+    bench.run(allocate("a", 2, labels={"user": "a"}))
+    bench.run(allocate("b", 5, labels={"user": "b"}))
+    assert [row[1] for row in bench.rows(shares)] == [500, 200]
+
+    bench.together(release("b"), settle("a", 3))
+
+    assert [row[1] for row in bench.rows(shares)] == [300, 0]
+
+
+def test_what_is_answered_is_on_disk(store_url: str) -> None:
+    with Bench(store_url, start=False) as bench:
+        session = bench.store.connect()
+        if bench.store.is_postgresql:
+            assert session.execute("SHOW synchronous_commit") == [("on",)]
+            assert session.execute("SHOW transaction_isolation") == [("read committed",)]
+        else:
+            assert session.execute("PRAGMA synchronous") == [(2,)]
+            assert session.execute("PRAGMA fullfsync") == [(1,)]
+            assert session.execute("PRAGMA journal_mode") == [("wal",)]
+        session.close()
