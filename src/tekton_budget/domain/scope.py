@@ -57,7 +57,7 @@ def checked_labels(labels: Mapping[str, object]) -> dict[str, str]:
         if given is None:
             continue
         value = _value_text(given)
-        if not _NAME.fullmatch(name):
+        if name not in _RANK and not _NAME.fullmatch(name):
             faults.append(_fault("labels", name, _NAME_FAULT))
         elif value is None:
             faults.append(_fault("labels", name, _VALUE_FAULT))
@@ -263,6 +263,8 @@ def _fault(parent: str, label: str, message: str) -> FieldFault:
 
 def _value_text(given: object) -> str | None:
     """`None` if it cannot be a label's value."""
+    if type(given) is str and given and len(given) <= LABEL_VALUE_MAX:  # nearly always
+        return given if given.isprintable() else None
     if isinstance(given, int) and not isinstance(given, bool):
         # Python refuses to write out very long numbers, by an exception.
         given = str(given) if abs(given) < 10 ** (LABEL_VALUE_MAX - 1) else ""

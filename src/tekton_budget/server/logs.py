@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import IO, Any
 
@@ -67,32 +69,41 @@ class AccessLines:
 
     def __init__(self, settings: Settings, stream: IO[bytes] | None = None) -> None:
         self._stream = sys.stderr.buffer if stream is None else stream
-        self._line: Callable[[Scope, int, float, str], bytes] = (
+        self._line: Callable[[Scope, int, float, datetime], bytes] = (
             _json_line if settings.log_format is LogFormat.JSON else _text_line
         )
-        self._lines: list[bytes] = []
+        self._seen: list[tuple[Scope, int, float, float]] = []
         self._stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
     def __call__(self, scope: Scope, status: int, seconds: float) -> None:
         """One request, answered."""
-        at = self._stamp(None, "", {})["timestamp"]
-        if not self._lines:
+        if not self._seen:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
-        self._lines.append(self._line(scope, status, seconds, at))
+        self._seen.append((scope, status, seconds, time.perf_counter()))
 
     def flush(self) -> None:
         """Write what is there."""
-        lines, self._lines = self._lines, []
-        if lines:
-            self._stream.write(b"".join(lines))
-            self._stream.flush()
+        seen, self._seen = self._seen, []
+        if not seen:
+            return
+        now, clock = (
+            datetime.fromisoformat(self._stamp(None, "", {})["timestamp"]),
+            time.perf_counter(),
+        )
+        self._stream.write(
+            b"".join(
+                self._line(scope, status, seconds, now - timedelta(seconds=clock - ended))
+                for scope, status, seconds, ended in seen
+            )
+        )
+        self._stream.flush()
 
 
-def _text_line(scope: Scope, status: int, seconds: float, at: str) -> bytes:
+def _text_line(scope: Scope, status: int, seconds: float, at: datetime) -> bytes:
     who = _who(scope)
     path = scope.get("raw_path") or scope["path"].encode()
     return b"%b [request] %b %b %d %.1fms %b\n" % (
-        at.encode(),
+        _stamp_text(at).encode(),
         scope["method"].encode(),
         path,
         status,
@@ -101,13 +112,13 @@ def _text_line(scope: Scope, status: int, seconds: float, at: str) -> bytes:
     )
 
 
-def _json_line(scope: Scope, status: int, seconds: float, at: str) -> bytes:
+def _json_line(scope: Scope, status: int, seconds: float, at: datetime) -> bytes:
     caller = scope.get("caller")
     client = scope.get("client")
     return (
         _encode(
             {
-                "timestamp": at,
+                "timestamp": _stamp_text(at),
                 "level": "info",
                 "event": "request",
                 "method": scope["method"],
@@ -120,6 +131,10 @@ def _json_line(scope: Scope, status: int, seconds: float, at: str) -> bytes:
         )
         + b"\n"
     )
+
+
+def _stamp_text(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _who(scope: Scope) -> bytes:

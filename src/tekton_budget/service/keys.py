@@ -29,7 +29,7 @@ __all__ = ["DAY_US", "Key", "KeyVerbs", "NewKey", "hash_of"]
 
 PREFIX = "tb_live_"
 SHOWN = len(PREFIX) + 4
-FRESH_US = 2_000_000  # how long a key that was looked up is taken as it was
+FRESH_US = 1_000_000  # how long a key that was looked up is taken as it was
 USED_EVERY_US = 60_000_000
 DAY_US = 24 * 3600 * 1_000_000
 
@@ -43,7 +43,7 @@ class NewKey:
 
 
 class KeyVerbs:
-    """Who may ask. Keys are read at most every two seconds, so a revoked one ends soon."""
+    """Who may ask. Keys are read at most every second, so a revoked one ends soon."""
 
     def __init__(self, writer: Writer, reader: Reader, now_us: Callable[[], int]) -> None:
         self._writer = writer

@@ -68,11 +68,15 @@ _KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
 class BudgetApp(FastAPI):
     """FastAPI behind our edge, with our problems in its document."""
 
-    edge: ASGIApp
+    edge: Edge
+    pages: ASGIApp  # the edge, for pages of other sites that may ask
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything goes through the edge."""
-        await self.edge(scope, receive, send)
+        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+            await self.pages(scope, receive, send)
+        else:
+            await self.edge(scope, receive, send)
 
     async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the edge lets through to FastAPI; a business path under /api is that of /api/v1."""
@@ -128,14 +132,15 @@ def create_app(
     app.state.verifying = threading.Lock()
     app.state.metrics = Metrics()
     running.service.health.watch(app.state.metrics.batch)
-    app.edge = CORSMiddleware(
-        Edge(
-            app.routed,
-            app.state.doorkeeper,
-            app.state.hot,
-            meter=app.state.metrics.request,
-            access_log=access_log,
-        ),
+    app.edge = Edge(
+        app.routed,
+        app.state.doorkeeper,
+        app.state.hot,
+        meter=app.state.metrics.request,
+        access_log=access_log,
+    )
+    app.pages = CORSMiddleware(
+        app.edge,
         allow_origins=running.settings.cors_origins,
         allow_methods=_METHODS,
         allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "X-API-Key"),

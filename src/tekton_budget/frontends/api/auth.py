@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from starlette.types import Scope
 
 from tekton_budget.domain.caller import LOCAL, Caller
-from tekton_budget.domain.errors import Forbidden, Unauthenticated
+from tekton_budget.domain.errors import BudgetError, Forbidden, Unauthenticated
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.settings import Settings
 
-FRESH_SECONDS = 1.0  # how long a key that was looked up is taken as it was
+FRESH_SECONDS = 0.5  # how long a key that was looked up is taken as it was
 KNOWN_MAX = 10_000
 _PROXY_HEADERS = (b"forwarded", b"via")
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -26,7 +26,7 @@ class Doorkeeper:
         self._keyless = is_loopback(settings.host)
         self._hosts = {settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         self._pages = frozenset(settings.cors_origins)
-        self._known: dict[str, tuple[Caller, float]] = {}
+        self._known: dict[bytes, tuple[Caller, float]] = {}  # by header
         self._has_keys = (True, 0.0)
 
     def forget(self) -> None:
@@ -36,12 +36,12 @@ class Doorkeeper:
 
     async def admit(self, scope: Scope, headers: dict[bytes, bytes]) -> Caller:
         """Who this request is from; refuses with 401 or 403."""
-        secret = presented_key(headers)
-        if secret is not None:
-            known = self._known.get(secret)
+        given = headers.get(b"x-api-key") or headers.get(b"authorization")
+        if given is not None:
+            known = self._known.get(given)
             if known is not None and time.monotonic() < known[1]:
                 return known[0]
-            return await self._looked_up(secret)
+            return await self._looked_up(given, presented_key(headers))
         if not self._keyless or await self._any_keys():
             raise Unauthenticated(
                 "This server needs a key: send Authorization: Bearer KEY, or X-API-Key: KEY. "
@@ -50,11 +50,18 @@ class Doorkeeper:
         self._refuse_foreign(scope)
         return LOCAL
 
-    async def _looked_up(self, secret: str) -> Caller:
-        caller = await asyncio.to_thread(self._keys.authenticate, secret)
+    async def _looked_up(self, given: bytes, secret: str) -> Caller:
+        known = self._known.get(given)
+        if known is not None:  # one asks again; the others take it as it was for that long
+            self._known[given] = (known[0], time.monotonic() + FRESH_SECONDS)
+        try:
+            caller = await asyncio.to_thread(self._keys.authenticate, secret)
+        except BudgetError:
+            self._known.pop(given, None)
+            raise
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
-        self._known[secret] = (caller, time.monotonic() + FRESH_SECONDS)
+        self._known[given] = (caller, time.monotonic() + FRESH_SECONDS)
         return caller
 
     async def _any_keys(self) -> bool:
@@ -95,15 +102,12 @@ class Doorkeeper:
         return host in self._hosts or is_loopback(host)
 
 
-def presented_key(headers: dict[bytes, bytes]) -> str | None:
-    """The key in `X-API-Key` or `Authorization: Bearer`, if one was sent."""
+def presented_key(headers: dict[bytes, bytes]) -> str:
+    """The key in `X-API-Key` or `Authorization: Bearer`."""
     own = headers.get(b"x-api-key")
-    if own is not None:
+    if own:
         return own.decode("latin-1").strip()
-    given = headers.get(b"authorization")
-    if given is None:
-        return None
-    scheme, _, secret = given.decode("latin-1").partition(" ")
+    scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Unauthenticated("Send the key as Authorization: Bearer KEY, or as X-API-Key: KEY.")
     return secret.strip()

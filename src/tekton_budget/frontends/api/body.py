@@ -42,12 +42,17 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, most: int = B
 
 def json_of(headers: dict[bytes, bytes], body: bytes) -> Any:  # Any: JSON
     """The body as JSON with names in snake_case; an empty one is an empty object."""
+    return wire.in_snake_case(sent_json(headers, body))
+
+
+def sent_json(headers: dict[bytes, bytes], body: bytes) -> Any:  # Any: JSON
+    """The body as JSON, its names as they were sent."""
     if not body:
         return {}
     media_type = headers.get(b"content-type")
     if media_type is not None and media_type != b"application/json" and not _is_json(media_type):
         raise problems.NotJson("Send JSON with Content-Type: application/json.", code="json_needed")
-    return wire.in_snake_case(wire.decode(body))
+    return wire.decode(body)
 
 
 class ExactRequest(Request):

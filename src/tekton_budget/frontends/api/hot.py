@@ -7,9 +7,10 @@ from starlette.types import Receive
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.command import Allocate
-from tekton_budget.frontends.api import answers, problems, spending, wire
-from tekton_budget.frontends.api.body import json_of, read_body
+from tekton_budget.frontends.api import answers, problems, quick, spending, wire
+from tekton_budget.frontends.api.body import read_body, sent_json
 from tekton_budget.frontends.api.edge import Answered, HotRoute, told
+from tekton_budget.frontends.api.wire import in_snake_case
 from tekton_budget.service.ledger import LedgerVerbs
 
 JSON = (b"content-type", b"application/json")
@@ -39,8 +40,9 @@ class HotRoutes:
         self, caller: Caller, headers: dict[bytes, bytes], receive: Receive, _: str, path: str
     ) -> Answered:
         """201 with what is held, or 402 with what to do."""
-        body = json_of(headers, await read_body(headers, receive))
-        asked = spending.asked_of(body, idempotency_key(headers))
+        body = sent_json(headers, await read_body(headers, receive))
+        key = idempotency_key(headers)
+        asked = quick.ask_of(body, key) or spending.asked_of(in_snake_case(body), key)
         ticket = self._ledger.allocate(
             caller,
             asked.ask,
@@ -60,8 +62,11 @@ class HotRoutes:
         self, caller: Caller, headers: dict[bytes, bytes], receive: Receive, id_: str, _: str
     ) -> Answered:
         """200 with what was spent and what is free again."""
-        body = json_of(headers, await read_body(headers, receive))
-        request = spending.settle_of(body, id_, idempotency_key(headers))
+        body = sent_json(headers, await read_body(headers, receive))
+        key = idempotency_key(headers)
+        request = quick.settle_of(body, id_, key)
+        if request is None:
+            request = spending.settle_of(in_snake_case(body), id_, key)
         ended = await self._ledger.settle(
             caller, id_, request.used, labels=request.labels, record_id=request.record_id
         )

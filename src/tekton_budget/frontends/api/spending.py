@@ -1,6 +1,7 @@
 """Bodies of the ledger's verbs, as callers send them → requests of the service."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Final, cast
 
@@ -147,7 +148,7 @@ RECORD: Final[TypeAdapter[RecordBody]] = TypeAdapter(RecordBody)
 EXTEND: Final[TypeAdapter[ExtendBody]] = TypeAdapter(ExtendBody)
 RELEASE: Final[TypeAdapter[ReleaseBody]] = TypeAdapter(ReleaseBody)
 
-_USED_FIELDS = {
+USED_FIELDS = {
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
     "cache_read_tokens": "cache_read_tokens",
@@ -163,7 +164,7 @@ _USED_FIELDS = {
     "request_id": "request_id",
     "metadata": "metadata",
 }
-_ASK_FIELDS = {
+ASK_FIELDS = {
     "input_tokens": "input_tokens",
     "max_output_tokens": "max_output_tokens",
     "tokens": "tokens",
@@ -179,24 +180,28 @@ _ASK_FIELDS = {
     "on_expiry": "on_expiry",
     "metadata": "metadata",
 }
-_LABEL_OF = {**{name: name for name in LABEL_FIELDS}, "budget_id": "budget", "user_id": "user"}
+LABEL_OF = {**{name: name for name in LABEL_FIELDS}, "budget_id": "budget", "user_id": "user"}
 
 
+@dataclass(slots=True)
 class Asked:
     """An ask as it came over HTTP: with what is not part of its content."""
 
-    __slots__ = ("ask", "dry_run", "id", "wait_seconds")
-
-    def __init__(self, body: Mapping[str, Any], key: str | None) -> None:  # Any: checked JSON
-        self.ask = Ask(labels=labels_of(body), **_renamed(body, _ASK_FIELDS))
-        self.id = own_id(key, body.get("allocation_id"), "allocation_id")
-        self.dry_run = bool(body.get("dry_run"))
-        self.wait_seconds = float(body.get("wait_seconds") or 0)
+    ask: Ask
+    id: str | None
+    dry_run: bool = False
+    wait_seconds: float = 0
 
 
 def asked_of(value: object, key: str | None = None) -> Asked:
     """The body of `POST /allocations`."""
-    return Asked(checked(ASK, value), key)
+    body = checked(ASK, value)
+    return Asked(
+        Ask(labels=labels_of(body), **_renamed(body, ASK_FIELDS)),
+        own_id(key, body.get("allocation_id"), "allocation_id"),
+        dry_run=bool(body.get("dry_run")),
+        wait_seconds=float(body.get("wait_seconds") or 0),
+    )
 
 
 def settle_of(value: object, allocation_id: str, key: str | None = None) -> SettleRequest:
@@ -272,7 +277,7 @@ def labels_of(body: Mapping[str, Any]) -> dict[str, object]:  # Any: checked JSO
     """The labels of a body, from `labels` and from fields of their own."""
     labels: dict[str, object] = dict(body.get("labels") or {})
     for name, value in body.items():
-        label = _LABEL_OF.get(name)
+        label = LABEL_OF.get(name)
         if label is not None and value is not None:
             known = labels.setdefault(label, value)
             if known != value:
@@ -281,7 +286,7 @@ def labels_of(body: Mapping[str, Any]) -> dict[str, object]:  # Any: checked JSO
 
 
 def _used_of(body: Mapping[str, Any]) -> Used | None:  # Any: checked JSON
-    given = _renamed(body, _USED_FIELDS)
+    given = _renamed(body, USED_FIELDS)
     return Used(**given) if given else None
 
 

@@ -64,6 +64,13 @@ def in_snake_case(value: Any) -> Any:  # Any: JSON
     return value
 
 
+def in_camel_case(name: str) -> str:
+    """`max_output_tokens` as `maxOutputTokens`."""
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+@lru_cache(maxsize=8192)
 def usd(cost_nano: int | None) -> msgspec.Raw | None:
     """USD as a JSON number with all its digits and no exponent: `0.0000001`."""
     if cost_nano is None:
@@ -97,16 +104,20 @@ def time_text(at_us: int | None, zone: str = "UTC") -> str | None:
     """RFC 3339 with offset; whole seconds without a fraction."""
     if at_us is None:
         return None
-    return _time_text(at_us, zone)
+    second, rest = divmod(at_us, 1_000_000)
+    text, offset = _second_text(second, zone)
+    return f"{text}.{rest:06d}{offset}" if rest else text + offset
 
 
-@lru_cache(maxsize=4096)
-def _time_text(at_us: int, zone: str) -> str:
+@lru_cache(maxsize=8192)
+def _second_text(second: int, zone: str) -> tuple[str, str]:
+    """A whole second, and its offset."""
     try:
-        at = _EPOCH + timedelta(microseconds=at_us)
+        at = _EPOCH + timedelta(seconds=second)
     except OverflowError:
-        return "9999-12-31T23:59:59.999999+00:00"
-    return (at if zone == "UTC" else at.astimezone(ZoneInfo(zone))).isoformat()
+        return "9999-12-31T23:59:59", "+00:00"
+    text = (at if zone == "UTC" else at.astimezone(ZoneInfo(zone))).isoformat()
+    return text[:19], text[19:]
 
 
 def us_from_text(value: object) -> int:
