@@ -77,8 +77,10 @@ class Balance:
 
     def post(self, spent: Amounts, held: Amounts, at_us: int) -> None:
         """Add increments; on a rolling balance the spent part goes to the moment's sub-window."""
-        self.spent = self.spent.plus(spent)
         self.held = self.held.plus(held)
+        if spent is NOTHING:
+            return
+        self.spent = self.spent.plus(spent)
         if self.length_us and spent != NOTHING:
             add_to_sub_window(self.sub_windows, self.length_us, spent, at_us)
 

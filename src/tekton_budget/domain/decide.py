@@ -75,6 +75,16 @@ def passes(allowance: Limits, used: Amounts, asked: Amounts) -> bool:
     )
 
 
+def _beyond(allowance: Limits, asked: Amounts, spent: Amounts, held: Amounts) -> bool:
+    """The same without a sum to throw away: it is asked of every policy of every call."""
+    tokens, cost, requests = allowance
+    return (
+        (tokens is not None and spent[0] + held[0] + asked[0] > tokens)
+        or (cost is not None and spent[1] + held[1] + asked[1] > cost)
+        or (requests is not None and spent[2] + held[2] + asked[2] > requests)
+    )
+
+
 def judge(concern: Concern, balance: Balance, asked: Amounts, now_us: int) -> Judgement:
     """How one policy stands to an ask."""
     return Judgement(
@@ -136,7 +146,7 @@ def _side(judgement: Judgement, *, priority: int, shadow: bool) -> _Side:
         return _Side.WOULD_DENY
     enforcement = policy.enforcement
     if enforcement is Enforcement.HARD_LIMIT:
-        if not passes(allowance, spent.plus(held), asked):
+        if not _beyond(allowance, asked, spent, held):
             return _Side.LET
         if policy.bypass_priority is not None and priority >= policy.bypass_priority:
             return _Side.BYPASSED

@@ -46,7 +46,9 @@ def _is_own(caller: Caller, policy: Policy, group: str, asks: Asks) -> bool:
     else:
         return True
     names = group_label_names(policy)
-    named = {**asks, **group_labels(names, group)} if names else asks
+    if not names:
+        return bool(caller.name) and asks.get("key") == caller.name
+    named = {**asks, **group_labels(names, group)}
     if caller.name and named.get("key") == caller.name:
         return True
     return all(named.get(name) == value for name, value in caller.labels.items())
