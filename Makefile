@@ -87,7 +87,8 @@ fix: $(BIN)/.dev ## format, and what lint can mend by itself
 	@$(BIN)/ruff format .
 
 .PHONY: docs
-docs: $(BIN)/.dev ## write docs/reference from the source, and check every link
+docs: $(BIN)/.dev ## write the API's examples and docs/reference from the source, and check every link
+	@$(BIN)/python scripts/api_examples.py
 	@$(BIN)/python scripts/docs.py
 
 .PHONY: lock

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.frontends.api import body, problems
 from tekton_budget.frontends.api.auth import Doorkeeper
+from tekton_budget.frontends.api.document import complete
 from tekton_budget.frontends.api.edge import AccessLog, Edge
 from tekton_budget.frontends.api.hot import HotRoutes
 from tekton_budget.frontends.api.metrics import Metrics
@@ -86,7 +87,9 @@ class BudgetApp(FastAPI):
         await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:  # Any: JSON
-        """FastAPI's document, with keys and problems said once."""
+        """FastAPI's document, with keys and problems said once, summaries and examples."""
+        if self.openapi_schema:
+            return self.openapi_schema
         document = super().openapi()
         components = document.setdefault("components", {})
         components.setdefault("securitySchemes", _KEYS)
@@ -96,6 +99,7 @@ class BudgetApp(FastAPI):
             schema = ProblemOut.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas |= schema.pop("$defs", {})
             schemas["ProblemOut"] = schema
+        complete(document)
         return document
 
 

@@ -1,0 +1,252 @@
+"""Plays a small story over the API and writes each request and answer down as the document's examples.
+
+`python scripts/api_examples.py` writes; with `--check` it writes nothing and fails where it would.
+"""
+
+import asyncio
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tekton_budget.domain.caller import LOCAL, Role
+from tekton_budget.frontends.api import create_app
+from tekton_budget.frontends.api.document import EXAMPLES_FILE
+from tekton_budget.settings import load_settings
+from tekton_budget.wiring import open_service
+
+NOON_US = 1_795_435_200_000_000  # 2026-11-23 12:00 UTC
+_TEXT = re.compile(
+    r"(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})"
+    r"|(?P<key>tb_live_[A-Za-z0-9_-]+)"
+)
+_PASSING = ("timestamp", "uptime", "initializationTime", "lag_seconds", "age_seconds")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request of the story. `keep` names parts of the answer for the paths of later ones."""
+
+    do: str  # method and path of the document
+    body: Any = None
+    path: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
+    keep: dict[str, str] = field(default_factory=dict)
+
+
+V1 = "/api/v1"
+CALL = {"team": "a", "user": "alice", "component": "ergon", "task_type": "chat"}
+MODEL = {"provider": "openai", "model": "gpt-5-mini"}
+BUDGET, POLICY = {"budget": "research"}, {"policy": "daily per user"}
+FIRST, SECOND = {"allocation_id": "call-1"}, {"allocation_id": "call-2"}
+STORY = (
+    Step(f"POST {V1}/prices", {**MODEL, "input": 0.25, "output": 2, "cache_read": 0.025}),
+    Step(f"GET {V1}/prices", query=MODEL),
+    Step(f"POST {V1}/prices/current", MODEL),
+    Step(f"GET {V1}/prices/history/{{provider}}/{{model}}", path=MODEL),
+    Step(
+        f"POST {V1}/budgets",
+        {
+            "name": "research",
+            "owner": "ada",
+            "scope": {"team": "a"},
+            "policies": [{"limit": "2000usd/month"}],
+        },
+    ),
+    Step(f"GET {V1}/budgets"),
+    Step(f"GET {V1}/budgets/{{budget}}", path=BUDGET),
+    Step(f"PUT {V1}/budgets/{{budget}}", {"description": "what team a tries"}, BUDGET),
+    Step(f"PATCH {V1}/budgets/{{budget}}", {"owner": "grace"}, BUDGET),
+    Step(
+        f"POST {V1}/policies",
+        {"type": "warn", "period": "weekly", "cost_limit": 90, "provider": "anthropic"},
+        keep={"policy_id": "weekly"},
+    ),
+    Step(f"PUT {V1}/policies", {"limit": "5usd/day", "per": ["user"]}),
+    Step(f"GET {V1}/policies", query={"period": "daily"}),
+    Step(f"GET {V1}/policies/{{policy}}", path=POLICY),
+    Step(f"PUT {V1}/policies/{{policy}}", {"costLimit": 6, "warningThreshold": 0.7}, POLICY),
+    Step(f"PATCH {V1}/policies/{{policy}}", {"cost_limit": 7}, POLICY),
+    Step(
+        f"PUT {V1}/policies/{{policy}}/groups",
+        {"alice": {"cost_limit": 20}, "carol": "unlimited"},
+        POLICY,
+    ),
+    Step(
+        f"POST {V1}/policies/{{policy}}/credit",
+        {"group": "bob", "cost": 2, "reason": "release week"},
+        POLICY,
+    ),
+    Step(f"POST {V1}/credit", {"labels": {"user": "alice"}, "cost": 5, "reason": "a long run"}),
+    Step(f"GET {V1}/budgets/{{budget}}/policies", path=BUDGET),
+    Step(
+        f"POST {V1}/allocations",
+        {**FIRST, **MODEL, **CALL, "input_tokens": 900, "max_output_tokens": 500},
+    ),
+    Step(f"POST {V1}/allocations", {**SECOND, "cost": 1.5, **CALL, "context_id": "ctx-1"}),
+    Step(f"POST {V1}/allocations", {"cost": 40, "user": "bob"}),
+    Step(f"GET {V1}/allocations", query={"is_active": "true"}),
+    Step(f"GET {V1}/allocations/context/{{context_id}}", path={"context_id": "ctx-1"}),
+    Step(f"GET {V1}/allocations/{{allocation_id}}", path=FIRST),
+    Step(f"GET {V1}/budgets/{{budget}}/allocations", path=BUDGET),
+    Step(f"POST {V1}/allocations/{{allocation_id}}/extend", {"lifetime_seconds": 3600}, FIRST),
+    Step(
+        f"POST {V1}/allocations/{{allocation_id}}/settle",
+        {"input_tokens": 874, "output_tokens": 312},
+        FIRST,
+    ),
+    Step(f"POST {V1}/allocations/{{allocation_id}}/release", path=SECOND),
+    Step(
+        f"POST {V1}/batch",
+        {
+            "commands": [
+                {"do": "allocate", "allocation_id": "call-3", "cost": 0.18, "user": "bob"},
+                {"do": "settle", "allocation_id": "call-3", "cost": 0.12},
+            ]
+        },
+    ),
+    Step(
+        f"POST {V1}/usage/record",
+        {
+            "record_id": "usage-1",
+            "context_id": "ctx-2",
+            **CALL,
+            **MODEL,
+            "input_tokens": 1200,
+            "output_tokens": 340,
+        },
+    ),
+    Step(f"GET {V1}/usage/records", query={"team": "a", "limit": "1"}),
+    Step(f"GET {V1}/usage/records/{{record_id}}", path={"record_id": "usage-1"}),
+    Step(f"POST {V1}/usage/summary", {"period": "daily", "days": 2, "group_by": ["user"]}),
+    Step(f"GET {V1}/usage/summary", query={"period": "monthly", "group_by": "provider"}),
+    Step(f"GET {V1}/usage/report", query={"month": "2026-11", "by": "team,model"}),
+    Step(f"GET {V1}/status", query={"team": "a", "user": "alice", "model": "gpt-5-mini"}),
+    Step(f"GET {V1}/budgets/summary", query={"period": "daily,weekly,monthly"}),
+    Step(f"GET {V1}/budgets/{{budget}}/summary", path=BUDGET, query={"period": "monthly"}),
+    Step(f"GET {V1}/budgets/{{budget}}/balances", path=BUDGET),
+    Step(f"GET {V1}/policies/{{policy}}/groups", path=POLICY, query={"sort": "share"}),
+    Step(f"GET {V1}/decisions", query={"decision": "deny", "by": "policy,user"}),
+    Step(f"GET {V1}/audit", query={"object_kind": "budget", "limit": "1"}),
+    Step(f"POST {V1}/verify"),
+    Step(f"POST {V1}/keys", {"name": "team-a", "role": "client", "labels": {"team": "a"}}),
+    Step(f"GET {V1}/keys"),
+    Step(f"POST {V1}/keys/{{key}}/rotate", {"overlap_seconds": 3600}, {"key": "team-a"}),
+    Step(f"POST {V1}/keys", {"name": "old", "role": "viewer"}),
+    Step(f"POST {V1}/keys/{{key}}/revoke", path={"key": "old"}),
+    Step(f"POST {V1}/keys", {"name": "older", "role": "viewer"}),
+    Step(f"DELETE {V1}/keys/{{key}}", path={"key": "older"}),
+    Step(f"DELETE {V1}/policies/{{policy}}", path=POLICY),
+    Step(f"DELETE {V1}/budgets/{{budget}}", path=BUDGET),
+    Step("GET /"),
+    Step("GET /health"),
+    Step("GET /ready"),
+    Step("GET /shutdown/status"),
+    Step("POST /shutdown"),
+    Step("POST /api/shutdown"),
+    Step(f"GET {V1}/discovery"),
+)
+
+
+def played() -> list[dict[str, Any]]:
+    """The story as it goes on a fresh store at a fixed time."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings(
+            database_url=f"sqlite:///{folder}/budget.db", shutdown_enabled=True, log_level="ERROR"
+        )
+        with open_service(settings, clock=lambda: NOON_US, background=False) as running:
+            secret = running.service.keys.create_key(LOCAL, "root", role=Role.ADMIN).secret
+            app = create_app(running)
+            app.state.stop = lambda: None
+            return _constant(asyncio.run(_told(app, secret)))
+
+
+async def _told(app: Any, secret: str) -> list[dict[str, Any]]:
+    told = []
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1:8013", headers={"X-API-Key": secret}
+    ) as http:
+        for step in STORY:
+            method, path = step.do.split(" ")
+            answer = await http.request(
+                method, path.format(**step.path), json=step.body, params=step.query
+            )
+            told.append(_example(step, answer))
+    return told
+
+
+def _example(step: Step, answer: httpx.Response) -> dict[str, Any]:
+    said: dict[str, Any] = {"do": step.do}
+    for name in ("path", "query", "body"):
+        value = getattr(step, name)
+        if value:
+            said[name] = value
+    shown = answer.json()
+    if step.do.endswith("/discovery"):
+        shown["endpoints"] = shown["endpoints"][:2]
+    return {**said, "status": answer.status_code, "answer": shown}
+
+
+def _constant(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What differs from run to run as it might be: ids in their order, secrets, moments."""
+    known: dict[str, str] = {}
+
+    def instead(found: re.Match[str]) -> str:
+        text = found[0]
+        if found["key"] is not None:
+            return text if text.endswith("…") else "tb_live_" + "x" * (len(text) - 8)
+        return known.setdefault(text, f"01a20890-7b00-7000-8000-{len(known) + 1:012x}")
+
+    constant: list[dict[str, Any]] = json.loads(_TEXT.sub(instead, json.dumps(told)))
+    for one in constant:
+        _still(one["answer"])
+    return constant
+
+
+def _still(value: Any) -> None:
+    for inner in _inner(value):
+        if isinstance(inner, dict):
+            for name in _PASSING:
+                if isinstance(inner.get(name), float | int):
+                    inner[name] = 12.5
+                elif name == "timestamp" and name in inner and "component" in inner:
+                    inner[name] = "2026-11-23T12:00:00+00:00"
+            if "message" in inner and "timestamp" in inner:
+                inner["timestamp"] = "2026-11-23T12:00:00+00:00"
+
+
+def _inner(value: Any) -> Iterator[Any]:
+    yield value
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _inner(one)
+
+
+def text() -> str:
+    """The file."""
+    note = "written by scripts/api_examples.py: do not edit"
+    return (
+        json.dumps({"generated": note, "examples": played()}, indent=1, ensure_ascii=False) + "\n"
+    )
+
+
+def main() -> int:
+    """Write, or check."""
+    if "--check" not in sys.argv:
+        EXAMPLES_FILE.write_text(text())
+        return 0
+    if json.loads(EXAMPLES_FILE.read_text()) == json.loads(text()):
+        return 0
+    print(f"{Path(EXAMPLES_FILE).name} is stale: run python scripts/api_examples.py")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
