@@ -1,6 +1,7 @@
 """The chart: four questions, one bar an arm, ours in colour."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -139,6 +140,8 @@ def _percent(value: float) -> str:
 
 
 def _busiest(results: Sequence[Measured]) -> str:
-    """The burst with most callers that was run."""
+    """Of the bursts that most arms ran, the one with most callers."""
     bursts = [result for result in results if result.workload.startswith("burst")]
-    return max(bursts, key=lambda r: r.callers).workload if bursts else results[0].workload
+    arms = Counter(result.workload for result in bursts)
+    ranked = max(bursts or results, key=lambda one: (arms[one.workload], one.callers))
+    return ranked.workload

@@ -93,6 +93,9 @@ def proof(
     foils: Annotated[
         bool, typer.Option("--foils/--no-foils", help="Whether with the usual ways beside ours")
     ] = True,
+    ours: Annotated[
+        bool, typer.Option("--ours/--no-ours", help="Whether Tekton Budget itself")
+    ] = True,
     arm: Annotated[
         list[str] | None, typer.Option(metavar="MODULE:FACTORY", help="Another system to prove")
     ] = None,
@@ -117,5 +120,6 @@ def proof(
         arms=tuple(arm or ()),
         workloads=tuple(workload or ()),
         foils=foils,
+        ours=ours,
     )
     raise SystemExit(main(options))
