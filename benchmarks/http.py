@@ -64,9 +64,11 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
 @contextmanager
 def serving(kind: str, **extra: str) -> Iterator[int]:
     """A server in a process of its own; its port."""
-    with tempfile.TemporaryDirectory(prefix="budget-bench-") as directory:
+    with (
+        tempfile.TemporaryDirectory(prefix="budget-bench-") as directory,
+        Path(directory, "log").open("wb") as log,
+    ):
         port = _free_port()
-        log = Path(directory, "log").open("wb")
         environment = {**os.environ, **extra, "BENCH_HOME": directory, "BENCH_PORT": str(port)}
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.http", kind], env=environment, stdout=log, stderr=log
@@ -77,7 +79,6 @@ def serving(kind: str, **extra: str) -> Iterator[int]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
-            log.close()
 
 
 def serve_ours() -> None:

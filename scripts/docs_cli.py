@@ -24,8 +24,9 @@ def text() -> str:
 @cache
 def root() -> Any:  # Any: typer's own command classes
     """The whole command line."""
-    from tekton_budget.frontends.cli import app
     from typer.main import get_command
+
+    from tekton_budget.frontends.cli import app
 
     return get_command(app)
 
