@@ -17,7 +17,7 @@ from tekton_budget.domain.caller import Role
 from tekton_budget.frontends.api import app as application
 
 # What may never be read by team a: names and labels of team b, and numbers it had a part in.
-SECRETS = ("bravo", "7654321", "2345678", "$99.23", "7000123")
+SECRETS = ("bravo", "7654321", "345678", "$98.73", "7000123")
 SPENT_BY_B = (
     "0.7654321"  # of the 100 USD that all teams share: 99.2345678 are left, as it holds 0.0000001
 )
@@ -84,6 +84,10 @@ def _team_b(server: Served) -> dict[str, str]:
     bravo.post("/api/v1/usage/record", json=used).raise_for_status()
     denied = bravo.post("/api/v1/allocations", json={"cost": 500, "tokens": 1, **labels})
     assert denied.status_code == 402, denied.text
+    for_a = {"allocation_id": "for-a", "team": "a"}  # by an admin, who is told everything
+    server.http.post("/api/v1/allocations", json={**for_a, "cost": 0.5}).raise_for_status()
+    told_all = server.http.post("/api/v1/allocations", json={"cost": 500, "team": "a"})
+    assert "$98.73" in told_all.json()["detail"]
     credit = {"tokens": 1, "group": "bravo-user", "reason": "bravo"}
     server.http.post(f"/api/v1/policies/{own}/credit", json=credit).raise_for_status()
     key = next(k for k in server.http.get("/api/v1/keys").json()["items"] if "bravo" in k["name"])
@@ -166,7 +170,10 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ("GET", "/allocations/context/{context_id}"): [
             Try(200, {"context_id": ids["context_id"]}, also=(404,))
         ],
-        ("GET", "/allocations/{allocation_id}"): [Try(404, allocation)],
+        ("GET", "/allocations/{allocation_id}"): [
+            Try(404, allocation),
+            Try(200, {"allocation_id": "for-a"}),
+        ],
         ("POST", "/batch"): [
             Try(
                 200,

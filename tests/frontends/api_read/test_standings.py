@@ -131,6 +131,20 @@ def test_a_budget_s_summary_has_fractions_as_the_original_had(server: Served) ->
     assert daily["budget_id"] == "default"
 
 
+def test_a_key_s_summary_is_of_its_own_usage_first(quick: Served) -> None:
+    quick.limit("50usd/day")
+    quick.limit("10usd/day", scope={"team": "a"})
+    spend(quick, team="a", cost=1)
+    spend(quick, team="b", cost=3)
+
+    found = quick.key("reader", team="a").get("/api/v1/budgets/summary?period=daily").json()
+
+    assert [(one["name"], one["total_cost"], one["cost_limit"]) for one in found] == [
+        (None, 1, None),
+        ("team=a daily", 1, 10),
+    ]
+
+
 def test_a_passed_limit_says_so(quick: Served) -> None:
     quick.limit("1usd/day")
     spend(quick, cost=3)
