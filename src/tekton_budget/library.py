@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
@@ -12,6 +13,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from tekton_budget.domain.caller import LOCAL, Caller
+from tekton_budget.domain.errors import BudgetError
 from tekton_budget.face import wire
 from tekton_budget.face.budget import AsyncBudget, Budget
 from tekton_budget.face.environment import environment
@@ -75,6 +77,7 @@ class InProcess:
 
     def __init__(self, door: Door) -> None:
         self.door = door
+        self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="budget-door", daemon=True
@@ -83,6 +86,12 @@ class InProcess:
 
     def answer(self, request: Request[Any]) -> Any:
         """Waits for the application's answer."""
+        if os.getpid() != self._process:  # its threads stayed behind, so nobody would answer
+            raise BudgetError(
+                "This budget was opened before the process was forked: open it in each process, "
+                "after the fork.",
+                code="forked",
+            )
         return self._run(self.door.answer(request))
 
     def close(self) -> None:
@@ -140,9 +149,11 @@ def open_async(
     return _opened(url, database_url, labels, key, _async_client, _async_in_process)
 
 
-def open_in_process(settings: Settings, *, labels: Labels | None = None) -> Budget:
+def open_in_process(
+    settings: Settings, *, labels: Labels | None = None, key: str | None = None
+) -> Budget:
     """A budget over the database that settings name, in this process, with these labels alone."""
-    return Budget(InProcess(Door(settings)), labels)
+    return Budget(InProcess(Door(settings, key)), labels)
 
 
 def _opened(

@@ -139,3 +139,18 @@ def test_the_package_is_quick_to_import() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert told.stdout.strip() == "set()"
+
+
+def test_a_budget_that_was_opened_before_a_fork_says_so(monkeypatch) -> None:
+    with tekton_budget.open() as budget:
+        own = budget.transport
+        monkeypatch.setattr("tekton_budget.library.os.getpid", lambda: -1)
+        with pytest.raises(tekton_budget.BudgetError, match="open it in each process"):
+            own.answer(None)
+        monkeypatch.undo()
+
+
+def test_verbs_explain_themselves() -> None:
+    for name in dir(tekton_budget.Budget):
+        if not name.startswith("_"):
+            assert (getattr(tekton_budget.Budget, name).__doc__ or "").strip(), name

@@ -1,5 +1,6 @@
 """A hold: what was granted to one call, to be settled inside its `with` block."""
 
+import functools
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -244,7 +245,7 @@ class HoldVerb(Generic[P]):
 
     def __init__(self, describe: Callable[Concatenate[Any, P], Request[Grant]]) -> None:
         self.describe = describe
-        self.__doc__ = describe.__doc__
+        functools.update_wrapper(cast("Callable[..., Any]", self), describe)
 
     @overload
     def __get__(self, face: None, kind: type) -> Self: ...
@@ -256,12 +257,11 @@ class HoldVerb(Generic[P]):
         if face is None:
             return self
 
+        @functools.wraps(self.describe)
         def called(*args: P.args, **kwargs: P.kwargs) -> Hold | PendingHold:
             request = self.describe(face, *args, **kwargs)
             if isinstance(face, Async):
                 return PendingHold(face, request)
             return Hold(face, face.send(request))
 
-        called.__doc__ = self.__doc__
-        called.__wrapped__ = self.describe  # type: ignore[attr-defined]  # what help() shows
-        return cast("Callable[P, Any]", called)
+        return called

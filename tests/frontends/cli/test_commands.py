@@ -403,3 +403,11 @@ def test_every_command_has_a_short_help(run_here) -> None:
         told = run_here(*words, "--help")
         assert told.code == 0, words
         assert len(told.out.splitlines()) < 60, words
+
+
+def test_a_key_on_the_command_line_is_judged_on_the_database_too(run_here, monkeypatch) -> None:
+    key = run_here("keys", "create", "ci", "--label", "team=a").json["key"]
+    monkeypatch.setenv("BUDGET_KEY", "of another server")
+
+    assert run_here("set", "1usd/day").code == 0
+    assert run_here("set", "1usd/day", "--key", key).code == 6

@@ -102,6 +102,8 @@ def program(
     typed = {name for name in given if _is_typed(context, name)}
     if "database_url" in typed and "url" not in typed:
         url = None
+    if url is None and "key" not in typed:
+        key = None  # that of the environment is meant for servers; the database is one's own
     context.obj = Session(
         url=url,
         key=key,

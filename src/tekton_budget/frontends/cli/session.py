@@ -53,7 +53,7 @@ class Session:
             return Client(self.url, key=self.key, labels=labels, patience_seconds=PATIENCE_SECONDS)
         from tekton_budget.library import open_in_process
 
-        return open_in_process(self.settings(), labels=labels)
+        return open_in_process(self.settings(), labels=labels, key=self.key)
 
     def settings(self, **given: Any) -> "Settings":
         """The settings in force, for what works on the database itself."""
