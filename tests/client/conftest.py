@@ -12,6 +12,7 @@ import uvicorn
 
 import tekton_budget
 from tekton_budget.frontends.api import create_app
+from tekton_budget.library import quieten
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 
@@ -38,6 +39,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
+    quieten()  # its logs must not stand in the output of commands that the test runs
     database_url = f"sqlite:///{tmp_path / 'served.db'}"
     with open_service(load_settings(database_url=database_url)) as running:
         listener = socket.create_server(("127.0.0.1", 0))
