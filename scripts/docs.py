@@ -8,10 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import docs_cli
 import docs_errors
 import docs_events
+import docs_http
 import docs_limits
+import docs_metrics
 import docs_policies
+import docs_python
 import docs_settings
 from docs_markdown import MARK, REFERENCE, ROOT
 
@@ -21,7 +25,17 @@ HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 
 GENERATED: dict[str, Callable[[], str]] = {
     part.PAGE: part.text
-    for part in (docs_settings, docs_policies, docs_errors, docs_events, docs_limits)
+    for part in (
+        docs_cli,
+        docs_http,
+        docs_python,
+        docs_settings,
+        docs_policies,
+        docs_errors,
+        docs_events,
+        docs_metrics,
+        docs_limits,
+    )
 }
 
 

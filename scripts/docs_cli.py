@@ -9,7 +9,7 @@ from docs_markdown import code, page, table
 PAGE = "cli.md"
 PROGRAM = "tekton-budget"
 
-INTRO = """Tables on a terminal, JSON when piped or with `--json`. Without `--url` (or `BUDGET_URL`) a command works on the database itself, which is
+INTRO = """Tables on a terminal, JSON when piped or with `--json`; `BUDGET_OUTPUT` chooses for all commands. Without `--url` (or `BUDGET_URL`) a command works on the database itself, which is
 exact beside a running server too. Errors go to standard error with their [code](errors.md)."""
 
 
@@ -54,53 +54,50 @@ def options_of(command: Any) -> set[str]:
 
 
 def _command(words: tuple[str, ...], command: Any) -> Iterator[str]:
-    yield _help(command)
-    inner = getattr(command, "commands", {})
+    yield from _told(command)
+    inner = {name: one for name, one in getattr(command, "commands", {}).items() if not one.hidden}
     if inner:
         rows = [
-            (code(" ".join((PROGRAM, *words, name))), _first(one))
-            for name, one in inner.items()
-            if not one.hidden
+            (code(" ".join((PROGRAM, *words, name))), _first(one)) for name, one in inner.items()
         ]
         yield table(("command", "what it does"), rows)
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     if not inner:
-        shown = [one.make_metavar(_context(command)) for one in arguments]
+        shown = [one.metavar or one.display_name_raw for one in arguments]
         yield code(" ".join((PROGRAM, *words, *(["[options]"] if options else []), *shown)))
-    told = [
-        (code(one.human_readable_name), (getattr(one, "help", None) or ""))
-        for one in arguments
-        if getattr(one, "help", None)
-    ]
+    told = [(code(one.metavar or one.display_name_raw), one.help) for one in arguments if one.help]
     if told:
         yield table(("argument", "what it says"), told)
-    rows = [_option(one) for one in options if one.name != "help"]
+    rows = [_option(words, one) for one in options if one.name != "help"]
     if rows:
         yield table(("option", "environment", "what it does"), rows)
 
 
-def _context(command: Any) -> Any:
-    return command.make_context(PROGRAM, [], resilient_parsing=True)
-
-
-def _option(one: Any) -> tuple[str, str, str]:
+def _option(words: tuple[str, ...], one: Any) -> tuple[str, str, str]:
     names = ", ".join(code(name) for name in (*one.opts, *one.secondary_opts))
-    variable = one.envvar if isinstance(one.envvar, str) else ", ".join(one.envvar or ())
-    default = one.default
+    given = one.envvar if isinstance(one.envvar, str) else ", ".join(one.envvar or ())
+    # What Typer makes of `auto_envvar_prefix` where no variable is named.
+    variable = given or "_".join(("BUDGET", *words, str(one.name))).upper().replace("-", "_")
+    default = getattr(one.default, "value", one.default)
     told = one.help or ""
-    if default not in (None, (), [], False, "", True) and not callable(default):
-        shown = getattr(default, "value", default)
-        told += f" (default {code(shown)})" if "default" not in told else ""
-    return names, code(variable) if variable else "", told
+    if isinstance(default, str | int | float) and not isinstance(default, bool) and default != "":
+        told += f" (default {code(default)})" if "default" not in told else ""
+    return names, code(variable), told
 
 
-def _help(command: Any) -> str:
-    return " ".join((command.help or "").replace("\b", "").split("\f")[0].split())
+def _told(command: Any) -> Iterator[str]:
+    """The help text; what stands as written there (after a backspace) are lines of code."""
+    for paragraph in (command.help or "").split("\f")[0].split("\n\n"):
+        if paragraph.startswith("\b"):
+            lines = paragraph.removeprefix("\b").strip("\n").splitlines()
+            yield "\n".join(f"    {line}" for line in lines)
+        else:
+            yield " ".join(paragraph.split())
 
 
 def _first(command: Any) -> str:
-    return _help(command).split(". ")[0].rstrip(".")
+    return next(_told(command), "").split(". ")[0].rstrip(".")
 
 
 def _exit_codes() -> str:

@@ -123,6 +123,7 @@ CODES: dict[str, Explained] = {
         "A page of another site wants to change something",
         "Make a key, or set `BUDGET_ALLOWED_HOSTS`",
     ),
+    "not_stoppable": Explained(503, "This server cannot be stopped over HTTP", "Stop the process"),
     "no_policy": Explained(
         403,
         'No policy concerns the call, and such calls are refused here (`unbudgeted = "deny"`)',
@@ -170,6 +171,21 @@ CODES: dict[str, Explained] = {
     "ambiguous": Explained(
         409, "What was named may mean several policies; `choices` has them", "Name one"
     ),
+    "id_used": Explained(
+        409,
+        "Something else was made under this id",
+        "Send a new id, or repeat the first request unchanged",
+    ),
+    "secret_shown_once": Explained(
+        409,
+        "A key was made under this id before; its secret was in the first answer, and is kept nowhere",
+        "If that answer was lost: rotate the key",
+    ),
+    "verification_running": Explained(
+        503,
+        "A verification runs already, and reads everything",
+        "Wait for it to end, then ask again",
+    ),
     "name_taken": Explained(
         409, "The name is in use", "Choose another, or change the object that has it"
     ),
@@ -181,6 +197,9 @@ CODES: dict[str, Explained] = {
         503,
         "The service cannot answer now",
         "Ask again under the same id after `Retry-After` seconds",
+    ),
+    "not_ready": Explained(
+        503, "The service starts, stops, or cannot reach its database", "Ask `/ready` again soon"
     ),
     "queue_full": Explained(
         503,

@@ -31,8 +31,9 @@ def document() -> Json:
     from tekton_budget.wiring import open_service
 
     with tempfile.TemporaryDirectory() as directory:
-        settings = load_settings(database_url=f"sqlite:///{directory}/budget.db")
-        with open_service(settings) as running:
+        url = f"sqlite:///{directory}/budget.db"
+        settings = load_settings(database_url=url, shutdown_enabled=True)
+        with open_service(settings, background=False) as running:
             return create_app(running).openapi()
 
 

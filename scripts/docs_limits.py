@@ -19,6 +19,7 @@ from tekton_budget.domain.scope import (
     LABELS_MAX,
     SCOPE_VALUES_MAX,
 )
+from tekton_budget.frontends.api.body import BATCH_BODY_MAX, BODY_MAX
 from tekton_budget.service.commands import (
     METADATA_MAX,
     PRIORITY_MAX,
@@ -27,6 +28,7 @@ from tekton_budget.service.commands import (
     WAIT_SECONDS_MAX,
 )
 from tekton_budget.service.ledger import BATCH_MAX
+from tekton_budget.service.paging import LIMIT_DEFAULT, LIMIT_MAX
 from tekton_budget.service.policy_fields import NAME_MAX, PER_MAX, THRESHOLDS_MAX
 from tekton_budget.settings import Settings
 
@@ -85,6 +87,8 @@ _POLICIES = (
 def _service() -> tuple[tuple[str, object], ...]:
     fields = Settings.model_fields
     return (
+        ("body of a request", f"{BODY_MAX >> 20} MiB; of a batch {BATCH_BODY_MAX >> 20} MiB"),
+        ("items of a page", f"{LIMIT_MAX:,}; {LIMIT_DEFAULT} unless said"),
         ("commands that wait", f"{fields['queue_max'].default:,} (`queue_max`)"),
         ("commands of one transaction", f"{fields['batch_max'].default:,} (`batch_max`)"),
         ("days that sent events are kept", f"{fields['outbox_days'].default:g} (`outbox_days`)"),

@@ -52,6 +52,8 @@ def client_variables() -> dict[str, str]:
         "BUDGET_KEY": "The key sent with every request",
         "BUDGET_LABELS": "Labels of every call, as `team=a,user=alice`",
         "BUDGET_RUN": "The label `run` of every call",
+        "BUDGET_CONFIG": "A `budget.toml` for the command line to read",
+        "BUDGET_OUTPUT": "How the command line prints: `table`, `json`, `csv` or `nl`; by default a table on a terminal and JSON elsewhere",
     }
 
 

@@ -11,7 +11,7 @@ IN_BACKGROUND = "<!-- in a terminal of its own -->"
 # What a reader does see: why a block cannot be run by a test.
 NOT_RUN = re.compile(r"\*Not run by the tests: (?P<reason>.+)\*")
 
-LANGUAGES = frozenset({"sh", "console", "python", "text", "json", "toml", "yaml", "sql", "http"})
+LANGUAGES = frozenset({"sh", "console", "python", "text", "json", "toml", "yaml", "dockerfile"})
 
 _OPENS = re.compile(r"^(?P<indent> *)```(?P<language>\w*)$")
 

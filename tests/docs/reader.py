@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -20,7 +21,7 @@ import psycopg
 import yaml
 from blocks import ROOT, Block, agrees
 
-from tekton_budget.settings import load_settings
+from tekton_budget.settings import Settings, load_settings
 
 BIN = Path(sys.executable).parent
 START_SECONDS_MAX = 60
@@ -95,6 +96,8 @@ class Reader:
                 self._settings(block, text)
             case "yaml":
                 yaml.safe_load(block.text)
+            case "dockerfile":
+                self._image(block)
             case _:
                 raise Misled(f"{block.place}: nobody knows how to follow {block.language!r}")
 
@@ -223,6 +226,19 @@ class Reader:
         if unknown:
             raise Misled(f"{block.place}: no such setting: {', '.join(unknown)}")
 
+    def _image(self, block: Block) -> None:
+        """A container's recipe: what it copies is there, its settings are known, its command runs."""
+        lines = block.text.replace("\\\n", " ").splitlines()
+        known = {f"BUDGET_{name.upper()}" for name in Settings.model_fields}
+        named = set(re.findall(r"\b(BUDGET_\w+)=", block.text))
+        missing = [
+            file for file in re.findall(r"/src/(\S+)", block.text) if not (ROOT / file).exists()
+        ]
+        if named - known or missing:
+            raise Misled(f"{block.place}: no such setting or file: {named - known} {missing}")
+        command = json.loads(next(line for line in lines if line.startswith("CMD "))[4:])
+        self._expect(block, None, self._paste(block, shlex.join([*command, "--help"])))
+
 
 def _exchanges(text: str) -> list[tuple[str, str]]:
     """A console as (command, output); `> ` continues a command."""
@@ -249,6 +265,7 @@ def _environment(home: Path, tools: Path, port: int) -> dict[str, str]:
         "COLUMNS": "120",
         "NO_COLOR": "1",
         "BUDGET_PORT": str(port),
+        "BUDGET_OUTPUT": "table",  # as on a terminal
         **{name: os.environ[name] for name in ("COVERAGE_PROCESS_START",) if name in os.environ},
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }

@@ -1,10 +1,14 @@
 """The reference says all that the source has, and nothing else."""
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
+import docs_cli
 import docs_errors
 import docs_events
+import docs_http
 import docs_settings
 import pytest
 from blocks import ROOT, inline_code_of, pages, prose_of
@@ -50,7 +54,7 @@ def test_every_variable_that_a_page_names_is_a_setting() -> None:
     known = {f"BUDGET_{name.upper()}" for name in Settings.model_fields}
     known |= set(docs_settings.client_variables())
     for page in pages():
-        if page.name != "CONTRIBUTING.md":
+        if page.name != "CONTRIBUTING.md" and "reference" not in page.parts:
             named = set(re.findall(r"\bBUDGET_[A-Z_]+\b", page.read_text()))
             assert named <= known, f"{page.relative_to(ROOT)}: {named - known}"
 
@@ -65,6 +69,44 @@ def test_every_make_target_that_a_page_names_is_there() -> None:
             for word in [found[1]]
         }
         assert named <= targets, f"{page.relative_to(ROOT)}: {named - targets}"
+
+
+def test_every_command_that_a_page_names_is_there() -> None:
+    known = dict(docs_cli.commands())
+    for page in pages():
+        for span in inline_code_of(page):
+            if span.startswith("tekton-budget"):
+                assert _command_fault(span, known) == "", f"{page.relative_to(ROOT)}: {span}"
+
+
+def _command_fault(span: str, known: dict[tuple[str, ...], Any]) -> str:
+    """Why no such command can be given; empty if it can."""
+    words = shlex.split(span.replace("…", "").replace("[", "").replace("]", ""))[1:]
+    path: tuple[str, ...] = ()
+    while len(words) > len(path) and (*path, words[len(path)]) in known:
+        path = (*path, words[len(path)])
+    rest = words[len(path) :]
+    if rest and not path and not rest[0].startswith("-"):
+        return f"no command {rest[0]}"
+    if rest and hasattr(known[path], "commands") and not rest[0].startswith("-") and path:
+        return f"no command {rest[0]} of {' '.join(path)}"
+    options = docs_cli.options_of(known[path]) | docs_cli.options_of(known[()])
+    wrong = [word for word in rest if word.startswith("--") and word.split("=")[0] not in options]
+    return f"no option {', '.join(wrong)}" if wrong else ""
+
+
+def test_every_route_that_a_page_names_is_there() -> None:
+    known = {(method, path) for method, path, _ in docs_http.routes()}
+    for page in pages():
+        for span in inline_code_of(page):
+            found = re.fullmatch(r"(GET|POST|PUT|PATCH|DELETE) (/[^\s?]*).*", span)
+            if found is not None:
+                there = any(
+                    found[1] == method
+                    and re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", path), found[2])
+                    for method, path in known
+                )
+                assert there, f"{page.relative_to(ROOT)}: {span}"
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
