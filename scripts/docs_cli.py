@@ -53,6 +53,15 @@ def options_of(command: Any) -> set[str]:
     }
 
 
+def variables_of(command: Any) -> set[str]:
+    """Every environment variable that an option names."""
+    return {
+        variable
+        for one in command.params
+        for variable in ([one.envvar] if isinstance(one.envvar, str) else one.envvar or [])
+    }
+
+
 def _command(words: tuple[str, ...], command: Any) -> Iterator[str]:
     yield from _told(command)
     inner = {name: one for name, one in getattr(command, "commands", {}).items() if not one.hidden}

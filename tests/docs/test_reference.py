@@ -53,6 +53,11 @@ def test_every_event_is_explained() -> None:
 def test_every_variable_that_a_page_names_is_a_setting() -> None:
     known = {f"BUDGET_{name.upper()}" for name in Settings.model_fields}
     known |= set(docs_settings.client_variables())
+    known |= {
+        variable
+        for _, command in docs_cli.commands()
+        for variable in docs_cli.variables_of(command)
+    }
     for page in pages():
         if page.name != "CONTRIBUTING.md" and "reference" not in page.parts:
             named = set(re.findall(r"\bBUDGET_[A-Z_]+\b", page.read_text()))

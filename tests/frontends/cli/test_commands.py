@@ -173,6 +173,7 @@ def test_a_call_is_asked_for_extended_and_settled(run) -> None:
     assert settled["released"]["cost"] == 0.3
     assert run("allocations", "show", "mine").json["status"] == "settled"
     assert [one["allocation_id"] for one in run("allocations", "list", "team=a").json] == ["mine"]
+    assert run("allocations", "list", "team=b").json == []
     assert run("allocations", "list", "--active").json == []
     released = run("allocations", "create", "--cost", "0.4").json["allocation_id"]
     assert run("allocations", "release", released).json["status"] == "released"

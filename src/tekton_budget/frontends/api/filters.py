@@ -1,6 +1,6 @@
 """What usage a request is about: labels by name, an interval, and how its answer is to be sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,13 +78,18 @@ class Query(LabelFields):
 
     def all_labels(self) -> dict[str, object]:
         """Every label that is asked for."""
-        labels = self.named_labels()
-        for text in self.label:
-            name, separator, value = text.partition("=")
-            if not separator:
-                raise invalid("label", "send name=value")
-            labels[name.strip()] = value
-        return labels
+        return self.named_labels() | labels_of(self.label)
+
+
+def labels_of(texts: Sequence[str]) -> dict[str, object]:
+    """The labels of `label=name=value` parameters."""
+    labels: dict[str, object] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise invalid("label", "send name=value")
+        labels[name.strip()] = value
+    return labels
 
 
 class Interval(BaseModel):

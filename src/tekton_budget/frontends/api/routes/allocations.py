@@ -10,6 +10,7 @@ from tekton_budget.frontends.api import answers, spending
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Pages, Verbs
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.edge import HotHandlers
+from tekton_budget.frontends.api.filters import labels_of
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import DenialOut, PageOut
 from tekton_budget.frontends.api.spending_bodies import AllocationOut, EndedOut, GrantOut
@@ -107,9 +108,14 @@ def list_allocations(
     user: Text = None,
     budget_id: Text = None,
     key_id: Text = None,
+    label: Annotated[
+        list[str] | None,
+        Query(max_length=40, description="Any label, as name=value; repeatable"),
+    ] = None,
 ) -> Reply:
     """The newest first."""
-    labels = {name: one for name, one in (("team", team), ("user", user)) if one is not None}
+    labels = labels_of(label or ())
+    labels |= {name: one for name, one in (("team", team), ("user", user)) if one is not None}
     query = AllocationQuery(
         status=status,
         is_active=is_active,
