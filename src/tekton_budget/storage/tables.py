@@ -290,6 +290,7 @@ rollups = Table(
     _count("reasoning_tokens"),
     _count("cost_nano"),
     _count("unpriced"),
+    sqlite_with_rowid=False,  # reports read ranges of the key: its rows lie in that order
 )
 
 decisions = Table(

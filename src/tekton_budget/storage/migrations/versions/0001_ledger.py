@@ -306,6 +306,7 @@ def upgrade() -> None:
         sa.Column("reasoning_tokens", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("cost_nano", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("unpriced", sa.BigInteger(), nullable=False, server_default="0"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "usage",
