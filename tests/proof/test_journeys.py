@@ -1,9 +1,12 @@
 """The proof itself, in small: ours is exact on both stores, foils are not, and faults are seen."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -229,6 +232,27 @@ def test_it_is_a_program(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "proof" / "results.json").exists()
     assert done.stderr == ""
+
+
+def test_a_proof_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "tekton_budget.proof", "--no-foils"]
+    proof = subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    give_up = time.monotonic() + 120
+    while not list(tmp_path.glob("proof/work-*/burst*.db")) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    proof.send_signal(signal.SIGTERM)
+    proof.communicate(timeout=60)
+
+    assert proof.returncode == 128 + signal.SIGTERM
+    assert list(tmp_path.glob("proof/work-*")) == []
+    assert list(tmp_path.glob("budget-proof-*")) == []
 
 
 def test_a_process_that_cannot_connect_is_told(crew: Crew, tmp_path: Path) -> None:

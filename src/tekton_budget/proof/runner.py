@@ -1,13 +1,17 @@
 """The proof from beginning to end: arms, workloads, progress, and what is left on paper."""
 
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -55,7 +59,8 @@ def run(options: ProofOptions) -> int:
     folder = Path(tempfile.mkdtemp(prefix="work-", dir=options.output))
     started = time.monotonic()
     try:
-        outcome = _proved(options, chosen, others, folder, console)
+        with _ended_in_order():
+            outcome = _proved(options, chosen, others, folder, console)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     outcome = replace(outcome, seconds=time.monotonic() - started)
@@ -63,6 +68,23 @@ def run(options: ProofOptions) -> int:
     for path in write(outcome, options.output, console):
         console.print(f"written: {path}", highlight=False)
     return FAULTY if outcome.faults else 0
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Told to stop, leave neither server nor processes nor files behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _plans(options: ProofOptions) -> list[Plan]:
