@@ -103,7 +103,7 @@ class UsageRows:
 
     def count(self, wanted: UsageFilter) -> int | None:
         """How many match; `None` where only a scan could tell."""
-        if not (wanted.is_indexed or wanted.allocation_id or "context_id" in wanted.labels):
+        if not wanted.is_indexed and wanted.allocation_id is None:
             return None
         some = select(_usage.no).where(self.matching(wanted)).limit(COUNTED_MAX + 1).subquery()
         number = self._reader.rows(select(func.count()).select_from(some))[0][0]
@@ -149,7 +149,7 @@ class UsageRows:
         self, wanted: UsageFilter, after: Place | None, *, oldest_first: bool = True
     ) -> Place | None:
         """The place up to which one snapshot looks; `None`: to the end."""
-        if wanted.allocation_id or "context_id" in wanted.labels:
+        if wanted.allocation_id is not None:
             return None  # indexed, and few
         reach = UsageFilter(wanted.from_us, wanted.to_us)
         query = (
