@@ -54,10 +54,9 @@ class Running:
             queue_max=settings.queue_max,
             clock=None if clock is None else lambda _: clock(),
         )
-        now_us = self.store.now_us if clock is None else clock
         self.writer.start()
         self.reader = Reader(self.store, ledger_settings, clock=clock)
-        ledger = LedgerVerbs(self.writer, now_us, self.reader.policies)
+        ledger = LedgerVerbs(self.writer, self.reader.policies)
         policies = PolicyVerbs(self.writer, ledger_settings, self.store.connect)
         self.service = Service(
             ledger=ledger,

@@ -25,7 +25,7 @@ from tekton_budget.storage.packing import (
     policy_from_row,
     unpack_postings,
 )
-from tekton_budget.storage.policies import Changes, past_usage
+from tekton_budget.storage.policies import Changes, counts_from, past_usage
 from tekton_budget.storage.rollup import COUNTERS
 from tekton_budget.storage.schema import prepare
 from tekton_budget.storage.session import Session
@@ -172,11 +172,12 @@ class Bench:
     def finish(self, started: Policy) -> Policy:
         session = self.store.connect()
         policies = self.writer.exclusively(lambda alone: alone.cache.policies).result(60)
-        from_us = 0
-        if not started.is_rolling:
-            from_us = policies.window(started, started.updated_us).opens_us
         sums = past_usage(
-            session, policies, started, from_us=from_us, up_to=started.backfill_to or 0
+            session,
+            policies,
+            started,
+            from_us=counts_from(started, policies),
+            up_to=started.backfill_to or 0,
         )
         session.close()
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tekton_budget.domain.allocation import LIFETIME_DEFAULT_US, OnExpiry
+from tekton_budget.domain.allocation import LIFETIME_DEFAULT_US, LIFETIME_MAX_US, OnExpiry
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.policy import Unpriced
@@ -52,10 +52,17 @@ class Allocate(Command):
     fit: Fit = Fit.ALL
     min_grant: int | None = None
     lifetime_us: int = LIFETIME_DEFAULT_US
+    expires_us: int | None = None  # the lifetime said by its end, at most the longest one ahead
     on_expiry: OnExpiry = OnExpiry.RELEASE
     metadata: str = "{}"
     dry_run: bool = False
     wait_us: int = 0
+
+    def ends_at(self, now_us: int) -> int:
+        """When a grant of now would expire."""
+        if self.expires_us is None:
+            return now_us + self.lifetime_us
+        return min(self.expires_us, now_us + LIFETIME_MAX_US)
 
 
 @dataclass(frozen=True, slots=True)

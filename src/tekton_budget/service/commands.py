@@ -1,7 +1,7 @@
 """Requests → commands: ids fixed, labels completed, amounts checked, content made comparable."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
@@ -65,11 +65,11 @@ def content_of(request: object) -> str:
     return _canonical(request).decode()
 
 
-def command_of(caller: Caller, request: LedgerRequest, now_us: Callable[[], int]) -> Command:
+def command_of(caller: Caller, request: LedgerRequest) -> Command:
     """The command that a request stands for."""
     match request:
         case AllocateRequest(ask, id_):
-            return allocate_command(caller, ask, id_, now_us=now_us)
+            return allocate_command(caller, ask, id_)
         case SettleRequest():
             return settle_command(caller, request)
         case ReleaseRequest(allocation_id):
@@ -85,11 +85,10 @@ def allocate_command(
     ask: Ask,
     id_: str | None,
     *,
-    now_us: Callable[[], int],
     dry_run: bool = False,
     wait_seconds: float = 0,
 ) -> Allocate:
-    """An ask, complete. The clock is asked only where a lifetime is said by its end."""
+    """An ask, complete."""
     faults = _amount_faults(
         ("input_tokens", ask.input_tokens, 0, TOKENS_MAX),
         ("max_output_tokens", ask.max_output_tokens, 0, TOKENS_MAX),
@@ -103,7 +102,7 @@ def allocate_command(
     if ask.tokens is not None and ask.max_output_tokens is not None:
         text = "send either tokens, or input_tokens with max_output_tokens"
         faults.append(FieldFault("tokens", text))
-    lifetime_us = _lifetime_us(ask, now_us, faults)
+    lifetime_us = _lifetime_us(ask, faults)
     _raise(faults)
     return Allocate(
         id=checked_id(id_, "allocation_id"),
@@ -119,6 +118,7 @@ def allocate_command(
         fit=choice("fit", Fit, ask.fit),
         min_grant=ask.min_grant,
         lifetime_us=lifetime_us,
+        expires_us=ask.expires_us if ask.lifetime_seconds is None else None,
         on_expiry=choice("on_expiry", OnExpiry, ask.on_expiry),
         metadata=checked_metadata(ask.metadata),
         dry_run=dry_run,
@@ -242,18 +242,13 @@ def _cost_nano(cost: Decimal, *, up: bool) -> int:
     return cost_nano
 
 
-def _lifetime_us(ask: Ask, now_us: Callable[[], int], faults: list[FieldFault]) -> int:
-    if ask.lifetime_seconds is not None:
-        lifetime_us = ask.lifetime_seconds * 1_000_000
-        if not 0 < lifetime_us <= LIFETIME_MAX_US:
-            faults.append(FieldFault("lifetime_seconds", "send 1 to 86400"))
-        return lifetime_us
-    if ask.expires_us is not None:
-        lifetime_us = ask.expires_us - now_us()
-        if lifetime_us <= 0:
-            faults.append(FieldFault("expires_at", "lies in the past"))
-        return min(lifetime_us, LIFETIME_MAX_US)
-    return LIFETIME_DEFAULT_US
+def _lifetime_us(ask: Ask, faults: list[FieldFault]) -> int:
+    if ask.lifetime_seconds is None:
+        return LIFETIME_DEFAULT_US
+    lifetime_us = ask.lifetime_seconds * 1_000_000
+    if not 0 < lifetime_us <= LIFETIME_MAX_US:
+        faults.append(FieldFault("lifetime_seconds", "send 1 to 86400"))
+    return lifetime_us
 
 
 def _amount_faults(*amounts: tuple[str, int | None, int, int]) -> list[FieldFault]:

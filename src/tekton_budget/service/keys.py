@@ -131,10 +131,14 @@ class KeyVerbs:
                 hash=hash_of(own),
                 prefix=own[:SHOWN],
                 created_us=alone.now_us,
+                revoked_us=None,
                 last_used_us=None,
             )
             insert_key(alone.session, key)
-            set_revoked(alone.session, old.key_id, alone.now_us + overlap_us)
+            ends_us = alone.now_us + overlap_us
+            if old.revoked_us is not None:
+                ends_us = min(ends_us, old.revoked_us)
+            set_revoked(alone.session, old.key_id, ends_us)
             note_done(alone, caller, retry, {"key_id": key.key_id})
             _audit(alone, caller, "rotate", key)
             return NewKey(key, own)
@@ -191,12 +195,16 @@ class KeyVerbs:
 
     def _fresh(self) -> dict[str, Key]:
         now_us = self._now_us()
-        if now_us - self._read_us > FRESH_US:
+        if not self._is_fresh(now_us):
             with self._lock:
-                if now_us - self._read_us > FRESH_US:
+                if not self._is_fresh(now_us):
                     self._by_hash = {key.hash: key for key in self._read()}
                     self._read_us = now_us
         return self._by_hash
+
+    def _is_fresh(self, now_us: int) -> bool:
+        """Where the clock was set back, what was read before that is not."""
+        return 0 <= now_us - self._read_us <= FRESH_US
 
     def _read(self) -> list[Key]:
         return read_keys(self._reader)

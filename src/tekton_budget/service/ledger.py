@@ -7,9 +7,16 @@ from typing import cast
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.answer import Answer, Credited, Denial, Ended, Grant, Recorded
 from tekton_budget.domain.caller import Caller, Role
-from tekton_budget.domain.command import Allocate, AuditNote, Command, GiveCredit, Together
+from tekton_budget.domain.command import (
+    Allocate,
+    AuditNote,
+    Command,
+    GiveCredit,
+    Record,
+    Settle,
+    Together,
+)
 from tekton_budget.domain.errors import BudgetError, Forbidden, invalid
-from tekton_budget.domain.ledger.refusal import budget_not_found
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.service.asks import (
     Ask,
@@ -40,11 +47,9 @@ class LedgerVerbs:
     def __init__(
         self,
         writer: Writer,
-        now_us: Callable[[], int],
         policies: Callable[[], PolicySet],
     ) -> None:
         self._writer = writer
-        self._now_us = now_us
         self._policies = policies
 
     def allocate(
@@ -62,7 +67,6 @@ class LedgerVerbs:
             caller,
             ask,
             allocation_id,
-            now_us=self._now_us,
             dry_run=dry_run,
             wait_seconds=wait_seconds,
         )
@@ -156,11 +160,12 @@ class LedgerVerbs:
         return self._writer.submit(self._command(caller, request))
 
     def _command(self, caller: Caller, request: LedgerRequest) -> Command:
-        command = command_of(caller, request, self._now_us)
-        return self._with_budget(command) if isinstance(command, Allocate) else command
+        return self._with_budget(command_of(caller, request))
 
-    def _with_budget(self, command: Allocate) -> Allocate:
-        """`budget` names a budget by id or name; the label carries its id."""
+    def _with_budget(self, command: Command) -> Command:
+        """`budget` names a budget by id or name; the label carries its id, wherever it is said."""
+        if not isinstance(command, Allocate | Settle | Record):
+            return command
         named = command.labels.get("budget")
         if named is None:
             return command
@@ -169,7 +174,7 @@ class LedgerVerbs:
         if found is None:  # it may be new: the last batch did not see it
             found = self._policies().budget_called(named, bound)
         if found is None:
-            raise budget_not_found(named)
+            return command  # the ledger refuses it, unless this is a retry of what was answered
         return replace(command, labels={**command.labels, "budget": found.budget_id})
 
 

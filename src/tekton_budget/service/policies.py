@@ -15,6 +15,7 @@ from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.scope import Scope
 from tekton_budget.service.commands import checked_id, checked_metadata, new_id
 from tekton_budget.service.policy_fields import (
+    BY_REPLACEMENT,
     NAME_MAX,
     Fields,
     changed_policy,
@@ -24,7 +25,7 @@ from tekton_budget.service.policy_fields import (
 )
 from tekton_budget.service.retries import Retry, done_before, note_done
 from tekton_budget.storage.packing import budget_json, json_text, policy_spec
-from tekton_budget.storage.policies import Changes, past_usage
+from tekton_budget.storage.policies import Changes, counts_from, past_usage
 from tekton_budget.storage.session import Session
 from tekton_budget.storage.writer import Exclusively, Writer
 
@@ -162,7 +163,8 @@ class PolicyVerbs:
 
         def run(alone: Exclusively) -> Started:
             changes = Changes(alone, self._settings)
-            before = policy_named(changes.policies, caller, policy)
+            found = policy_named(changes.policies, caller, policy)
+            *others, before = versions_of(changes.policies, found.policy_id)
             after = changed_policy(before, fields, now_us=alone.now_us)
             if after.name != before.name:
                 _unused_policy_name(changes.policies, after.name, before.policy_id)
@@ -179,6 +181,8 @@ class PolicyVerbs:
                 )
                 return Started(changes.start(version, backfill=True), ("replaced",))
             changes.update_policy(after)
+            for other in others:  # it judges until the version that replaces it has counted
+                changes.update_policy(_changed_alike(other, fields, alone.now_us))
             return Started(after, tuple(_lowered(changes, before, after)))
 
         started = self._writer.exclusively(run).result()
@@ -194,10 +198,9 @@ class PolicyVerbs:
             changes = Changes(alone, self._settings)
             before = policy_named(changes.policies, caller, policy)
             after = before
-            for version in changes.policies.counting:
-                if version.policy_id == before.policy_id:
-                    after = replace(version, status=Status.ENDED, updated_us=alone.now_us)
-                    changes.update_policy(after)
+            for version in versions_of(changes.policies, before.policy_id):
+                after = replace(version, status=Status.ENDED, updated_us=alone.now_us)
+                changes.update_policy(after)
             note = policy_spec(before)
             _audit(changes, caller, "end", "policy", before.policy_id, note, None)
             changes.publish(_event(EventType.POLICY_ENDED, before.policy_id, before.budget_id))
@@ -216,7 +219,8 @@ class PolicyVerbs:
             changes = Changes(alone, self._settings)
             found = policy_named(changes.policies, caller, policy)
             for group, limits in sorted(wanted.items()):
-                changes.set_exception(found, group, limits)
+                for version in versions_of(changes.policies, found.policy_id):
+                    changes.set_exception(version, group, limits)
             after = json_text(wanted)
             _audit(changes, caller, "except", "policy", found.policy_id, None, after)
             changes.publish(_event(EventType.POLICY_CHANGED, found.policy_id, found.budget_id))
@@ -230,14 +234,15 @@ class PolicyVerbs:
             return Started(policy)
         session = self._open_session()
         try:
-            from_us = 0
             policies = self._writer.cache.policies
             if policy.no not in policies.by_no:
                 policies = self._writer.exclusively(lambda alone: alone.cache.policies).result()
-            if not policy.is_rolling:
-                from_us = policies.window(policy, policy.updated_us).opens_us
             sums = past_usage(
-                session, policies, policy, from_us=from_us, up_to=policy.backfill_to or 0
+                session,
+                policies,
+                policy,
+                from_us=counts_from(policy, policies),
+                up_to=policy.backfill_to or 0,
             )
         finally:
             session.close()
@@ -248,8 +253,8 @@ class PolicyVerbs:
             if current.status is not Status.STARTING:
                 return current
             changes.post_backfill(current, sums)
-            for version in list(changes.policies.counting):
-                if version.policy_id == policy.policy_id and version.no < policy.no:
+            for version in versions_of(changes.policies, policy.policy_id):
+                if version.no < policy.no:
                     replaced = replace(version, status=Status.REPLACED, updated_us=alone.now_us)
                     changes.update_policy(replaced)
             active = replace(current, status=Status.ACTIVE, updated_us=alone.now_us)
@@ -321,17 +326,25 @@ def budget_named(policies: PolicySet, caller: Caller, name_or_id: str) -> Budget
 
 def policy_named(policies: PolicySet, caller: Caller, name_or_id: str) -> Policy:
     """A policy in force by id or name, if this key may see it."""
-    found = policies.current(name_or_id)
-    if found is None:
-        named = [p for p in policies.counting_everywhere() if p.name == name_or_id]
-        found = policies.current(named[0].policy_id) if named else None
-        found = found or (named[0] if named else None)
+    everywhere = policies.counting_everywhere()
+    named = [p for p in everywhere if p.policy_id == name_or_id]
+    named = named or [p for p in everywhere if p.name == name_or_id]
+    found = None
+    if named:
+        versions = versions_of(policies, named[0].policy_id)
+        found = min(versions, key=lambda p: p.status is not Status.ACTIVE)
     if found is None or not sees_policy(policies, caller, found):
         raise NotFound(
             f"Policy {name_or_id!r} not found: GET /api/v1/policies lists them.",
             code="policy_not_found",
         )
     return found
+
+
+def versions_of(policies: PolicySet, policy_id: str) -> list[Policy]:
+    """The versions in force, oldest first: one, or two while the later one begins."""
+    versions = [p for p in policies.counting_everywhere() if p.policy_id == policy_id]
+    return sorted(versions, key=lambda policy: policy.no)
 
 
 def sees_policy(policies: PolicySet, caller: Caller, policy: Policy) -> bool:
@@ -404,6 +417,13 @@ def _next_version(changes: Changes, policy: Policy) -> int:
         p.version for p in changes.policies.by_no.values() if p.policy_id == policy.policy_id
     ]
     return max(versions) + 1
+
+
+def _changed_alike(policy: Policy, fields: Fields, now_us: int) -> Policy:
+    """An older version with the same change, but for what its balances cannot follow."""
+    changed = changed_policy(policy, fields, now_us=now_us)
+    kept = {name: getattr(policy, name) for name in BY_REPLACEMENT}
+    return replace(changed, **kept)
 
 
 def _lowered(changes: Changes, before: Policy, after: Policy) -> list[str]:

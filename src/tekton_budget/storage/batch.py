@@ -197,7 +197,8 @@ class Batches:
             return
         self._ended(batch_id, lambda: session.append(writes))
         self._appender.committed()
-        session.remember_balances(list(loaded.state.balances))
+        state = loaded.state  # a new row may have been taken away again: nothing was posted on it
+        session.remember_balances([id_ for id_ in state.balances if id_ not in state.new_balances])
 
     def _due(
         self,

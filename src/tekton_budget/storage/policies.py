@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ from tekton_budget.domain.usage import TokenCounts
 from tekton_budget.storage import statements as sql
 from tekton_budget.storage import tables
 from tekton_budget.storage.appending import (
+    MINUTE_US,
     deltas_of,
     write_audit,
     write_balances,
@@ -115,18 +117,21 @@ class Changes:
             self.post("adopt", policy, [posting for _, posting in found])
 
     def _active_allocations(self) -> Iterator[list[Allocation]]:
-        after = ("", "")
+        """By the index of the active ones: all that ever were are too many to look through here."""
+        expires_us, id_, key_id = 0, "", ""
         mark = self._session.statements.mark
         query = (
             f"SELECT {ALLOCATION_COLUMNS} FROM allocations WHERE status = 'active' "
-            f"AND (id, key_id) > ({mark}, {mark}) ORDER BY id, key_id LIMIT {PAGE}"
+            f"AND expires_us >= {mark} AND (expires_us, id, key_id) > ({mark}, {mark}, {mark}) "
+            f"ORDER BY expires_us, id, key_id LIMIT {PAGE}"
         )
         while True:
-            rows = self._session.execute(query, after)
+            rows = self._session.execute(query, (expires_us, expires_us, id_, key_id))
             if not rows:
                 return
-            yield [allocation_from_row(row) for row in rows]
-            after = (rows[-1][1], rows[-1][0])
+            page = [allocation_from_row(row) for row in rows]
+            yield page
+            expires_us, id_, key_id = page[-1].expires_us, page[-1].id, page[-1].key_id
 
     def post(self, kind: str, policy: Policy, postings: Sequence[Posting]) -> None:
         """One journal entry with these postings, and the balances moved by them."""
@@ -142,14 +147,10 @@ class Changes:
 
     def post_backfill(self, policy: Policy, sums: dict[tuple[str, int], Amounts]) -> None:
         """Step 3: entries `backfill`; on rolling balances each in the sub-window it arrived in."""
-        length_us = policy.schedule.length_us
-        by_moment: dict[tuple[int, str], Amounts] = {}
-        for (balance_id, at_us), amounts in sums.items():
-            key = (0 if length_us is None else _sub_window_opens(length_us, at_us), balance_id)
-            by_moment[key] = by_moment.get(key, NOTHING).plus(amounts)
+        by_moment = sorted((at_us, balance_id) for balance_id, at_us in sums)
         postings = [
-            Posting(balance_id, BACKFILL, amounts, NOTHING, at_us)
-            for (at_us, balance_id), amounts in sorted(by_moment.items())
+            Posting(balance_id, BACKFILL, sums[balance_id, at_us], NOTHING, at_us)
+            for at_us, balance_id in by_moment
         ]
         for start in range(0, len(postings), PAGE):
             self.post("backfill", policy, postings[start : start + PAGE])
@@ -202,26 +203,59 @@ def past_usage(
 ) -> dict[tuple[str, int], Amounts]:
     """Step 2: older usage of the current window, summed in chunks, outside of any lock."""
     sums: dict[tuple[str, int], Amounts] = {}
+    length_us = policy.schedule.length_us
+    pages = _placed_since if length_us is None else _recorded_since
+    for page in pages(session, from_us, up_to):
+        for (id_, at_us), amounts in backfill_of(policies, policy, page).items():
+            key = (id_, 0 if length_us is None else _sub_window_opens(length_us, at_us))
+            sums[key] = sums.get(key, NOTHING).plus(amounts)
+    return sums
+
+
+def counts_from(policy: Policy, policies: PolicySet) -> int:
+    """The first moment of which usage still counts for a policy that begins."""
+    length_us = policy.schedule.length_us
+    if length_us is None:
+        return policies.window(policy, policy.updated_us).opens_us
+    return max(0, _sub_window_opens(length_us, policy.updated_us) - length_us)
+
+
+_PAST = (
+    "SELECT no, placed_us, recorded_us, coalesce(allocation_id, record_id), labels, input_tokens, "
+    "output_tokens, cache_read_tokens, cache_write_tokens, other_tokens, cost_nano, requests, "
+    "CASE WHEN reverses IS NULL THEN recorded_us ELSE at_us END FROM usage "
+)
+_labels = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def _past(row: tuple[Any, ...]) -> PastUsage:  # Any: a row's columns have many types
+    counts = TokenCounts(*row[5:10])
+    return PastUsage(row[3], _labels(row[4]), counts, row[10] or 0, row[11], row[1], row[12])
+
+
+def _placed_since(session: Session, from_us: int, up_to: int) -> Iterator[list[PastUsage]]:
+    """Usage of the windows since a moment, by the index on its place."""
     mark = session.statements.mark
     query = (
-        "SELECT no, record_id, labels, input_tokens, output_tokens, cache_read_tokens, "
-        "cache_write_tokens, other_tokens, cost_nano, requests, placed_us, "
-        "CASE WHEN reverses IS NULL THEN recorded_us ELSE at_us END FROM usage "
-        f"WHERE no > {mark} AND no <= {mark} AND placed_us >= {mark} ORDER BY no LIMIT {PAGE}"
+        f"{_PAST} WHERE placed_us >= {mark} AND (placed_us, no) > ({mark}, {mark}) "
+        f"AND no <= {mark} ORDER BY placed_us, no LIMIT {PAGE}"
     )
-    after = 0
-    decode = msgspec.json.Decoder(dict[str, str]).decode
-    while True:
-        rows = session.execute(query, (after, up_to, from_us))
-        if not rows:
-            return sums
-        page = [
-            PastUsage(r[1], decode(r[2]), TokenCounts(*r[3:8]), r[8] or 0, r[9], r[10], r[11])
-            for r in rows
-        ]
-        for key, amounts in backfill_of(policies, policy, page).items():
-            sums[key] = sums.get(key, NOTHING).plus(amounts)
-        after = rows[-1][0]
+    placed_us, no = from_us, -1
+    while rows := session.execute(query, (placed_us, placed_us, no, up_to)):
+        yield [_past(row) for row in rows]
+        no, placed_us = rows[-1][:2]
+
+
+def _recorded_since(session: Session, from_us: int, up_to: int) -> Iterator[list[PastUsage]]:
+    """Usage that arrived since a moment, newest first; numbers follow arrival but for moments."""
+    mark = session.statements.mark
+    query = f"{_PAST} WHERE no <= {mark} ORDER BY no DESC LIMIT {PAGE}"
+    while rows := session.execute(query, (up_to,)):
+        found = [_past(row) for row in rows]
+        yield [usage for usage in found if usage.recorded_us >= from_us]
+        if max(row[2] for row in rows) < from_us - MINUTE_US:
+            return
+        up_to = rows[-1][0] - 1
 
 
 def _sub_window_opens(length_us: int, at_us: int) -> int:

@@ -3,7 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
+from sqlalchemy import select
 
 from tekton_budget.domain.answer import Denial, Ended, Grant, Recorded, Several
 from tekton_budget.domain.caller import LOCAL, Caller, Role
@@ -18,6 +20,7 @@ from tekton_budget.service.asks import (
     Used,
 )
 from tekton_budget.service.commands import TOKENS_MAX
+from tekton_budget.storage import tables
 from tekton_budget.wiring import Running
 
 
@@ -43,7 +46,7 @@ from tekton_budget.wiring import Running
 )
 def test_a_faulty_ask_names_its_field(quick: Running, ask: Ask, field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        quick.service.ledger.allocate(LOCAL, ask)
+        quick.service.ledger.allocate(LOCAL, ask).result()
     assert field in {fault.field for fault in refused.value.fields}
 
 
@@ -181,3 +184,62 @@ def test_viewers_spend_nothing(quick: Running) -> None:
         quick.service.ledger.record(viewer, Used())
     with pytest.raises(Forbidden):
         quick.service.ledger.batch(viewer, [ReleaseRequest("x")], atomic=True)
+
+
+def test_a_budget_is_its_id_wherever_a_call_names_it(running: Running) -> None:
+    verbs, ledger = running.service.policies, running.service.ledger
+    house, _ = verbs.create_budget(LOCAL, name="house", policies=[{"limit": "1usd/day"}])
+    named: dict[str, object] = {"budget": "house"}
+    used = Used(cost=Decimal("0.1"))
+    ledger.record(LOCAL, used, labels=named, record_id="alone").result()
+    ledger.allocate(LOCAL, Ask(labels=named, cost=Decimal("0.1")), allocation_id="a").result()
+    ledger.settle(LOCAL, "a", used, labels=named, record_id="settled").result()
+    ledger.allocate(LOCAL, Ask(cost=Decimal("0.1")), allocation_id="b").result()
+    ledger.record(LOCAL, used, labels=named, allocation_id="b", record_id="added").result()
+
+    with running.store.engine.connect() as connection:
+        query = select(tables.usage.c.labels)
+        found = [msgspec.json.decode(row[0]) for row in connection.execute(query)]
+    assert [labels["budget"] for labels in found] == [house.budget_id] * 3
+
+
+def test_a_repeated_ask_is_answered_though_its_end_has_passed(running: Running, clock: Any) -> None:
+    ask = Ask(cost=Decimal(1), expires_us=clock.now_us + 1_000_000)
+    first = running.service.ledger.allocate(LOCAL, ask, allocation_id="a").result()
+    clock.pass_seconds(5)
+
+    assert running.service.ledger.allocate(LOCAL, ask, allocation_id="a").result() == first
+
+
+def test_labels_added_twice_in_one_batch_count_once(running: Running) -> None:
+    made = running.service.policies.create_policy(
+        LOCAL, {"limit": "9usd/day", "scope": {"team": "a"}}
+    ).policy
+    ledger = running.service.ledger
+    ledger.allocate(LOCAL, Ask(cost=Decimal(1)), allocation_id="a").result()
+    used, labels = Used(cost=Decimal("0.2")), {"team": "a"}
+    tickets = ledger.batch(
+        LOCAL,
+        [RecordRequest(used, labels, "a"), SettleRequest("a", used, labels)],
+        atomic=True,
+    )
+    tickets[0].result()
+
+    with running.store.engine.connect() as connection:
+        table = tables.balances.c
+        query = select(table.spent_cost_nano, table.spent_requests)
+        rows = connection.execute(query.where(table.policy_no == made.no)).all()
+    assert rows == [(400_000_000, 1)]
+
+
+def test_a_fact_of_a_fast_clock_opens_no_window_early(running: Running, clock: Any) -> None:
+    verbs, ledger = running.service.policies, running.service.ledger
+    verbs.create_policy(LOCAL, {"limit": "10usd/hour", "rollover": True})
+    clock.now_us += 3_600_000_000 - clock.now_us % 3_600_000_000 - 60_000_000
+    ahead = Used(cost=Decimal(1), timestamp_us=clock.now_us + 120_000_000)
+    ledger.record(LOCAL, ahead).result()
+    ledger.record(LOCAL, Used(cost=Decimal(9))).result()
+    clock.pass_seconds(120)
+
+    assert isinstance(ledger.allocate(LOCAL, Ask(cost=Decimal(11))).result(), Denial)
+    assert isinstance(ledger.allocate(LOCAL, Ask(cost=Decimal(10))).result(), Grant)

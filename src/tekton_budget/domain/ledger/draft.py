@@ -85,7 +85,11 @@ class Draft:
 
     def add_unheld(self, concerns: Sequence[Concern]) -> None:
         """Policies that only labels added now concern: all usage so far counts there, unheld."""
+        balances = self._state.balances
+        known = {balances[hold.balance_id].policy_no for hold in self._holds}
         for concern in concerns:
+            if concern.policy.no in known:
+                continue  # added by an earlier command of the same batch
             kinds = concern.policy.tokens_counted
             if self.usage_records:
                 requests = self._allocation.granted.requests

@@ -76,7 +76,7 @@ def _grant(
         Amounts(counts.total, max(costs), ask.requests),
         counts.output if ask.max_output_tokens is not None else None,
         state.now_us,
-        state.now_us + ask.lifetime_us,
+        ask.ends_at(state.now_us),
         _standings(state, ask, judgements),
         _pinned(prices.own),
         _reasons(state, ask, verdict, prices),

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 from tekton_budget.domain.allocation import LIFETIME_MAX_US
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.command import Allocate
-from tekton_budget.domain.errors import BudgetError, FieldFault, Forbidden, InvalidInput, NotFound
+from tekton_budget.domain.errors import (
+    BudgetError,
+    FieldFault,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    invalid,
+)
 from tekton_budget.domain.estimate import Prices, states_cost, states_tokens
 from tekton_budget.domain.ledger.state import State
 from tekton_budget.domain.policy import Enforcement, PerMissing, Policy, Unpriced
@@ -31,6 +38,8 @@ def refusal_of(
     if not 0 < ask.lifetime_us <= LIFETIME_MAX_US:
         fault = FieldFault("lifetime_seconds", "send 1 to 86400")
         return InvalidInput("lifetime_seconds: send 1 to 86400", fault)
+    if ask.ends_at(state.now_us) <= state.now_us:
+        return invalid("expires_at", "lies in the past")
     judging = [c for c in concerns if c.policy.judges and not (shadow or c.policy.shadow)]
     for concern in judging:
         refused = _no_group(state, ask, concern)

@@ -19,6 +19,7 @@ from tekton_budget.domain.ledger.state import (
     State,
     allocation_key,
     is_datable,
+    placed_at,
 )
 from tekton_budget.domain.ledger.thresholds import newly_told
 from tekton_budget.domain.usage import Usage
@@ -157,7 +158,7 @@ def _recorded(state: State, command: Record, allocation: Allocation) -> Outcome:
 def _recorded_alone(state: State, command: Record) -> Outcome:
     usage, now_us, caller = command.usage, state.now_us, command.caller
     usage.assert_sound()
-    placed_us = now_us if usage.timestamp_us is None else usage.timestamp_us
+    placed_us = placed_at(usage.timestamp_us, now_us)
     concerns = state.concerns(command)
     policies = [concern.policy for concern in concerns]
     call = call_of(usage, command.labels, placed_us=placed_us, known_us=now_us, requests=1)

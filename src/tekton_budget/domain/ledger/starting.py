@@ -43,7 +43,7 @@ def adopted(
             continue
         if not (policy.is_rolling or window.opens_us <= allocation.created_us):
             continue
-        if policy not in policies.concerning(allocation.labels, now_us):
+        if not _concerns(policies, policy, allocation.labels, now_us):
             continue
         concern = policies.concern(policy, allocation.labels, allocation.id, now_us)
         held = _still_held(policy, allocation)
@@ -51,6 +51,11 @@ def adopted(
         changed = replace(allocation, holds=(*allocation.holds, hold), updated_us=now_us)
         found.append((changed, Posting(concern.balance_id, ADOPTED, NOTHING, held)))
     return found
+
+
+def _concerns(policies: PolicySet, policy: Policy, labels: Mapping[str, str], at_us: int) -> bool:
+    """By its number: its amounts may have been changed since it began."""
+    return any(one.no == policy.no for one in policies.concerning(labels, at_us))
 
 
 def _still_held(policy: Policy, allocation: Allocation) -> Amounts:
@@ -73,7 +78,7 @@ def backfill_of(
     """Older usage summed by balance (and, for a rolling policy, by moment of arrival)."""
     sums: dict[tuple[str, int], Amounts] = {}
     for row in usage:
-        if policy not in policies.concerning(row.labels, row.placed_us):
+        if not _concerns(policies, policy, row.labels, row.placed_us):
             continue
         concern = policies.concern(policy, row.labels, row.record_id, row.placed_us)
         at_us = row.recorded_us if policy.is_rolling else 0

@@ -215,11 +215,16 @@ def is_datable(timestamp_us: int | None, now_us: int) -> bool:
     return timestamp_us is None or 0 <= timestamp_us <= now_us + TIMESTAMP_AHEAD_MAX_US
 
 
+def placed_at(timestamp_us: int | None, now_us: int) -> int:
+    """The moment whose windows a fact belongs to: its own, but no window opens before its time."""
+    return now_us if timestamp_us is None else min(timestamp_us, now_us)
+
+
 def _concerns_of_fact(state: State, command: Record) -> list[Concern]:
     at_us, now_us, policies = command.usage.timestamp_us, state.now_us, state.policies
     if not is_datable(at_us, now_us):
         return []  # it will be refused
-    moment = now_us if at_us is None else at_us
+    moment = placed_at(at_us, now_us)
     return [
         policies.concern(p, command.labels, command.id, moment)
         for p in policies.concerning(command.labels, moment)
