@@ -15,6 +15,7 @@ import docs_http
 import docs_limits
 import docs_metrics
 import docs_policies
+import docs_proof
 import docs_python
 import docs_settings
 from docs_markdown import MARK, REFERENCE, ROOT
@@ -67,6 +68,7 @@ def faults_of(page: Path) -> list[str]:
 def write() -> None:
     """Every generated page as the source has it now, and none that the source no longer has."""
     REFERENCE.mkdir(parents=True, exist_ok=True)
+    docs_proof.write()
     for name, text in GENERATED.items():
         (REFERENCE / name).write_text(text())
     for page in REFERENCE.glob("*.md"):
@@ -76,7 +78,7 @@ def write() -> None:
 
 def stale() -> list[str]:
     """The generated pages that say something else than the source."""
-    faults = []
+    faults = docs_proof.stale()
     for name, text in GENERATED.items():
         page = REFERENCE / name
         if not page.exists() or page.read_text() != text():
