@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.errors import (
@@ -159,10 +160,20 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     if status == 404:
         detail = f"There is no route {path}: /api/v1/docs lists them."
     elif status == 405:
-        detail = (
-            f"{path} does not take {request.method}; it takes {headers.get('Allow', 'others')}."
-        )
+        headers["Allow"] = ", ".join(_methods_of(request))
+        detail = f"{path} does not take {request.method}; it takes {headers['Allow']}."
     return ProblemReply((status, problem(status, code, detail, path), headers))
+
+
+def _methods_of(request: Request) -> list[str]:
+    """All that the path takes; the framework names those of the first route only."""
+    routes = request.app.router.routes
+    path = {name: request.scope[name] for name in ("type", "path", "root_path", "headers")}
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**path, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 async def on_fault(request: Request, error: Exception) -> Response:

@@ -1,0 +1,103 @@
+"""Problems: every kind of refusal is a document that says what to do next."""
+
+from typing import Any
+
+import pytest
+import structlog
+from tests.frontends.api.conftest import Door, problem
+
+from tekton_budget.domain.errors import Unavailable
+
+
+def test_an_unknown_route_is_404(quick: Door) -> None:
+    for path in ("/api/v1/nope", "/nope", "/api/nope/x"):
+        answer = quick.http.get(path)
+        assert problem(answer, 404, "route_not_found")["instance"] == path
+
+
+def test_a_wrong_method_is_405_with_those_that_are_right(quick: Door) -> None:
+    answer = quick.http.patch("/api/v1/allocations")
+
+    problem(answer, 405, "method_not_allowed")
+    assert {word.strip() for word in answer.headers["allow"].split(",")} >= {"GET", "POST"}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/allocations", "/api/v1/policies", "/api/v1/keys"])
+def test_a_body_beyond_a_mebibyte_is_413(quick: Door, path: str) -> None:
+    large = b'{"name":"' + b"x" * (1 << 20) + b'"}'
+    told = quick.http.post(path, content=large, headers={"content-type": "application/json"})
+
+    def chunks() -> Any:
+        for _ in range(40):
+            yield b" " * 65536
+
+    streamed = quick.http.post(path, content=chunks(), headers={"content-type": "application/json"})
+
+    problem(told, 413, "body_too_large")
+    problem(streamed, 413, "body_too_large")
+
+
+def test_a_batch_may_be_eight_mebibytes(quick: Door) -> None:
+    pad = b" " * (7 << 20)
+    body = b'{"commands":[{"do":"allocate","cost":1}]' + pad + b"}"
+    fits = quick.http.post("/api/v1/batch", content=body)
+    more = quick.http.post("/api/v1/batch", content=body + b" " * (2 << 20))
+
+    assert fits.status_code == 200
+    problem(more, 413, "body_too_large")
+
+
+def test_a_fault_of_ours_is_500_without_its_inside(
+    quick: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("the secret inside")
+
+    monkeypatch.setattr(type(quick.running.service.ledger), "allocate", broken)
+    monkeypatch.setattr(type(quick.running.service.catalogue), "budgets", broken)
+    with structlog.testing.capture_logs() as logs:
+        hot = quick.http.post("/api/v1/allocations", json={"cost": 1})
+        cold = quick.http.get("/api/v1/budgets")
+
+    for answer in (hot, cold):
+        problem(answer, 500, "internal_error")
+        assert "secret" not in answer.text
+    assert [one["event"] for one in logs if one["log_level"] == "error"] == ["request_failed"] * 2
+
+
+def test_a_full_queue_is_503_with_the_id_to_ask_again_under(
+    quick: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise Unavailable("20000 commands wait already.", code="queue_full", id="the-id")
+
+    monkeypatch.setattr(quick.running.writer, "submit", full)
+    answer = quick.http.post("/api/v1/allocations", json={"cost": 1})
+
+    assert problem(answer, 503, "queue_full")["id"] == "the-id"
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_stopping_service_takes_no_more(quick: Door) -> None:
+    quick.running.writer.stop()
+    answer = quick.http.post(
+        "/api/v1/allocations", json={"cost": 1}, headers={"Idempotency-Key": "mine"}
+    )
+
+    assert problem(answer, 503, "unavailable")["id"] == "mine"
+
+
+def test_the_document_describes_every_route(quick: Door) -> None:
+    document = quick.http.get("/api/v1/openapi.json").json()
+
+    assert "ProblemOut" in document["components"]["schemas"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation.get("summary"), (method, path)
+            if path.startswith("/api/v1/") and method != "get":
+                assert "4XX" in operation["responses"] or "422" in operation["responses"]
+    ask = document["paths"]["/api/v1/allocations"]["post"]
+    assert "max_output_tokens" in str(ask["requestBody"])
+    assert set(ask["responses"]) >= {"201", "402", "4XX", "5XX"}
+    assert quick.http.get("/api/v1/docs").status_code == 200
+    assert quick.http.get("/api/openapi.json").status_code == 200
