@@ -66,20 +66,18 @@ def _refuse_unsafe(settings: Settings, running: Running) -> None:
 def _listening(settings: Settings) -> socket.socket:
     """The socket, taken before anything else is started."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        found = socket.getaddrinfo(
-            settings.host, settings.port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(found[0][4])
+        listening.bind((settings.host, settings.port))
+        listening.listen(BACKLOG)
     except OSError as error:
+        listening.close()
         raise Conflict(
             f"Cannot listen on {address(settings.host, settings.port)}: {error.strerror}. Stop "
             "what listens there, or choose another port: --port 8014 (or BUDGET_PORT=8014).",
             code="port_in_use",
         ) from error
-    listening.listen(BACKLOG)
     listening.setblocking(False)
     listening.set_inheritable(True)
     return listening
