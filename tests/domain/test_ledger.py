@@ -343,6 +343,17 @@ def test_a_rolling_limit_tells_again_after_its_length() -> None:
     assert told(world) == [("threshold.crossed", 500_000)] * 2
 
 
+def test_changed_thresholds_hide_no_limit_that_is_passed() -> None:
+    world = purse(thresholds_ppm=(500_000, 900_000))
+    world.record("r1", cost="0.6")
+    world.change("purse", thresholds_ppm=())
+    world.record("r2", cost="0.5")
+    world.change("purse", thresholds_ppm=(100_000, 200_000, 300_000, 950_000))
+    world.record("r3", cost="0.1")
+
+    assert told(world) == [("threshold.crossed", 500_000), ("limit.passed", 1_000_000)]
+
+
 def test_who_only_counts_tells_nothing() -> None:
     world = purse(enforcement=Enforcement.IGNORE, thresholds_ppm=(1,))
     world.record("r1", cost="5")

@@ -7,6 +7,9 @@ NANO_PER_USD = 1_000_000_000
 # The largest amount a 64-bit column holds, kept far enough below the edge for sums of balances.
 COST_NANO_MAX = 4_000_000_000 * NANO_PER_USD
 
+# What a single call may cost: hundreds of such still fit into a column. More is a slip of units.
+CALL_COST_NANO_MAX = 10_000_000 * NANO_PER_USD
+
 _WIDE = Context(prec=60, traps=[InvalidOperation])
 _NANO = Decimal("1E-9")
 

@@ -21,7 +21,7 @@ from tekton_budget.domain.command import (
     Settle,
 )
 from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
-from tekton_budget.domain.money import COST_NANO_MAX, nano_ceiling, nano_from_usd
+from tekton_budget.domain.money import CALL_COST_NANO_MAX, NANO_PER_USD, nano_ceiling, nano_from_usd
 from tekton_budget.domain.scope import checked_labels
 from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts, Usage
 from tekton_budget.service.asks import (
@@ -36,6 +36,7 @@ from tekton_budget.service.asks import (
 )
 
 TOKENS_MAX = 10**15
+CALL_TOKENS_MAX = 10**12  # of each kind
 REQUESTS_MAX = 10**9
 WAIT_SECONDS_MAX = 300
 PRIORITY_MAX = 10
@@ -90,9 +91,9 @@ def allocate_command(
 ) -> Allocate:
     """An ask, complete."""
     faults = _amount_faults(
-        ("input_tokens", ask.input_tokens, 0, TOKENS_MAX),
-        ("max_output_tokens", ask.max_output_tokens, 0, TOKENS_MAX),
-        ("tokens", ask.tokens, 0, TOKENS_MAX),
+        ("input_tokens", ask.input_tokens, 0, CALL_TOKENS_MAX),
+        ("max_output_tokens", ask.max_output_tokens, 0, CALL_TOKENS_MAX),
+        ("tokens", ask.tokens, 0, CALL_TOKENS_MAX),
         ("requests", ask.requests, 0, REQUESTS_MAX),
         ("priority", ask.priority, 0, PRIORITY_MAX),
         ("min_grant", ask.min_grant, 0, TOKENS_MAX),
@@ -193,12 +194,12 @@ def usage_of(used: Used) -> Usage:
         used.tokens,
     )
     faults = _amount_faults(
-        ("input_tokens", counts.input, 0, TOKENS_MAX),
-        ("output_tokens", counts.output, 0, TOKENS_MAX),
-        ("cache_read_tokens", counts.cache_read, 0, TOKENS_MAX),
-        ("cache_write_tokens", counts.cache_write, 0, TOKENS_MAX),
-        ("tokens", counts.other, 0, TOKENS_MAX),
-        ("reasoning_tokens", used.reasoning_tokens, 0, TOKENS_MAX),
+        ("input_tokens", counts.input, 0, CALL_TOKENS_MAX),
+        ("output_tokens", counts.output, 0, CALL_TOKENS_MAX),
+        ("cache_read_tokens", counts.cache_read, 0, CALL_TOKENS_MAX),
+        ("cache_write_tokens", counts.cache_write, 0, CALL_TOKENS_MAX),
+        ("tokens", counts.other, 0, CALL_TOKENS_MAX),
+        ("reasoning_tokens", used.reasoning_tokens, 0, CALL_TOKENS_MAX),
     )
     if used.reasoning_tokens > counts.output and not faults:
         text = "are part of output_tokens, so they cannot be more"
@@ -237,8 +238,8 @@ def _cost_nano(cost: Decimal, *, up: bool) -> int:
         cost_nano = nano_ceiling(cost) if up else nano_from_usd(cost)
     except ValueError as error:
         raise invalid("cost", "send USD as a number") from error
-    if not 0 <= cost_nano <= COST_NANO_MAX:
-        raise invalid("cost", "send USD, 0 or more")
+    if not 0 <= cost_nano <= CALL_COST_NANO_MAX:
+        raise invalid("cost", f"send USD, 0 to {CALL_COST_NANO_MAX // NANO_PER_USD:,}")
     return cost_nano
 
 

@@ -100,7 +100,10 @@ class Passes:
         ]
         for policy in left:
             log.info("policy_finished_late", policy_id=policy.policy_id, version=policy.version)
-            self._finish(policy)
+            try:
+                self._finish(policy)
+            except RuntimeError:  # one that cannot be finished must not keep the others
+                log.exception("policy_not_finished", policy_id=policy.policy_id, no=policy.no)
         return len(left)
 
     def _expire(self, due: Sequence[tuple[str, str]]) -> int:

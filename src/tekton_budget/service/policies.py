@@ -10,8 +10,9 @@ from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import AuditNote, LedgerSettings
 from tekton_budget.domain.errors import Conflict, Forbidden, NotFound, invalid
 from tekton_budget.domain.event import Event, EventType
+from tekton_budget.domain.ledger.state import is_group
 from tekton_budget.domain.policy import DEFAULT_BUDGET, Budget, GroupLimits, Policy, Status
-from tekton_budget.domain.policy_set import PolicySet
+from tekton_budget.domain.policy_set import PolicySet, group_label_names
 from tekton_budget.domain.scope import Scope
 from tekton_budget.service.commands import checked_id, checked_metadata, new_id
 from tekton_budget.service.policy_fields import (
@@ -218,9 +219,13 @@ class PolicyVerbs:
         def run(alone: Exclusively) -> dict[str, GroupLimits | None]:
             changes = Changes(alone, self._settings)
             found = policy_named(changes.policies, caller, policy)
+            versions = versions_of(changes.policies, found.policy_id)
+            for group in wanted:
+                _checked_group(versions, group)
             for group, limits in sorted(wanted.items()):
-                for version in versions_of(changes.policies, found.policy_id):
-                    changes.set_exception(version, group, limits)
+                for version in versions:
+                    if is_group(version, group):
+                        changes.set_exception(version, group, limits)
             after = json_text(wanted)
             _audit(changes, caller, "except", "policy", found.policy_id, None, after)
             changes.publish(_event(EventType.POLICY_CHANGED, found.policy_id, found.budget_id))
@@ -371,6 +376,14 @@ def _within(caller: Caller, scope: dict[str, object]) -> dict[str, object]:
                 code="outside_scope",
             )
     return scope
+
+
+def _checked_group(versions: Sequence[Policy], group: str) -> None:
+    """A group that some version could ever count a call in."""
+    if not any(is_group(version, group) for version in versions):
+        names = group_label_names(versions[-1])
+        form = "/".join(f"<{name}>" for name in names) or "empty: this policy has one group"
+        raise invalid(f"groups.{group}", f"no call falls into that group; it must be {form}")
 
 
 def _may_change(caller: Caller) -> None:

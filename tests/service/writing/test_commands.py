@@ -19,16 +19,19 @@ from tekton_budget.service.asks import (
     SettleRequest,
     Used,
 )
-from tekton_budget.service.commands import TOKENS_MAX
+from tekton_budget.service.commands import CALL_TOKENS_MAX
+from tekton_budget.service.prices import Rates
 from tekton_budget.storage import tables
 from tekton_budget.wiring import Running
+
+DEAR = Rates(Decimal(9_000_000), Decimal(9_000_000))
 
 
 @pytest.mark.parametrize(
     ("ask", "field"),
     [
         (Ask(tokens=-1), "tokens"),
-        (Ask(tokens=TOKENS_MAX + 1), "tokens"),
+        (Ask(tokens=CALL_TOKENS_MAX + 1), "tokens"),
         (Ask(input_tokens=-1), "input_tokens"),
         (Ask(tokens=1, max_output_tokens=1), "tokens"),
         (Ask(cost=Decimal(-1)), "cost"),
@@ -243,3 +246,31 @@ def test_a_fact_of_a_fast_clock_opens_no_window_early(running: Running, clock: A
 
     assert isinstance(ledger.allocate(LOCAL, Ask(cost=Decimal(11))).result(), Denial)
     assert isinstance(ledger.allocate(LOCAL, Ask(cost=Decimal(10))).result(), Grant)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"limit": "9usd/day"}, {"limit": "9usd/day", "shadow": True}, None]
+)
+def test_numbers_that_no_column_holds_are_refused_and_change_nothing(
+    running: Running, limits: dict[str, Any] | None
+) -> None:
+    if limits is not None:
+        running.service.policies.create_policy(LOCAL, limits)
+    running.service.prices.set_price(LOCAL, "openai", "dear", DEAR)
+    ledger, labels = running.service.ledger, {"model": "dear", "provider": "openai"}
+    many = Used(input_tokens=CALL_TOKENS_MAX)
+
+    for refused in (
+        lambda: ledger.record(LOCAL, many, labels=labels),
+        lambda: ledger.record(LOCAL, Used(cost=Decimal(10**9))),
+    ):
+        with pytest.raises(InvalidInput):
+            refused().result()
+    ask = Ask(labels=labels, tokens=CALL_TOKENS_MAX)
+    if limits is None or "shadow" in limits:
+        with pytest.raises(InvalidInput):
+            ledger.allocate(LOCAL, ask).result()
+    else:
+        assert isinstance(ledger.allocate(LOCAL, ask).result(), Denial)
+    with running.store.engine.connect() as connection:
+        assert connection.execute(select(tables.usage.c.no)).all() == []

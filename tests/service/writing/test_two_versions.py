@@ -8,7 +8,7 @@ from tests.service.writing.test_policies import balances, spend
 
 from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL
-from tekton_budget.domain.errors import NotFound
+from tekton_budget.domain.errors import InvalidInput, NotFound
 from tekton_budget.domain.policy import Policy, Status
 from tekton_budget.service.policies import PolicyVerbs, Started
 from tekton_budget.wiring import Running
@@ -94,3 +94,13 @@ def test_a_rolling_policy_looks_back_no_further_than_its_length(
     made = running.service.policies.create_policy(LOCAL, {"limit": "9usd/1min"}).policy
 
     assert balances(running, made.no) == {"": (2_000_000_000, 0)}
+
+
+@pytest.mark.parametrize(("per", "group"), [([], "alice"), (["user", "model"], "alice")])
+def test_an_exception_for_a_group_that_cannot_be_is_refused(
+    quick: Running, per: list[str], group: str
+) -> None:
+    quick.service.policies.create_policy(LOCAL, {"limit": "1usd/day", "name": "p", "per": per})
+    with pytest.raises(InvalidInput) as refused:
+        quick.service.policies.set_exceptions(LOCAL, "p", {group: {"cost_limit": Decimal(2)}})
+    assert refused.value.fields[0].field == f"groups.{group}"

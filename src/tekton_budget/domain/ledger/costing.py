@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from tekton_budget.domain.allocation import Allocation
 from tekton_budget.domain.caller import Caller
+from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.ledger.state import State, UsageRecord
+from tekton_budget.domain.money import CALL_COST_NANO_MAX, COST_NANO_MAX
 from tekton_budget.domain.policy import Policy, Unpriced
 from tekton_budget.domain.price import Price, nano_half_even
 from tekton_budget.domain.usage import CostSource, TokenCounts, Usage
@@ -57,6 +59,15 @@ def costed(
     Without a price, that is the model assumed where none is named, the dearest rate known where a
     policy wants it so, else all that is held for the call.
     """
+    cost = _costed(state, usage, call, policies, held_nano)
+    if (cost.cost_nano or 0) > CALL_COST_NANO_MAX or (cost.book_cost_nano or 0) > COST_NANO_MAX:
+        raise invalid("tokens", "would cost more than any call can; check their number")
+    return cost
+
+
+def _costed(
+    state: State, usage: Usage, call: Call, policies: Sequence[Policy], held_nano: int
+) -> Costed:
     price = _price_of(state, usage, call)
     book = None if price is None else nano_half_even(price.cost_atto(usage.counts, call.requests))
     price_id = None if price is None else price.price_id

@@ -7,6 +7,7 @@ from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Grant, PinnedPrice, Standing
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.decide import Judgement, Verdict
+from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.estimate import Prices, cost_of, counts_of, shrinkable
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger.denial import alternatives_to, tightest_first
@@ -23,6 +24,7 @@ from tekton_budget.domain.ledger.state import (
     State,
 )
 from tekton_budget.domain.ledger.thresholds import newly_told
+from tekton_budget.domain.money import CALL_COST_NANO_MAX
 from tekton_budget.domain.policy import Status
 from tekton_budget.domain.price import Price
 
@@ -69,6 +71,8 @@ def _grant(
     costs = [j.asked.cost_nano for j in judgements]
     if not costs:
         costs = [cost_of(ask, counts, size, prices.own or prices.assumed or prices.dearest)]
+    if max(costs) > CALL_COST_NANO_MAX:
+        raise invalid("tokens", "may cost more than any call can; check their number")
     whole = shrinkable(ask)
     return Grant(
         ask.id,

@@ -1,8 +1,8 @@
 """Thresholds: which of them a command's movements reach for the first time in a window.
 
-A balance keeps what was told as bits, lowest threshold first, the limit itself last. A rolling one
-has no window to tell it once in, so the sub-window in which it began to tell stands above the bits,
-and what it told is forgotten when that has left the length.
+A balance keeps the highest share that was told, so that thresholds may be changed meanwhile; one
+that is passed comes after all. A rolling one has no window to tell it once in, so the sub-window in
+which it began to tell stands above, and what it told is forgotten when that has left the length.
 """
 
 from collections.abc import Iterable
@@ -19,6 +19,7 @@ Told = tuple[tuple[str, int], ...]
 
 _BITS = 20
 _MASK = (1 << _BITS) - 1
+_PASSED = PPM + 1
 
 
 def newly_told(
@@ -37,15 +38,15 @@ def newly_told(
         allowance = balance.allowance_at(policy, state.now_us)
         used = balance.used_at(state.now_us).plus(gained)
         known, since = _told_before(balance, state.now_us)
-        new = _reached(policy, allowance, used) & ~known
+        new = [share for share in _reached(policy, allowance, used) if share > known]
         if new:
-            told.append((balance_id, (known | new) | since << _BITS))
+            told.append((balance_id, new[-1] | since << _BITS))
             events += _events(policy, balance, new, used, allowance)
     return tuple(told), tuple(events)
 
 
 def _told_before(balance: Balance, now_us: int) -> tuple[int, int]:
-    """The bits told so far and, of a rolling balance, since which sub-window."""
+    """The highest share told so far and, of a rolling balance, since which sub-window."""
     if not balance.length_us:
         return balance.told & _MASK, 0
     current, since = sub_window_at(balance.length_us, now_us), balance.told >> _BITS
@@ -54,31 +55,30 @@ def _told_before(balance: Balance, now_us: int) -> tuple[int, int]:
     return balance.told & _MASK, since
 
 
-def _reached(policy: Policy, allowance: Limits, used: Amounts) -> int:
+def _reached(policy: Policy, allowance: Limits, used: Amounts) -> list[int]:
+    """The shares that are reached, the lowest first."""
     bits = crossed(allowance, used, policy.thresholds_ppm)
+    shares = [share for place, share in enumerate(policy.thresholds_ppm) if bits >> place & 1]
     if any(limit is not None and u > limit for limit, u in zip(allowance, used, strict=True)):
-        bits |= 1 << len(policy.thresholds_ppm)
-    return bits
+        shares.append(_PASSED)
+    return shares
 
 
 def _events(
-    policy: Policy, balance: Balance, new: int, used: Amounts, allowance: Limits
+    policy: Policy, balance: Balance, new: list[int], used: Amounts, allowance: Limits
 ) -> list[Event]:
     events = []
-    for position, threshold in enumerate((*policy.thresholds_ppm, PPM)):
-        if not new >> position & 1:
-            continue
-        passed = position == len(policy.thresholds_ppm)
+    for share in new:
         payload = {
             "policy_id": policy.policy_id,
             "name": policy.name,
             "group": balance.group,
             "balance_id": balance.id,
-            "threshold_ppm": threshold,
+            "threshold_ppm": min(share, PPM),
             "used": used,
             "allowance": allowance,
             "closes_us": balance.closes_us,
         }
-        type_ = EventType.LIMIT_PASSED if passed else EventType.THRESHOLD_CROSSED
+        type_ = EventType.LIMIT_PASSED if share == _PASSED else EventType.THRESHOLD_CROSSED
         events.append(Event(type_, policy.policy_id, policy.budget_id, payload))
     return events
