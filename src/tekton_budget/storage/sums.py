@@ -11,7 +11,7 @@ from tekton_budget.storage import tables
 from tekton_budget.storage.reading import Reader, whole
 from tekton_budget.storage.rollup import DAY, DAY_ONLY, HOUR, HOUR_US, ROLLED_LABELS
 from tekton_budget.storage.statements import ROLLUP_ADDED, names
-from tekton_budget.storage.usages import Place, UsageFilter, UsageRows, decode_labels
+from tekton_budget.storage.usages import DaysKnown, Place, UsageFilter, UsageRows, decode_labels
 
 ROLLUPS, RECORDS = "rollups", "records"
 BUCKETS_NAMED_MAX = 500  # buckets looked up one by one where a single value is asked for
@@ -219,14 +219,15 @@ class UsageSums:
     def _from_records(self, wanted: UsageFilter, by: Sequence[str]) -> dict[Key, Sums]:
         """Slice by slice in the order of time, so that no snapshot sums for long."""
         sums: dict[Key, Sums] = {}
+        days = DaysKnown(self._reader, wanted)
         after: Place | None = None
         while True:
             end = self._rows.slice_end(wanted, after)
             with self._reader.snapshot() as connection:
                 _add(sums, self._grouped(connection, wanted, by, after, end))
-            if end is None:
+            after = None if end is None else days.onward(end, oldest_first=True)
+            if after is None:
                 return sums
-            after = end
 
     def _from_matching(
         self,
@@ -235,6 +236,7 @@ class UsageSums:
         matches: Callable[[Mapping[str, str]], bool],
     ) -> dict[Key, Sums]:
         sums: dict[Key, Sums] = {}
+        days = DaysKnown(self._reader, wanted)
         after: Place | None = None
         columns = [func.coalesce(_usage.provider, ""), func.coalesce(_usage.model, "")]
         grouped = [_usage.labels, *columns]
@@ -247,9 +249,9 @@ class UsageSums:
                     known = {**labels, "provider": row[1], "model": row[2]}
                     key = tuple(known.get(name, "") for name in by)
                     _add(sums, {key: Sums(*row[3:])})
-            if end is None:
+            after = None if end is None else days.onward(end, oldest_first=True)
+            if after is None:
                 return sums
-            after = end
 
     def _grouped(
         self,

@@ -1,5 +1,6 @@
 """Usage records as rows: found by filters, page by page along their time."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,12 +12,16 @@ from tekton_budget.domain.ledger import UsageRecord
 from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts
 from tekton_budget.storage import tables
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rollup import DAY, ROLLED_LABELS
 from tekton_budget.storage.statements import USAGE_COLUMNS, names
 
 EXAMINED_MAX = 20_000  # rows that one snapshot looks through for a page
 COUNTED_MAX = 10_000  # beyond this a total costs a scan
+BUCKETS_ASKED = 400  # of one statement
+DAY_US_MAX = 26 * 3600 * 1_000_000  # a day on which a clock is set back, and one hour
 
 _usage = tables.usage.c
+_rollups = tables.rollups.c
 _COLUMNS = [tables.usage.c[name] for name in names(USAGE_COLUMNS)]
 decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 
@@ -44,6 +49,56 @@ class UsageFilter:
     def is_indexed(self) -> bool:
         """Whether every row in its reach matches, so that a page is found without looking about."""
         return not (self.allocation_id or self.key_id or self.provider or self.model or self.labels)
+
+
+class DaysKnown:
+    """The days on which a filter's labels were used, as rollups know: what lies between is skipped.
+
+    Days are taken as they were cut when written, and an hour longer than any is.
+    """
+
+    def __init__(self, reader: Reader, wanted: UsageFilter) -> None:
+        self._starts: list[int] | None = None
+        names = [name for name in wanted.labels if name in ROLLED_LABELS]
+        if not (names or wanted.provider or wanted.model):
+            return
+        kept = [_rollups.kind == DAY, _rollups.label == ""]
+        if wanted.provider is not None:
+            kept.append(_rollups.provider == wanted.provider)
+        if wanted.model is not None:
+            kept.append(_rollups.model == wanted.model)
+        starts = {row[0] for row in reader.rows(select(_rollups.bucket_us).where(*kept).distinct())}
+        for name in names:
+            starts = _having(reader, name, wanted.labels[name], starts)
+        self._starts = sorted(starts)
+
+    def onward(self, place: Place, *, oldest_first: bool) -> Place | None:
+        """The place itself or, where nothing can follow soon, one further on; `None` at the end."""
+        if self._starts is None:
+            return place
+        if oldest_first:
+            first = bisect_right(self._starts, place.at_us - DAY_US_MAX)
+            if first == len(self._starts):
+                return None
+            return max(place, Place(self._starts[first], 0))
+        last = bisect_right(self._starts, place.at_us) - 1
+        if last < 0:
+            return None
+        return min(place, Place(self._starts[last] + DAY_US_MAX, 0))
+
+
+def _having(reader: Reader, label: str, value: str, starts: set[int]) -> set[int]:
+    found: set[int] = set()
+    asked = sorted(starts)
+    for first in range(0, len(asked), BUCKETS_ASKED):
+        query = select(_rollups.bucket_us).where(
+            _rollups.kind == DAY,
+            _rollups.label == label,
+            _rollups.bucket_us.in_(asked[first : first + BUCKETS_ASKED]),
+            _rollups.value == value,
+        )
+        found |= {row[0] for row in reader.rows(query.distinct())}
+    return found
 
 
 class StoredUsage(NamedTuple):
@@ -74,6 +129,7 @@ class UsageRows:
     ) -> list[StoredUsage]:
         """Up to `limit` records after a place, each snapshot looking through so many rows."""
         found: list[StoredUsage] = []
+        days: DaysKnown | None = None
         while len(found) < limit:
             end = None
             if not wanted.is_indexed:
@@ -91,7 +147,11 @@ class UsageRows:
             found += [_stored(row) for row in self._reader.rows(query)]
             if end is None:
                 break
-            after = end
+            if days is None:
+                days = DaysKnown(self._reader, wanted)
+            after = days.onward(end, oldest_first=oldest_first)
+            if after is None:
+                break
         return found
 
     def pages(self, wanted: UsageFilter, limit: int) -> Iterator[list[StoredUsage]]:

@@ -9,6 +9,7 @@ from tekton_budget.domain.errors import InvalidInput, NotFound
 from tekton_budget.service.asks import Used
 from tekton_budget.service.paging import Page, Slice
 from tekton_budget.service.records import Records, RecordView, UsageQuery
+from tekton_budget.service.reports import Reports, SummaryQuery
 from tekton_budget.storage import usages
 
 from .conftest import HOUR_US, NOON_US, TEAM_A, TEAM_B, World
@@ -217,3 +218,48 @@ def test_a_priced_record_tells_what_was_for_output(world: World) -> None:
         assert (view.input_cost_nano, view.output_cost_nano) == (None, None)
     assert records.one(LOCAL, unknown.record_id).record.cost_nano is None
     assert records.one(LOCAL, theirs.record_id).record.cost_nano == int(Decimal("0.7e9"))
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_days_without_a_label_are_stepped_over(
+    world: World, monkeypatch: pytest.MonkeyPatch, oldest_first: bool
+) -> None:
+    monkeypatch.setattr(usages, "EXAMINED_MAX", 2)
+    monkeypatch.setattr(usages, "BUCKETS_ASKED", 7)
+    rare = {3, 4, 27}
+    tickets = [
+        world.recording(
+            "0.1",
+            NOON_US - day * 24 * HOUR_US - number,
+            team="z" if day in rare and number == 3 else "a",
+            user=f"u{number}",
+            provider="openai",
+            model="rare" if day in rare else "gpt-5",
+        )
+        for day in range(30)
+        for number in range(6)
+    ]
+    for ticket in tickets:
+        ticket.result()
+    rows = usages.UsageRows(world.reader)
+    asked: list[object] = []
+    read = world.reader.rows
+    monkeypatch.setattr(world.reader, "rows", lambda query: [asked.append(query), read(query)][1])
+
+    def found(**wanted: object) -> list[int]:
+        asked.clear()
+        walked = rows.walk(usages.UsageFilter(**wanted), limit=99, oldest_first=oldest_first)
+        days = [(NOON_US - one.record.at_us) // (24 * HOUR_US) for one in walked]
+        return days if oldest_first else days[::-1]
+
+    assert found(labels={"team": "z"}) == [27, 4, 3]
+    assert len(asked) < 40  # and not the 180 that looking everywhere takes
+    assert found(model="rare", labels={"user": "u1"}) == [27, 4, 3]
+    assert found(provider="nobody") == []
+    assert found(labels={"team": "z", "user": "u1"}) == []
+    assert found(labels={"mood": "good"}) == []
+    assert len(asked) > 150  # not well known: only looking tells
+    total = Reports(world.reader).report(
+        LOCAL, by=["user"], query=SummaryQuery(UsageQuery(labels={"team": "z"}))
+    )
+    assert [(row.values, row.sums.records) for row in total.rows] == [(("u3",), 3)]
