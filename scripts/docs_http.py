@@ -1,6 +1,7 @@
 """Reference of the HTTP interface, from its OpenAPI document: each route, its fields, answers, an example."""
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -8,6 +9,8 @@ from http import HTTPStatus
 from typing import Any
 
 from docs_markdown import code, page, table
+
+from tekton_budget.domain.scope import WELL_KNOWN_LABELS
 
 PAGE = "http.md"
 
@@ -17,6 +20,7 @@ named `cost…` is USD with all its digits, a time is RFC 3339 with its offset. 
 with a stable [code](errors.md). The server has this page in machine-readable form at `/api/v1/openapi.json`, and to try out at
 `/api/v1/docs`."""
 
+_LABELS = "policies.md#labels"
 METHODS = ("get", "post", "put", "patch", "delete")
 _PROBLEMS_EVERYWHERE = ("400", "401", "403", "404", "409", "413", "415", "422", "500", "503")
 
@@ -53,12 +57,38 @@ def text() -> str:
         noun = (operation.get("tags") or ["service"])[0]
         by_noun.setdefault(noun, []).append(_route(method, path, operation, named))
     parts = [part for noun, found in by_noun.items() for part in (f"## {noun}", *found)]
-    return page("HTTP", INTRO, *parts, "## Objects", *_objects(named))
+    return page("HTTP", INTRO, _contents(), *parts, "## Objects", *_objects(named))
+
+
+def _contents() -> str:
+    """Every route with its purpose, to find it by."""
+    rows = [
+        (f"[{method} {path}](#{_anchor(f'{method} {path}')})", _purpose(operation))
+        for method, path, operation in routes()
+    ]
+    return table(("route", "what it does"), rows)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def _purpose(operation: Json) -> str:
+    told = operation.get("description") or operation.get("summary", "")
+    return str(told).split("\n\n")[0]
 
 
 def _route(method: str, path: str, operation: Json, named: dict[str, Json]) -> str:
     parts = [f"### {method} {path}", operation.get("description") or operation.get("summary", "")]
-    parameters = [_parameter(one, named) for one in operation.get("parameters", ())]
+    given = operation.get("parameters", ())
+    labels = [one for one in given if one["in"] == "query" and one["name"] in WELL_KNOWN_LABELS]
+    folded = labels if len(labels) == len(WELL_KNOWN_LABELS) else []
+    parameters = [_parameter(one, named) for one in given if one not in folded]
+    if folded:
+        names = f"{code(folded[0]['name'])}, {code(folded[1]['name'])}, … "
+        parameters.insert(
+            0, (names, "query", "text", f"A label: any of the [well-known]({_LABELS})")
+        )
     if parameters:
         parts.append(table(("parameter", "in", "type", "what it says"), parameters))
     body = _schema_of(operation.get("requestBody"))
