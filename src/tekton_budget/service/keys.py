@@ -148,14 +148,20 @@ class KeyVerbs:
         return made
 
     def revoke_key(self, caller: Caller, name_or_id: str) -> Key:
-        """No longer valid, from now on everywhere within two seconds."""
+        """No longer valid, from now on everywhere within two seconds.
+
+        By name it ends every secret of that name, those too that a rotation left valid for a while.
+        """
         _may_manage(caller)
 
         def run(alone: Exclusively) -> Key:
-            key = _named(all_keys(alone.session), name_or_id, alone.now_us)
-            set_revoked(alone.session, key.key_id, alone.now_us)
-            _audit(alone, caller, "revoke", key)
-            return replace(key, revoked_us=alone.now_us)
+            keys, now_us = all_keys(alone.session), alone.now_us
+            newest = _named(keys, name_or_id, now_us)
+            for key in keys:
+                if key is newest or (key.name == name_or_id and key.is_valid(now_us)):
+                    set_revoked(alone.session, key.key_id, now_us)
+                    _audit(alone, caller, "revoke", key)
+            return replace(newest, revoked_us=now_us)
 
         revoked = self._writer.exclusively(run).result()
         self._forget()

@@ -97,6 +97,29 @@ def test_a_key_ends_by_revocation_and_by_time(running: Running, clock: Any) -> N
     verbs.create_key(LOCAL, "a")
 
 
+def test_a_revoked_name_ends_the_secret_before_its_rotation_too(running: Running) -> None:
+    verbs = running.service.keys
+    old, other = verbs.create_key(LOCAL, "a"), verbs.create_key(LOCAL, "b")
+    new = verbs.rotate_key(LOCAL, "a", overlap_us=DAY_US)
+
+    verbs.revoke_key(LOCAL, "a")
+
+    for made in (old, new):
+        with pytest.raises(Unauthenticated):
+            verbs.authenticate(made.secret)
+    assert verbs.authenticate(other.secret).name == "b"
+
+
+def test_a_revoked_id_leaves_the_rotated_one_as_it_is(running: Running) -> None:
+    verbs = running.service.keys
+    old = verbs.create_key(LOCAL, "a")
+    new = verbs.rotate_key(LOCAL, "a", overlap_us=DAY_US)
+
+    verbs.revoke_key(LOCAL, new.key.key_id)
+
+    assert verbs.authenticate(old.secret).name == "a"
+
+
 def test_the_last_use_is_noted_at_most_once_a_minute(running: Running, clock: Any) -> None:
     verbs = running.service.keys
     made = verbs.create_key(LOCAL, "a")
