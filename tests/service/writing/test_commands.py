@@ -274,3 +274,16 @@ def test_numbers_that_no_column_holds_are_refused_and_change_nothing(
         assert isinstance(ledger.allocate(LOCAL, ask).result(), Denial)
     with running.store.engine.connect() as connection:
         assert connection.execute(select(tables.usage.c.no)).all() == []
+
+
+def test_an_atomic_batch_names_the_command_that_was_refused(quick: Running) -> None:
+    quick.service.prices.set_price(LOCAL, "openai", "dear", DEAR)
+    labels: dict[str, object] = {"model": "dear", "provider": "openai"}
+    commands = [
+        RecordRequest(Used(cost=Decimal(1))),
+        RecordRequest(Used(input_tokens=CALL_TOKENS_MAX), labels),
+    ]
+    (together,) = quick.service.ledger.batch(LOCAL, commands, atomic=True)
+    with pytest.raises(InvalidInput) as refused:
+        together.result()
+    assert refused.value.extra["index"] == 1

@@ -62,7 +62,10 @@ def together(state: State, command: Together) -> Outcome:
     )
     outcomes = []
     for position, part in enumerate(command.commands):
-        outcome = execute(trial, part)
+        try:
+            outcome = execute(trial, part)
+        except BudgetError as refused:
+            outcome = Outcome(refused)
         if isinstance(outcome.answer, BudgetError | Denial):
             return Outcome(_undone(outcome.answer, position), counted=outcome.counted)
         trial.apply(outcome)
