@@ -1,5 +1,6 @@
 """Answers: what the ledger says to a command. Remembered ones are stored and given again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tekton_budget.domain.amounts import Amounts, Limits
@@ -21,6 +22,7 @@ class Standing:
     resets_us: int | None
     timezone: str
     hidden: bool = False
+    scope: Mapping[str, object] | None = None  # of a policy that stands in the way
 
 
 @dataclass(frozen=True, slots=True)

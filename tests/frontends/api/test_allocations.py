@@ -99,6 +99,7 @@ def test_over_budget_is_402_with_all_that_explains_it(door: Door) -> None:
     assert told["decision"] == "deny"
     [passed] = told["policies"]
     assert passed["name"] == "day"
+    assert passed["scope"] == {"team": "a"}
     assert passed["allowance"]["cost"] == 1
     assert passed["spent"]["cost"] == Decimal("0.9")
     assert passed["held"]["cost"] == 0

@@ -78,6 +78,7 @@ def standing_before(
         resets_at(policy, balance, now_us),
         policy.schedule.zone,
         hidden,
+        None if hidden else asks,
     )
 
 

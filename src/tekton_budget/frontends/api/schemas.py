@@ -103,6 +103,7 @@ class StandingOut(View):
 class PassedOut(StandingOut):
     """A policy that stands in the way."""
 
+    scope: Scope | None = Field(description="What calls it concerns")
     allowance: AmountsOut | None
     spent: AmountsOut | None
     held: AmountsOut | None

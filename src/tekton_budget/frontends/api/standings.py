@@ -22,6 +22,7 @@ def to_api_passed(standing: Standing) -> dict[str, object]:
     return {
         "policy_id": standing.policy_id,
         "name": standing.name,
+        "scope": standing.scope,
         "group": standing.group if shown else None,
         "enforcement": standing.enforcement,
         "allowance": amounts(standing.allowance) if shown else None,
