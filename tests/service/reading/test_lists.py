@@ -56,12 +56,9 @@ def walked(world: World, caller: Caller, query: AllocationQuery, limit: int) -> 
             return found
 
 
-@pytest.mark.parametrize("examined", [2, 5000])
-@pytest.mark.parametrize("limit", [1, 7, 18, 500])
 def test_a_walk_meets_each_allocation_once_newest_first(
-    world: World, monkeypatch: pytest.MonkeyPatch, limit: int, examined: int
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage_allocations, "EXAMINED_MAX", examined)
     monkeypatch.setattr(storage_allocations, "HOLDS_READ", 3)
     users = fill(world)
     newest_first = list(users)
@@ -69,7 +66,9 @@ def test_a_walk_meets_each_allocation_once_newest_first(
 
     def expect(query: AllocationQuery, caller: Caller, keeps: set[int]) -> None:
         expected = [id_ for id_ in newest_first if numbers[id_] in keeps]
-        assert walked(world, caller, query, limit) == expected
+        for examined, limit in ((2, 1), (2, 7), (5000, 18), (2, 500), (5000, 500)):
+            monkeypatch.setattr(storage_allocations, "EXAMINED_MAX", examined)
+            assert walked(world, caller, query, limit) == expected
 
     every, third = set(range(18)), {n for n in range(18) if n % 3 == 0}
     expect(AllocationQuery(), LOCAL, every)

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,11 +15,13 @@ from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import BudgetError, NotFound
 from tekton_budget.service.records import UsageQuery
 from tekton_budget.service.reports import NONE, Reports, SummaryQuery
+from tekton_budget.settings import load_settings
 from tekton_budget.storage import sums as storage_sums
 from tekton_budget.storage import usages
 from tekton_budget.storage.sums import NO_SUMS, Sums
+from tekton_budget.wiring import open_service
 
-from .conftest import DAY_US, HOUR_US, NOON_US, TEAM_A, TEAM_B, World
+from .conftest import DAY_US, HOUR_US, NOON_US, TEAM_A, TEAM_B, Clock, World
 
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/New_York")
 LABELS = {
@@ -86,10 +88,21 @@ def picked(rows: list[Row], from_us: int | None, to_us: int | None, **asked: str
     ]
 
 
-@pytest.fixture(params=ZONES[:3])
-def filled(request: pytest.FixtureRequest, open_world: Callable[..., World]) -> "Filled":
-    world = open_world(timezone=request.param)
-    return Filled(world, fill(world))
+@pytest.fixture(
+    params=[
+        ("sqlite_url", "UTC"),
+        ("sqlite_url", "Europe/Berlin"),
+        ("sqlite_url", "Asia/Kathmandu"),
+        ("postgres_url", "Europe/Berlin"),
+    ],
+    ids=lambda pair: f"{pair[0].removesuffix('_url')}-{pair[1]}",
+)
+def filled(request: pytest.FixtureRequest) -> Iterator["Filled"]:
+    url, zone = request.getfixturevalue(request.param[0]), request.param[1]
+    clock = Clock()
+    with open_service(load_settings(database_url=url, timezone=zone), clock=clock) as running:
+        world = World(running, clock)
+        yield Filled(world, fill(world))
 
 
 class Filled(NamedTuple):
