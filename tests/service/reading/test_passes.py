@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from tekton_budget.domain.answer import Grant
 from tekton_budget.domain.command import Expire
-from tekton_budget.domain.policy import Status
+from tekton_budget.domain.policy import Policy, Status
 from tekton_budget.service.passes import Keep, Passes
 from tekton_budget.storage import housekeeping
 
@@ -144,6 +144,25 @@ def test_a_policy_whose_creation_was_cut_off_is_finished(world: World) -> None:
     assert passes.finish_starting() == 1
     assert passes.finish_starting() == 0
     assert world.reader.policies().by_no[made.no].status is Status.ACTIVE
+
+
+def test_one_that_cannot_be_finished_does_not_keep_the_others(quick: World) -> None:
+    made = [quick.policy(f"{number}usd/day", name=f"p{number}") for number in (1, 2)]
+    quick.change("UPDATE policies SET status = 'starting' WHERE no = 1")
+    quick.change("UPDATE policies SET status = 'starting' WHERE no = 2")
+    quick.change("UPDATE meta SET policy_generation = policy_generation + 1")
+    quick.pass_seconds(31)
+    finished = []
+
+    def finish(policy: Policy) -> None:
+        if policy.no == made[0].no:
+            raise RuntimeError("poisoned")
+        finished.append(policy.no)
+
+    passes = Passes(quick.reader, quick.running.writer, finish=finish)
+
+    assert passes.finish_starting() == 2
+    assert finished == [made[1].no]
 
 
 def test_one_that_cannot_be_ended_does_not_keep_the_others(

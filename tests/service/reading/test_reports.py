@@ -19,6 +19,7 @@ from tekton_budget.settings import load_settings
 from tekton_budget.storage import sums as storage_sums
 from tekton_budget.storage import usages
 from tekton_budget.storage.sums import NO_SUMS, Sums
+from tekton_budget.storage.usages import UsageFilter
 from tekton_budget.wiring import open_service
 
 from .conftest import DAY_US, HOUR_US, NOON_US, TEAM_A, TEAM_B, Clock, World
@@ -438,3 +439,20 @@ def test_a_long_or_open_interval_has_no_days(quick: World) -> None:
     assert reports.summary(LOCAL, SummaryQuery(long)).days == ()
     assert reports.summary(LOCAL, SummaryQuery(UsageQuery(None, NOON_US))).days == ()
     assert len(reports.summary(LOCAL, SummaryQuery(period="hourly")).days) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "by", "known"),
+    [
+        (UsageFilter(), (), True),
+        (UsageFilter(provider="openai", model="gpt-5"), ("model", "provider"), True),
+        (UsageFilter(labels={"team": "a"}), ("team", "model"), True),
+        (UsageFilter(labels={"team": "a"}), ("user",), False),
+        (UsageFilter(labels={"mood": "good"}), (), False),
+        (UsageFilter(labels={"model": "gpt-5"}), (), False),  # as asked for, not as answered
+        (UsageFilter(allocation_id="x"), (), False),
+        (UsageFilter(key_id="x"), (), False),
+    ],
+)
+def test_what_rollups_know(wanted: UsageFilter, by: tuple[str, ...], known: bool) -> None:
+    assert storage_sums.rolled(wanted, by) == known

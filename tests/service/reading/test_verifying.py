@@ -26,9 +26,9 @@ def busy(world: World) -> None:
         LOCAL, "by user", Amounts(cost_nano=3_000_000_123), group="alice", reason="launch 42"
     ).result()
     world.running.service.policies.set_exceptions(
-        LOCAL, "by user", {"bob": {"cost_limit": Decimal("7.5")}}
+        LOCAL, "by user", {"bob7": {"cost_limit": Decimal("7.5")}}
     )
-    for team, user in (("a", "alice"), ("a", "bob"), ("b", "carol9")):
+    for team, user in (("a", "alice"), ("a", "bob7"), ("b", "carol9")):
         world.spend("1.25", team=team, user=user, provider="openai", model="gpt-5")
         world.pass_seconds(1801)
     world.record("0.75", team="a", user="alice", session="s1")
@@ -155,7 +155,7 @@ def test_memory_is_bounded_and_the_findings_are_the_same(
     monkeypatch.setattr(balance_check, "TOGETHER_MAX", 2)
     assert findings(world) == []
 
-    world.change("UPDATE balances SET spent_requests = 77 WHERE grp = 'bob'")
+    world.change("UPDATE balances SET spent_requests = 77 WHERE grp = 'bob7'")
     world.change("DELETE FROM rollups WHERE kind = 'hour' AND value = 'dan'")
 
     assert {(table, column) for table, _, column in findings(world)} == {
@@ -170,7 +170,7 @@ def test_memory_is_bounded_and_the_findings_are_the_same(
 
 def test_rows_that_are_missing_are_named(quick: World) -> None:
     busy(quick)
-    gone = next(row for row in quick.all("balances") if row["grp"] == "bob")
+    gone = next(row for row in quick.all("balances") if row["grp"] == "bob7")
     quick.change("DELETE FROM balances WHERE id = :id", id=gone["id"])
     quick.change("DELETE FROM journal WHERE no = 1")
 
@@ -266,7 +266,7 @@ def test_a_seal_does_not_hide_what_the_journal_denies(quick: World) -> None:
 
 def test_a_seal_that_cannot_be_mended_is_told(quick: World) -> None:
     busy(quick)
-    row = next(row for row in quick.all("balances") if row["grp"] == "bob")
+    row = next(row for row in quick.all("balances") if row["grp"] == "bob7")
     quick.change("UPDATE balances SET carry_tokens = 77, told = 55 WHERE id = :id", id=row["id"])
 
     assert findings(quick) == [("balances", row["id"], "seal")]
@@ -326,3 +326,18 @@ def test_a_digit_is_looked_for_only_so_long(monkeypatch: pytest.MonkeyPatch) -> 
     assert mended(content, digest) is None
     own = digest_of(content)
     assert mended(content, own[:-1] + ("0" if own[-1] != "0" else "1")) == mending.Mended(None, own)
+
+
+@pytest.mark.parametrize("column", ["policy_no", "opens_us", "grp", "id"])
+def test_a_key_and_the_columns_it_is_made_of_agree(quick: World, column: str) -> None:
+    busy(quick)
+    row = next(row for row in quick.all("balances") if row["grp"] == "bob7")
+    others = {"policy_no": 9, "opens_us": 5, "grp": "bob8", "id": "9:5:bob7"}
+    quick.change(
+        f"UPDATE balances SET {column} = :other WHERE id = :id", other=others[column], id=row["id"]
+    )
+
+    (finding,) = Verifier(quick.reader).verify().findings
+
+    assert (finding.table, finding.column) == ("balances", column)
+    assert (finding.found, finding.expected) == (others[column], row[column])

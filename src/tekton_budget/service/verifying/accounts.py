@@ -92,14 +92,11 @@ def postings_of(row: JournalRow) -> list[Posting]:
 
 
 def credit_of(row: JournalRow) -> tuple[str, str, Amounts] | None:
-    """The balance, id and amounts of a credit's entry."""
+    """The balance, id and amounts of a credit's entry, which has to be intact."""
     if row.kind != "credit":
         return None
     balance, _, amounts = row.detail.rpartition(" ")
-    try:
-        return balance, row.object_id, Amounts(*(int(part) for part in amounts.split(",")))
-    except (ValueError, TypeError):
-        return None
+    return balance, row.object_id, Amounts(*(int(part) for part in amounts.split(",")))
 
 
 def policy_number(balance_id: object) -> int | None:

@@ -139,8 +139,6 @@ class BalanceCheck:
         return self._rows.was_excepted(policy.policy_id, row.columns["updated_us"])
 
     def _missing(self, id_: str, account: Account) -> None:
-        if account == Account():
-            return
         text = f"the journal has entries of it: {account.folded.spent}"
         self._findings.add(Finding("balances", id_, "id", None, id_, text))
 
