@@ -9,8 +9,8 @@ from tekton_budget.domain.errors import NotFound
 from tekton_budget.domain.policy import Budget, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.scope import Scope
+from tekton_budget.service.named import budget_named, policy_named, sees_policy, sees_scope
 from tekton_budget.service.paging import Page, Slice, cursor_place, cursor_text
-from tekton_budget.service.policies import budget_named, policy_named, sees_policy, sees_scope
 from tekton_budget.storage.reading import Reader
 
 Thing = TypeVar("Thing")

@@ -9,8 +9,8 @@ from tekton_budget.domain.ledger.standing import is_hidden
 from tekton_budget.domain.policy import Policy
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
 from tekton_budget.domain.scope import group_labels
+from tekton_budget.service.named import policy_named
 from tekton_budget.service.paging import Slice, cursor_place, cursor_text
-from tekton_budget.service.policies import policy_named
 from tekton_budget.storage.decisions import Counted, DecisionRows, Sample
 from tekton_budget.storage.reading import Reader
 

@@ -34,7 +34,7 @@ from tekton_budget.service.commands import (
     content_of,
     new_id,
 )
-from tekton_budget.service.policies import policy_named
+from tekton_budget.service.named import policy_named
 from tekton_budget.storage.packing import json_text
 from tekton_budget.storage.writer import Ticket, Writer
 

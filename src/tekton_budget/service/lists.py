@@ -7,8 +7,8 @@ from tekton_budget.domain.allocation import Allocation, AllocationStatus
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import NotFound, invalid
 from tekton_budget.domain.scope import checked_labels
+from tekton_budget.service.named import budget_named, sees_policy, sees_scope
 from tekton_budget.service.paging import LIMIT_MAX, Page, Slice, cursor_place, cursor_text
-from tekton_budget.service.policies import budget_named, sees_policy, sees_scope
 from tekton_budget.storage.allocations import (
     AllocationFilter,
     AllocationPlace,

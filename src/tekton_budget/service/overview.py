@@ -11,7 +11,7 @@ from tekton_budget.domain.policy import PPM, Policy
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
 from tekton_budget.domain.scope import SHARED_GROUP
 from tekton_budget.service.balance_views import BalanceView, view_of
-from tekton_budget.service.policies import budget_named
+from tekton_budget.service.named import budget_named
 from tekton_budget.service.reports import Reports, SummaryQuery, total_of
 from tekton_budget.storage.allocations import AllocationRows
 from tekton_budget.storage.balances import BalanceRows

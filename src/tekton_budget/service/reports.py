@@ -18,7 +18,7 @@ from tekton_budget.service.intervals import (
     last_days,
     month_interval,
 )
-from tekton_budget.service.policies import budget_named
+from tekton_budget.service.named import budget_named
 from tekton_budget.service.records import UsageQuery, usage_filter
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.sums import NO_SUMS, ROLLUPS, Key, Summed, Sums, UsageSums, rolled

@@ -14,7 +14,8 @@ from tekton_budget.domain.policy import DEFAULT_BUDGET, Policy
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
 from tekton_budget.domain.scope import SHARED_GROUP, checked_labels, group_of
 from tekton_budget.service.ledger import LedgerVerbs
-from tekton_budget.service.policies import PolicyVerbs, budget_named, policy_named, sees_policy
+from tekton_budget.service.named import budget_named, policy_named, sees_policy
+from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.policy_fields import SCOPE_SHORTCUTS, Fields, new_policy
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from tekton_budget.domain.policy import Policy
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
 from tekton_budget.domain.scope import SHARED_GROUP, Scope, checked_labels, group_labels, group_of
 from tekton_budget.service.balance_views import BalanceView, binding, view_of
+from tekton_budget.service.named import budget_named, policy_named, sees_policy
 from tekton_budget.service.paging import Page, Slice, cursor_place, cursor_text
-from tekton_budget.service.policies import budget_named, policy_named, sees_policy
 from tekton_budget.storage.balances import BalanceRows
 from tekton_budget.storage.decisions import DecisionRows
 from tekton_budget.storage.reading import Reader
