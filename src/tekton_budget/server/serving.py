@@ -1,6 +1,7 @@
 """Serving: a socket, the service, the application, and an orderly end."""
 
 import contextlib
+import gc
 import importlib.util
 import os
 import signal
@@ -118,6 +119,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze()  # what is there by now stays: to look through it again and again takes long
         self._told_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

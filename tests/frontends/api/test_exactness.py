@@ -115,6 +115,15 @@ def test_what_is_no_use_is_refused_by_name(
     problem(answer, status, code or "malformed_json")
 
 
+@pytest.mark.parametrize("path", ["/allocations", "/policies"])
+def test_a_field_in_two_spellings_is_refused(quick: Door, path: str) -> None:
+    answer = quick.http.post(
+        f"/api/v1{path}", json={"cost": 1, "limit": "1usd", "minGrant": 1, "min_grant": 2}
+    )
+
+    assert problem(answer, 422, "invalid")["fields"][0]["field"] == "min_grant"
+
+
 def test_a_whole_number_may_be_written_as_a_fraction(quick: Door) -> None:
     assert quick.post("/policies", b'{"period":"total","token_limit":5.0}')["token_limit"] == 5
 

@@ -24,9 +24,7 @@ def test_prices_are_set_read_and_remembered(door: Door) -> None:
     assert [one["pricing_id"] for one in history] == [first["pricing_id"], second["pricing_id"]]
     assert door.get("/prices", provider="openai") == [second]
     assert door.get("/prices", model="other") == []
-    past = door.post(
-        "/prices/current", {"model": "gpt-5/mini", "at": "2026-02-01T00:00:00Z"}, 404
-    )
+    past = door.post("/prices/current", {"model": "gpt-5/mini", "at": "2026-02-01T00:00:00Z"}, 404)
     assert past["code"] == "price_not_found"  # not known then
 
 
@@ -119,6 +117,26 @@ def test_a_secret_is_never_told_again(door: Door) -> None:
     told = problem(retry, 409, "secret_shown_once")
     assert told["key_id"] == rotated["key_id"]
     assert rotated["key"] not in retry.text
+
+
+def test_a_key_s_limit_is_that_of_its_name(door: Door) -> None:
+    admin = {"X_API_Key": door.post("/keys", {"name": "root", "role": "admin"})["key"]}
+    first = door.post("/keys", {"name": "k", "limit": "5usd/day"}, **admin)
+    door.ask("DELETE", "/keys/k", None, 200, **admin)
+    second = door.post("/keys", {"name": "k", "limit": "6usd/day"}, **admin)
+
+    assert second["policy_id"] == first["policy_id"]
+    policy = door.ask("GET", f"/policies/{first['policy_id']}", None, 200, **admin)
+    assert policy["cost_limit"] == 6
+
+
+def test_no_key_is_left_where_its_limit_cannot_be_set(quick: Door) -> None:
+    for name in ("one", "two"):
+        quick.post("/policies", {"name": name, "limit": "5usd/day", "scope": {"key": "k"}})
+    answer = quick.http.post("/api/v1/keys", json={"name": "k", "limit": "5usd/day"})
+
+    problem(answer, 409, "ambiguous")
+    assert quick.running.service.keys.has_keys() is False
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,11 @@ from tekton_budget.frontends.api.auth import Doorkeeper
 
 # What may be read without a key: whether the service is there, and how to speak to it.
 OPEN = frozenset({"/", "/health", "/ready", "/favicon.ico"})
-OPEN_BELOW = ("/api/v1/docs", "/api/v1/redoc", "/api/v1/openapi.json", "/api/v1/discovery")
+OPEN_BELOW = tuple(
+    f"{prefix}/{name}"
+    for prefix in ("/api/v1", "/api")
+    for name in ("docs", "redoc", "openapi.json", "discovery")
+)
 
 Answered = tuple[int, bytes, list[tuple[bytes, bytes]]]  # status, body, headers
 HotRoute = Callable[[Caller, dict[bytes, bytes], Receive, str, str], Awaitable[Answered]]

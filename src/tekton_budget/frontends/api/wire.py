@@ -1,6 +1,7 @@
 """JSON as the API speaks it: exact numbers, names in snake_case, times in RFC 3339."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -55,10 +56,13 @@ def decode(body: bytes) -> Any:  # Any: JSON
 def in_snake_case(value: Any) -> Any:  # Any: JSON
     """Names like `maxOutputTokens` as `max_output_tokens`, except inside people's own objects."""
     if type(value) is dict:
-        return {
+        found = {
             (snake := _snake(name)): inner if snake in AS_SENT else in_snake_case(inner)
             for name, inner in value.items()
         }
+        if len(found) < len(value):
+            raise _sent_twice(value)
+        return found
     if type(value) is list:
         return [in_snake_case(inner) for inner in value]
     return value
@@ -155,6 +159,16 @@ _decoder = msgspec.json.Decoder(float_hook=_exact)
 
 def _has_nul(body: bytes) -> bool:
     return re.search(rb"(?<!\\)(?:\\\\)*\\u0000", body) is not None
+
+
+def _sent_twice(value: Mapping[str, object]) -> InvalidInput:
+    """The refusal of two names that are one: nobody can tell which was meant."""
+    names = [_snake(name) for name in value]
+    twice = next(name for name in names if names.count(name) > 1)
+    return InvalidInput(
+        f"{twice} was sent twice under two spellings: send one of them.",
+        FieldFault(twice, "was sent twice under two spellings; send one of them"),
+    )
 
 
 def _unstorable() -> InvalidInput:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from tekton_budget.domain.caller import MAX_PRIORITY_OF_KEYS, Role
-from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.errors import BudgetError, invalid
 from tekton_budget.domain.limit_text import limit_from_text
 from tekton_budget.frontends.api.asking import Asker, Guard, IdempotencyKey, Pages, Verbs
 from tekton_budget.frontends.api.body import exact_router
@@ -87,7 +87,11 @@ def create_key(
     shown = to_api_new_key(made)
     if body.limit is not None:
         fields = {"limit": body.limit, "scope": {"key": made.key.name}}
-        shown["policy_id"] = verbs.policies.create_policy(asker, fields).policy.policy_id
+        try:
+            shown["policy_id"] = verbs.short.set_limit(asker, fields).policy.policy_id
+        except BudgetError:
+            verbs.keys.revoke_key(asker, made.key.key_id)  # no key without the limit it was to have
+            raise
     return Reply(shown, status_code=201)
 
 
