@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tekton_budget.proof.measure import Measured
-from tekton_budget.proof.report import Outcome
+from tekton_budget.proof.outcome import Outcome
 
 OURS = "#0b7a75"
 FOIL = "#b9bec4"

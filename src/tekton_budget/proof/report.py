@@ -7,7 +7,7 @@ import platform
 import sqlite3
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tekton_budget.proof.measure import Measured
-from tekton_budget.proof.options import ProofOptions
+from tekton_budget.proof.outcome import Outcome
 from tekton_budget.proof.stores import Place, fsync_ms
 
 RESULTS = "results.json"
@@ -34,33 +34,6 @@ HEADINGS = {
     "p50\nms": 5,
     "p99\nms": 5,
 }  # and their widths: with a space between them, 80 characters
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A run that there is no result of, and why."""
-
-    arm: str
-    workload: str
-    reason: str
-    failed: bool = False  # it should have run
-
-    def faults(self) -> list[str]:
-        """What an exact system must not show."""
-        return [self.reason] if self.failed else []
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """All that a proof came to."""
-
-    options: ProofOptions
-    results: tuple[Measured, ...]
-    skipped: tuple[Skipped, ...]
-    faults: tuple[str, ...]
-    judged: frozenset[str] = frozenset()  # the arms that must be exact
-    machine: dict[str, object] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 def machine_of(folder: Path, postgres: Place | None) -> dict[str, object]:

@@ -22,7 +22,8 @@ from tekton_budget.proof.foils import FOILS, FoilArm
 from tekton_budget.proof.measure import SETTING_UP_SECONDS, Measured, TooSlow, measured
 from tekton_budget.proof.options import ProofOptions
 from tekton_budget.proof.ours import OursArm
-from tekton_budget.proof.report import Outcome, Skipped, machine_of, section, show, write
+from tekton_budget.proof.outcome import Outcome, Skipped
+from tekton_budget.proof.report import machine_of, section, show, write
 from tekton_budget.proof.stores import NoPostgres, Place, postgres_server
 from tekton_budget.proof.turns import Plan
 from tekton_budget.proof.workloads import plans
