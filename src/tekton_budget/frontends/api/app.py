@@ -160,4 +160,7 @@ Ask before a call is made (`POST /allocations`: 201, or 402 with what to do), se
 (`POST /allocations/{id}/settle`). Money is USD with all its digits; times are RFC 3339; names are
 snake_case (camelCase is accepted). Send your own ids, or `Idempotency-Key` on any POST: the same
 request again gets the first answer. Every path is there under `/api` too.
+
+While no key exists, requests of this machine itself are served without one. From the first key on
+each request needs one: `Authorization: Bearer KEY`, or `X-API-Key: KEY`.
 """
