@@ -1,14 +1,18 @@
 """A reader with a fresh account: follows a page from top to bottom and believes what it says."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import termios
+import threading
 import time
 import tomllib
 import urllib.error
@@ -57,6 +61,9 @@ class Reader:
         self.postgres = postgres
         self.environment = environment
         _tool(tools / "make", _make())
+        if shutil.which("curl") is None:
+            stand_in = Path(__file__).with_name("stand_in_for_curl.py")
+            _tool(tools / "curl", f'exec {sys.executable} {stand_in} "$@"')
         self.state.write_text(f"cd {shlex.quote(str(desk))}\n")
         self.server: subprocess.Popen[bytes] | None = None
         self.python: subprocess.Popen[str] | None = None
@@ -133,7 +140,7 @@ class Reader:
 
     def _bash(self, text: str, *, strict: bool = True) -> tuple[int, str]:
         """Runs text in the shell as the last block left it; what is set or exported stays."""
-        save = f'{{ export -p; echo cd "$(printf %q "$PWD")"; }} > {shlex.quote(str(self.state))}'
+        save = f'{{ export -p; declare -f; echo cd "$(printf %q "$PWD")"; }} > {shlex.quote(str(self.state))}'
         script = "\n".join(
             [
                 f"source {shlex.quote(str(self.state))}",
@@ -143,16 +150,7 @@ class Reader:
                 text,
             ]
         )
-        done = subprocess.run(
-            ["bash", "-c", script],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=BLOCK_SECONDS_MAX,
-        )
-        return done.returncode, done.stdout
+        return on_terminal(["bash", "-c", script], self.environment)
 
     # The server ------------------------------------------------------------------------------------
 
@@ -241,6 +239,46 @@ class Reader:
         self._expect(block, None, self._paste(block, shlex.join([*command, "--help"])))
 
 
+def on_terminal(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Runs a command that prints to a terminal, as a reader's does: tables there, JSON in pipes."""
+    ours, theirs = os.openpty()
+    modes = termios.tcgetattr(theirs)
+    modes[1] &= ~termios.OPOST  # line ends stay as they are
+    termios.tcsetattr(theirs, termios.TCSANOW, modes)
+    termios.tcsetwinsize(theirs, (50, 120))
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    stop = threading.Timer(BLOCK_SECONDS_MAX, process.kill)
+    stop.start()
+    printed = b""
+    try:
+        with contextlib.suppress(OSError):  # the terminal's end, on Linux
+            while chunk := os.read(ours, 65536):
+                printed += chunk
+        return process.wait(), _as_seen(printed.decode(errors="replace"))
+    finally:
+        stop.cancel()
+        os.close(ours)
+
+
+def _as_seen(printed: str) -> str:
+    """What stands on the screen in the end: progress that was shown and wiped away is not there."""
+    lines, row = [""], 0
+    for text, command in re.findall(r"([^\x1b\r\n]+)|(\x1b\[[0-9;?]*[A-Za-z]|\r|\n)", printed):
+        if text:
+            lines[row] += text
+        elif command == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif command.endswith("A"):
+            row -= int(command[2:-1] or 1)
+        elif command.endswith("K") or command == "\r":
+            lines[row] = ""
+    return "\n".join(lines)
+
+
 def _exchanges(text: str) -> list[tuple[str, str]]:
     """A console as (command, output); `> ` continues a command."""
     found: list[tuple[list[str], list[str]]] = []
@@ -266,7 +304,7 @@ def _environment(home: Path, tools: Path, port: int) -> dict[str, str]:
         "COLUMNS": "120",
         "NO_COLOR": "1",
         "BUDGET_PORT": str(port),
-        "BUDGET_OUTPUT": "table",  # as on a terminal
+        "TERM": "xterm",
         **{name: os.environ[name] for name in ("COVERAGE_PROCESS_START",) if name in os.environ},
         **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
     }
