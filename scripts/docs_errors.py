@@ -221,6 +221,11 @@ CODES: dict[str, Explained] = {
     "not_understood": Explained(
         IN_CLIENT, "What answers is no Tekton Budget server", "Check `BUDGET_URL`"
     ),
+    "forked": Explained(
+        IN_CLIENT,
+        "A budget was opened in process and then used in a forked child",
+        "Call `tekton_budget.open()` again in the child",
+    ),
     "allocation_not_settled": Explained(
         IN_CLIENT,
         "A `with` block was left without `settle` or `release`; the hold stays until it expires",
