@@ -7,7 +7,13 @@ import pytest
 
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import LOCAL
-from tekton_budget.service.verifying import Finding, Verifier, balance_check, mending
+from tekton_budget.service.verifying import (
+    Finding,
+    Verifier,
+    balance_check,
+    mending,
+    rollup_check,
+)
 from tekton_budget.service.verifying.findings import Findings
 from tekton_budget.service.verifying.mending import mended
 from tekton_budget.storage import kept, scratch
@@ -341,3 +347,19 @@ def test_a_key_and_the_columns_it_is_made_of_agree(quick: World, column: str) ->
 
     assert (finding.table, finding.column) == ("balances", column)
     assert (finding.found, finding.expected) == (others[column], row[column])
+
+
+def test_looking_again_ends_however_fast_others_write(
+    quick: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(quick)
+    for check in (balance_check, rollup_check):
+        monkeypatch.setattr(check, "TAIL_MAX", -1)  # as if there were always more
+        monkeypatch.setattr(check, "ROUNDS_MAX", 2)
+    assert findings(quick) == []
+
+    quick.change("UPDATE balances SET held_tokens = 7 WHERE grp = 'bob7'")
+
+    assert [(table, column) for table, _, column in findings(quick)] == [
+        ("balances", "held_tokens")
+    ]
