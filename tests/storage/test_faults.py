@@ -22,6 +22,7 @@ from tekton_budget.storage.postgres_session import PostgresSession
 from tekton_budget.storage.session import CommitUnanswered, Repeat, RowTaken, StoreAway
 from tekton_budget.storage.sqlite_session import SqliteSession
 from tekton_budget.storage.store import Store
+from tekton_budget.storage.ticket import Exclusively
 
 
 @pytest.fixture(autouse=True)
@@ -399,6 +400,28 @@ def test_two_writers_that_use_one_id_at_once_agree(postgres_url: str, clock: Clo
 
         assert first.balance(policy).held.cost_nano == nano(300)
         first.check()
+
+
+def test_statements_that_the_server_forgot_are_prepared_anew(
+    postgres_url: str, clock: Clock
+) -> None:
+    with Bench(postgres_url, clock=clock) as bench:
+        bench.policy("purse", "1000usd/day")
+        for round_ in range(8):
+            if round_ == 5:  # by now every statement of an ask is prepared
+                forget_prepared(bench)
+            assert told(bench.submit(allocate(f"call-{round_}")))
+        bench.check()
+
+
+def forget_prepared(bench: Bench) -> None:
+    """What a pipeline leaves behind that is broken off while it prepares a statement."""
+
+    def run(alone: Exclusively) -> None:
+        # Inside a block the driver does not see it.
+        alone.session.execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+
+    bench.writer.exclusively(run).result()
 
 
 def test_each_writer_on_a_database_has_a_slot_of_its_own(postgres_url: str) -> None:

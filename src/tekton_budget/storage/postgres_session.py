@@ -245,6 +245,10 @@ def _told(error: psycopg.Error) -> Exception:
         return StoreAway(str(error), passing=False)
     if isinstance(error, psycopg.OperationalError | pg_errors.ReadOnlySqlTransaction):
         return StoreAway(str(error))
+    if isinstance(error, pg_errors.InvalidSqlStatementName):
+        # A pipeline that was broken off took the preparing of statements back, which the driver
+        # does not know of. A new connection knows none.
+        return StoreAway(str(error))
     return error
 
 
