@@ -266,10 +266,12 @@ def on_terminal(command: list[str], environment: dict[str, str]) -> tuple[int, s
 def _as_seen(printed: str) -> str:
     """What stands on the screen in the end: progress that was shown and wiped away is not there."""
     lines, row = [""], 0
-    for text, command in re.findall(r"([^\x1b\r\n]+)|(\x1b\[[0-9;?]*[A-Za-z]|\r|\n)", printed):
+    for text, command in re.findall(
+        r"([^\x1b\r\n]+)|(\x1b\[[0-9;?]*[A-Za-z]|\r(?!\n)|\r?\n)", printed
+    ):
         if text:
             lines[row] += text
-        elif command == "\n":
+        elif command.endswith("\n"):
             row += 1
             lines += [""] * (row == len(lines))
         elif command.endswith("A"):
