@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+import structlog
 
 HOME_VARIABLE = "BUDGET_TEST_POSTGRES_HOME"
 """Where the run's server lives: set once by the process that owns the run, inherited by its workers."""
@@ -33,6 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         _stop_server(Path(os.environ[HOME_VARIABLE]))
+
+
+@pytest.fixture(autouse=True)
+def logs_as_in_a_new_process() -> Iterator[None]:
+    """What a test, or `capture_logs`, sets up is not there for the next one that runs in this process."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

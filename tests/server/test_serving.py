@@ -17,7 +17,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import BudgetError
@@ -35,7 +34,6 @@ def own_logs() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 PROGRAM = """

@@ -197,10 +197,12 @@ def quietened(folder: Path) -> Iterator[None]:
     """The service's log goes to a file: the terminal belongs to the table."""
     import structlog
 
-    before = structlog.get_config()
+    before = structlog.get_config() if structlog.is_configured() else None
     with (folder / "service.log").open("a", buffering=1) as log:
         structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=log))
         try:
             yield
         finally:
-            structlog.configure(**before)
+            structlog.reset_defaults()  # as "never configured", which the library asks for
+            if before is not None:
+                structlog.configure(**before)
