@@ -17,12 +17,13 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.server import serve
 from tekton_budget.server.banner import banner
-from tekton_budget.server.logs import AccessLines
+from tekton_budget.server.logs import AccessLines, configure
 from tekton_budget.settings import LogFormat, Settings, load_settings
 
 
@@ -31,9 +32,13 @@ def own_logs() -> Iterator[None]:
     """What a server sets up in this process is undone."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    before = structlog.get_config() if structlog.is_configured() else None
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    structlog.reset_defaults()
+    if before is not None:
+        structlog.configure(**before)
 
 
 PROGRAM = """
@@ -153,6 +158,25 @@ def test_a_server_says_where_it_is_and_logs_each_request_without_secrets(
         ]
         assert requests[1]["key"] == "k"
         assert requests[1]["client"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("log_format", list(LogFormat))
+def test_the_log_of_a_fault_has_no_local_variables(
+    log_format: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(key: str) -> None:
+        raise RuntimeError(f"a fault with a key of {len(key)}")
+
+    configure(load_settings(log_format=log_format))
+    try:
+        fail("tb_live_" + "x" * 32)
+    except RuntimeError as error:
+        structlog.get_logger("some").error("request_failed", exc_info=error)
+    log = capsys.readouterr().err
+
+    assert "a fault with a key of 40" in log
+    assert "in fail" in log
+    assert "xxx" not in log
 
 
 @pytest.mark.parametrize(

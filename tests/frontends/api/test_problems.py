@@ -37,6 +37,41 @@ def test_a_body_beyond_a_mebibyte_is_413(quick: Door, path: str) -> None:
     problem(streamed, 413, "body_too_large")
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/allocations", "metadata"),
+        ("/allocations", "unknown"),
+        ("/policies", "metadata"),
+        ("/policies", "unknown"),
+        ("/policies/p/groups", "x"),
+        ("/batch", "commands"),
+    ],
+)
+@pytest.mark.parametrize("depth", [64, 300, 990, 100_000])
+@pytest.mark.parametrize(("opens", "closes"), [(b"[", b"]"), (b'{"aB":', b"}")])
+def test_a_body_of_bottomless_depth_is_refused_at_once(
+    quick: Door, path: str, field: str, depth: int, opens: bytes, closes: bytes
+) -> None:
+    body = b'{"cost":1,"' + field.encode() + b'":' + opens * depth + b"1" + closes * depth + b"}"
+    method = "PUT" if path.endswith("groups") else "POST"
+    answer = quick.http.request(
+        method, f"/api/v1{path}", content=body, headers={"content-type": "application/json"}
+    )
+
+    assert "64" in problem(answer, 422, "invalid")["detail"]
+
+
+def test_a_body_of_some_depth_is_taken(quick: Door) -> None:
+    deep: Any = 1
+    for _ in range(62):
+        deep = {"a": [deep]} if deep == 1 else {"a": deep}
+    many = {"commands": [{"do": "allocate", "metadata": {"a": [[1]]}} for _ in range(200)]}
+
+    assert quick.post("/allocations", {"metadata": deep})["metadata"] == deep
+    assert len(quick.post("/batch", many, 200)["results"]) == 200
+
+
 def test_a_batch_may_be_eight_mebibytes(quick: Door) -> None:
     pad = b" " * (7 << 20)
     body = b'{"commands":[{"do":"allocate","cost":1}]' + pad + b"}"

@@ -20,6 +20,7 @@ AS_SENT = frozenset({"labels", "metadata", "scope", "groups"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _DIGITS_MAX = 60
+DEPTH_MAX = 64  # of objects and lists in each other: what reads them calls itself once a level
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -48,9 +49,14 @@ def decode(body: bytes) -> Any:  # Any: JSON
     if b"\\u0000" in body and _has_nul(body):
         raise _unstorable()
     try:
-        return _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, InvalidOperation) as error:
+        value = _decoder.decode(body)
+    except RecursionError as error:
+        raise _too_deep() from error
+    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation) as error:
         raise Malformed(f"The body is not valid JSON: {error}", code="malformed_json") from error
+    if body.count(b"{") + body.count(b"[") > DEPTH_MAX and _is_too_deep(value):
+        raise _too_deep()
+    return value
 
 
 def in_snake_case(value: Any) -> Any:  # Any: JSON
@@ -159,6 +165,27 @@ _decoder = msgspec.json.Decoder(float_hook=_exact)
 
 def _has_nul(body: bytes) -> bool:
     return re.search(rb"(?<!\\)(?:\\\\)*\\u0000", body) is not None
+
+
+def _is_too_deep(value: Any) -> bool:  # Any: JSON
+    level = [value] if type(value) in (dict, list) else []
+    for _ in range(DEPTH_MAX):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if type(one) is dict else one)
+            if type(inner) in (dict, list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _too_deep() -> InvalidInput:
+    return InvalidInput(
+        f"The body has more than {DEPTH_MAX} objects and lists in each other: send it flatter.",
+        FieldFault("body", f"is nested deeper than {DEPTH_MAX}"),
+    )
 
 
 def _sent_twice(value: Mapping[str, object]) -> InvalidInput:
