@@ -119,7 +119,7 @@ def allocate_command(
         fit=choice("fit", Fit, ask.fit),
         min_grant=ask.min_grant,
         lifetime_us=lifetime_us,
-        expires_us=ask.expires_us if ask.lifetime_seconds is None else None,
+        expires_us=ask.expires_us,
         on_expiry=choice("on_expiry", OnExpiry, ask.on_expiry),
         metadata=checked_metadata(ask.metadata),
         dry_run=dry_run,
@@ -249,6 +249,8 @@ def _lifetime_us(ask: Ask, faults: list[FieldFault]) -> int:
     lifetime_us = ask.lifetime_seconds * 1_000_000
     if not 0 < lifetime_us <= LIFETIME_MAX_US:
         faults.append(FieldFault("lifetime_seconds", "send 1 to 86400"))
+    if ask.expires_us is not None:
+        faults.append(FieldFault("expires_at", "send it or lifetime_seconds, not both"))
     return lifetime_us
 
 

@@ -8,11 +8,12 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.errors import InvalidInput, invalid
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 1000
 REACH_MAX = 10_000  # rows that a numbered page may lie behind
+INTEGER_END = 2**63  # of a column
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -84,6 +85,20 @@ def cursor_place(text: str | None, kind: type[C]) -> C | None:
         return None
     try:
         padded = text.encode() + b"=" * (-len(text) % 4)
-        return msgspec.json.decode(base64.b64decode(padded, b"-_", validate=True), type=kind)
+        place = msgspec.json.decode(base64.b64decode(padded, b"-_", validate=True), type=kind)
     except (msgspec.DecodeError, binascii.Error, ValueError) as error:
-        raise invalid("after", "send the next of the page before, unchanged") from error
+        raise _not_ours() from error
+    if not all(map(_can_be_stored, place if isinstance(place, tuple) else (place,))):
+        raise _not_ours()
+    return place
+
+
+def _can_be_stored(part: object) -> bool:
+    """No row can have what no column takes; asking for it would be an error of the database."""
+    if isinstance(part, int):
+        return -INTEGER_END <= part < INTEGER_END
+    return not isinstance(part, str) or "\0" not in part
+
+
+def _not_ours() -> InvalidInput:
+    return invalid("after", "send the next of the page before, unchanged")

@@ -1,5 +1,6 @@
 """Problems: every kind of refusal is a document that says what to do next."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -136,3 +137,98 @@ def test_the_document_describes_every_route(quick: Door) -> None:
     assert set(ask["responses"]) >= {"201", "402", "4XX", "5XX"}
     assert quick.http.get("/api/v1/docs").status_code == 200
     assert quick.http.get("/api/openapi.json").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "message"),
+    [
+        ("/allocations", b"null", "body", "send a JSON object"),
+        ("/allocations", b"[1]", "body", "send a JSON object"),
+        ("/policies", b"[1]", "body", ""),
+        ("/allocations", b'{"cost":1,"team":true}', "team", "send text"),
+        ("/allocations", b'{"cost":1,"team":{"a":1}}', "team", "send text"),
+        ("/allocations", b'{"cost":1,"labels":{"own":[1]}}', "labels.own", "send text"),
+        ("/policies", b'{"limit":"1usd","tier":5}', "tier", "send text, or a list of texts"),
+        ("/policies", b'{"limit":"1usd","scope":{"a":[1]}}', "scope.a", "send text, or a list"),
+        ("/policies", b'{"limit":"1usd","scope":[]}', "scope", "send a JSON object"),
+        (
+            "/allocations",
+            b'{"cost":1,"lifetime_seconds":60,"expires_at":"2999-01-01T00:00:00Z"}',
+            "expires_at",
+            "send it or lifetime_seconds, not both",
+        ),
+    ],
+)
+def test_a_fault_is_told_once_by_the_name_of_its_field(
+    quick: Door, path: str, body: bytes, field: str, message: str
+) -> None:
+    answer = quick.http.post(
+        f"/api/v1{path}", content=body, headers={"content-type": "application/json"}
+    )
+
+    [told] = problem(answer, 422, "invalid")["fields"]
+    assert told["field"] == field
+    assert told["message"].startswith(message)
+
+
+def test_a_faulty_exception_is_named_by_its_group(quick: Door) -> None:
+    quick.post("/policies", {"name": "p", "limit": "1usd/day", "per": "user"})
+    for value, field in ((5, "eve"), ({"cost": 1}, "eve.cost"), ("lots", "eve")):
+        answer = quick.http.put("/api/v1/policies/p/groups", json={"eve": value})
+        assert problem(answer, 422, "invalid")["fields"][0]["field"] == field
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 201, "a/b"])
+@pytest.mark.parametrize("path", ["/allocations", "/allocations/x/settle", "/usage/record"])
+def test_a_key_of_a_request_that_cannot_be_is_named_as_what_it_is(
+    quick: Door, path: str, key: str
+) -> None:
+    answer = quick.http.post(f"/api/v1{path}", json={"cost": 1}, headers={"Idempotency-Key": key})
+
+    assert problem(answer, 422, "invalid")["fields"][0]["field"] == "Idempotency-Key"
+
+
+@pytest.mark.parametrize(
+    "path", ["/allocations", "/policies", "/budgets", "/budgets/summary", "/audit", "/prices"]
+)
+def test_a_filter_that_is_not_known_is_refused_and_not_left_out(quick: Door, path: str) -> None:
+    answer = quick.http.get(f"/api/v1{path}", params={"teem": "a"})
+
+    told = problem(answer, 422, "invalid")
+    assert told["fields"][0]["field"] == "teem"
+    assert "those are" in told["detail"]
+
+
+@pytest.mark.parametrize("place", ["9" * 30, f"-{9 * 10**30}", '"a\\u0000"', '[1,"a\\u0000"]', "x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/allocations",
+        "/allocations/context/c",
+        "/policies",
+        "/budgets",
+        "/budgets/default/policies",
+        "/budgets/default/balances",
+        "/policies/p/groups",
+        "/usage/records",
+        "/decisions",
+        "/audit",
+        "/keys",
+    ],
+)
+def test_a_cursor_of_somebody_s_own_making_is_refused(door: Door, path: str, place: str) -> None:
+    door.post("/policies", {"name": "p", "limit": "1usd/day", "per": "user"})
+    after = base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    answer = door.http.get(f"/api/v1{path}", params={"after": after})
+
+    assert problem(answer, 422, "invalid")["fields"][0]["field"] == "after"
+
+
+def test_a_record_that_differs_names_its_field_as_it_was_sent(quick: Door) -> None:
+    body = {"record_id": "r", "cost": 1, "timestamp": "2026-01-01T00:00:00Z", "team": "a"}
+    quick.post("/usage/record", body)
+    other = {**body, "cost": 2, "timestamp": "2026-01-02T00:00:00Z", "team": "b"}
+    answer = quick.http.post("/api/v1/usage/record", json=other)
+
+    fields = [one["field"] for one in problem(answer, 409, "id_reused")["fields"]]
+    assert fields == ["cost", "labels.team", "timestamp"]

@@ -11,7 +11,8 @@ from tekton_budget.domain.ledger.state import Remembered, State, answer_slot
 
 def differing_fields(first: str, second: str) -> list[str]:
     """The fields in which two canonical contents differ, dotted, in order."""
-    return sorted(_differences(_content(first), _content(second), ""))
+    found = _differences(_content(first), _content(second), "")
+    return sorted(_as_sent(name.removeprefix("used.")) for name in found)
 
 
 def reused(id_: str, first: str, second: str) -> Conflict:
@@ -39,6 +40,11 @@ def remembered_answer(state: State, command: Command) -> Answer | BudgetError | 
 def remember(command: Command, answer: Answer) -> Remembered:
     """The answer of a command that changed something, for its retries."""
     return Remembered(answer_slot(command), command.content, answer)
+
+
+def _as_sent(name: str) -> str:
+    """Times are kept in microseconds, and asked for as texts."""
+    return {"expires_us": "expires_at", "timestamp_us": "timestamp"}.get(name, name)
 
 
 def _content(text: str) -> object:

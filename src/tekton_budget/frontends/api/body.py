@@ -1,15 +1,17 @@
 """A request's body: of bounded size, JSON, its numbers exact and its names in snake_case."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIRouter
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive
 
-from tekton_budget.domain.errors import BudgetError
+from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.frontends.api import problems, wire
 
 BODY_MAX = 1 << 20
@@ -93,7 +95,7 @@ async def on_carried(request: Request, error: Exception) -> Response:
 
 
 class ExactRoute(APIRoute):
-    """A route that reads its JSON exactly."""
+    """A route that reads its JSON exactly, and takes no parameter that it does not know."""
 
     request_class = ExactRequest
 
@@ -101,11 +103,32 @@ class ExactRoute(APIRoute):
         """FastAPI's handler over our request."""
         inner = super().get_route_handler()
         request_class = self.request_class
+        known = frozenset(_parameters_of(self.dependant))
 
         async def handler(request: Request) -> Response:
+            if known:
+                _refuse_unknown(request, known)
             return await inner(request_class(request.scope, request.receive))
 
         return handler
+
+
+def _parameters_of(dependant: Dependant) -> Iterator[str]:
+    """The query's names; none where a model reads them, which says itself what it takes."""
+    for field in dependant.query_params:
+        annotation = field.field_info.annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            yield field.alias
+    for below in dependant.dependencies:
+        yield from _parameters_of(below)
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """A filter with a typing error would give everything, as if there were none."""
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        text = f"is not a parameter here; those are {', '.join(sorted(known))}"
+        raise InvalidInput(f"{unknown[0]}: {text}", *(FieldFault(one, text) for one in unknown))
 
 
 def exact_router(prefix: str, route_class: type[ExactRoute] = ExactRoute) -> APIRouter:

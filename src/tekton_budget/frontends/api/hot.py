@@ -1,5 +1,6 @@
 """The two routes that every call passes, without a framework between them and the ledger."""
 
+import re
 from collections.abc import Sequence
 
 from starlette.types import Receive
@@ -7,6 +8,7 @@ from starlette.types import Receive
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.command import Allocate
+from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api import answers, problems, quick, spending, wire
 from tekton_budget.frontends.api.body import read_body, sent_json
 from tekton_budget.frontends.api.edge import Answered, HotRoute, told
@@ -14,6 +16,7 @@ from tekton_budget.frontends.api.wire import in_snake_case
 from tekton_budget.service.ledger import LedgerVerbs
 
 JSON = (b"content-type", b"application/json")
+_IS_ID = re.compile(spending.ID_PATTERN).search
 
 
 class HotRoutes:
@@ -76,4 +79,9 @@ class HotRoutes:
 def idempotency_key(headers: dict[bytes, bytes]) -> str | None:
     """The caller's id of what it asks for."""
     key = headers.get(b"idempotency-key")
-    return None if key is None else key.decode("latin-1").strip()
+    if key is None:
+        return None
+    id_ = key.decode("latin-1").strip()
+    if _IS_ID(id_) is None:
+        raise invalid("Idempotency-Key", "send 1 to 200 of the characters A-Z a-z 0-9 . _ : @ -")
+    return id_

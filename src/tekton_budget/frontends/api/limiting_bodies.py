@@ -7,6 +7,7 @@ from pydantic import Field
 
 from tekton_budget.frontends.api.schemas import (
     AmountsOut,
+    Asked,
     Body,
     Metadata,
     Scope,
@@ -19,7 +20,7 @@ from tekton_budget.frontends.api.schemas import (
     Whole,
 )
 
-Asked = str | list[str] | None
+Shortcut = Asked | None
 Share = Annotated[Decimal, Field(gt=0, le=100, description="0.8, or 80")]
 _ORIGINAL = "The original's name: the {} of thresholds"
 
@@ -60,11 +61,11 @@ class PolicyFields(Body):
     scope: Scope | None = Field(
         None, description="What calls it concerns", examples=[{"team": "a", "model": "gpt-*"}]
     )
-    tier: Asked = None
-    provider: Asked = None
-    component: Asked = None
-    task_type: Asked = None
-    model: Asked = None
+    tier: Shortcut = None
+    provider: Shortcut = None
+    component: Shortcut = None
+    task_type: Shortcut = None
+    model: Shortcut = None
     per: list[str] | str | None = Field(
         None, description="Each value of these labels has the limit for itself"
     )
@@ -164,11 +165,11 @@ class PolicyOut(View):
     anchor: AnchorOut
     length_seconds: int | None
     scope: Scope
-    tier: Asked
-    provider: Asked
-    component: Asked
-    task_type: Asked
-    model: Asked
+    tier: Shortcut
+    provider: Shortcut
+    component: Shortcut
+    task_type: Shortcut
+    model: Shortcut
     per: list[str]
     per_missing: str
     thresholds: list[float]

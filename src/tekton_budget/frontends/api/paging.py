@@ -5,7 +5,14 @@ from typing import Annotated, TypeVar
 
 from fastapi import Query
 
-from tekton_budget.service.paging import LIMIT_DEFAULT, LIMIT_MAX, Page, Slice
+from tekton_budget.service.paging import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    Page,
+    Slice,
+    cursor_place,
+    cursor_text,
+)
 
 T = TypeVar("T")
 
@@ -34,10 +41,8 @@ def listed(page: Page[T], show: Callable[[T], object]) -> dict[str, object]:
 
 def page_of(items: Sequence[T], part: Slice, key: Callable[[T], str]) -> Page[T]:
     """One page of a list that is in memory and ordered by `key`, which no two items share."""
-    if part.after is not None:
-        rest = [item for item in items if key(item) > part.after]
-    else:
-        rest = list(items)
+    after = cursor_place(part.after, str)
+    rest = [item for item in items if after is None or key(item) > after]
     found = rest[: part.wanted]
     last = part.last(found)
-    return part.cut(found, None if last is None else key(last), len(items))
+    return part.cut(found, None if last is None else cursor_text(key(last)), len(items))

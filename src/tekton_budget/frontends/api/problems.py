@@ -183,22 +183,29 @@ async def on_fault(request: Request, error: Exception) -> Response:
 
 def from_validation_errors(errors: Any) -> InvalidInput:  # Any: pydantic's list of dicts
     """Each fault with its dotted field."""
-    faults = tuple(
-        FieldFault(_field_of(error["loc"]), _message_of(error["type"], error["msg"]))
-        for error in errors
-    )
+    found: dict[str, FieldFault] = {}
+    for error in errors:
+        field = _field_of(error["loc"])
+        found.setdefault(field, FieldFault(field, _message_of(error["type"], error["msg"])))
+    faults = tuple(found.values())
     detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:10])
     return InvalidInput(detail, *faults)
 
 
 def _field_of(location: tuple[object, ...]) -> str:
-    parts = [str(part) for part in location]
+    parts = [str(part) for part in location if part not in _KINDS]
     if parts and parts[0] in ("body", "query", "path", "header"):
-        parts = parts[1:] or ["body"]
-    return ".".join(parts)
+        parts = parts[1:]
+    return ".".join(parts) or "body"
 
 
 def _message_of(type_: str, message: str) -> str:
     if type_ == "extra_forbidden":
         return "is not a field of this request"
+    if type_ == "dict_type":
+        return "send a JSON object"
     return message.removeprefix("Value error, ")
+
+
+# What pydantic adds to a field's place where an exception may be amounts or a word.
+_KINDS = ("ExceptionFields", "literal['unlimited']")

@@ -29,6 +29,19 @@ def _usd(value: object) -> object:
     return value
 
 
+def _label_value(value: object) -> object:
+    if value is not None and type(value) not in (str, int):
+        raise ValueError("send text")
+    return value
+
+
+def _asked(value: object) -> object:
+    listed = value if type(value) is list else [value]
+    if not all(type(one) is str for one in listed):
+        raise ValueError("send text, or a list of texts")
+    return value
+
+
 USD_TEXT = r"^[0-9]{1,10}(\.[0-9]{1,40})?$"
 Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
 Truth = Annotated[bool, BeforeValidator(_truth, json_schema_input_type=bool)]
@@ -55,9 +68,10 @@ Time = Annotated[
     ),
 ]
 Metadata = dict[str, Any]  # Any: people's own JSON
-LabelValue = str | int | None
+LabelValue = Annotated[str | int | None, BeforeValidator(_label_value)]
 Labels = dict[str, LabelValue]
-Scope = dict[str, str | list[str]]
+Asked = Annotated[str | list[str], BeforeValidator(_asked)]
+Scope = dict[str, Asked]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@-]{1,200}$")]
 
 # How answers are documented: money is a number, a time is a text.

@@ -10,7 +10,15 @@ from typing_extensions import TypedDict
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
 from tekton_budget.frontends.api.problems import from_validation_errors
-from tekton_budget.frontends.api.schemas import Labels, Metadata, Time, Truth, Usd, Whole
+from tekton_budget.frontends.api.schemas import (
+    Labels,
+    LabelValue,
+    Metadata,
+    Time,
+    Truth,
+    Usd,
+    Whole,
+)
 from tekton_budget.service.asks import (
     AllocateRequest,
     Ask,
@@ -43,7 +51,6 @@ LABEL_FIELDS: Final = (
     "model",
     "tier",
 )
-Label = str | int | None
 ID_PATTERN = r"^[A-Za-z0-9._:@-]{1,200}$"
 _Closed = ConfigDict(extra="forbid")
 _Id = Annotated[str, Field(description="Your own id: A-Z a-z 0-9 . _ : @ -, at most 200")]
@@ -51,25 +58,27 @@ _Id = Annotated[str, Field(description="Your own id: A-Z a-z 0-9 . _ : @ -, at m
 
 class _Labelled(TypedDict, total=False):
     labels: Annotated[Labels | None, Field(description="What is known of the call")]
-    org: Label
-    team: Label
-    project: Label
-    user: Label
-    user_id: Label
-    customer: Label
-    environment: Label
-    feature: Label
-    component: Label
-    context_id: Label
-    task_type: Label
-    session: Label
-    task: Label
-    run: Label
-    agent: Label
-    provider: Label
-    model: Label
-    tier: Label
-    budget_id: Annotated[Label, Field(description="Id or name of a budget that also concerns it")]
+    org: LabelValue
+    team: LabelValue
+    project: LabelValue
+    user: LabelValue
+    user_id: LabelValue
+    customer: LabelValue
+    environment: LabelValue
+    feature: LabelValue
+    component: LabelValue
+    context_id: LabelValue
+    task_type: LabelValue
+    session: LabelValue
+    task: LabelValue
+    run: LabelValue
+    agent: LabelValue
+    provider: LabelValue
+    model: LabelValue
+    tier: LabelValue
+    budget_id: Annotated[
+        LabelValue, Field(description="Id or name of a budget that also concerns it")
+    ]
 
 
 @with_config(_Closed)
@@ -88,7 +97,7 @@ class AskBody(_Labelled, total=False):
     fit: Annotated[str | None, Field(description="all (default), or clamp: grant what fits")]
     min_grant: Whole | None
     lifetime_seconds: Whole | None
-    expires_at: Time | None
+    expires_at: Annotated[Time | None, Field(description="At most 24 hours ahead; later is cut")]
     expiration_time: Annotated[Time | None, Field(description="The original's name of expires_at")]
     on_expiry: Annotated[str | None, Field(description="release (default) or charge")]
     metadata: Metadata | None
