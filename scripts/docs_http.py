@@ -17,8 +17,8 @@ PAGE = "http.md"
 INTRO = """Every path under `/api/v1` is there under `/api` too. Bodies are JSON; names are snake_case (camelCase is taken as well). A field
 named `cost…` is USD with all its digits, a time is RFC 3339 with its offset. Where keys are in use, send
 `Authorization: Bearer tb_live_…`. Any POST takes an `Idempotency-Key`, or the object's own id. What goes wrong is a problem document
-with a stable [code](errors.md). The server has this page in machine-readable form at `/api/v1/openapi.json`, and to try out at
-`/api/v1/docs`."""
+with a stable [code](errors.md). The server has this page at `/api/v1/docs`, with a line for the shell for each route, and for
+programs at `/api/v1/openapi.json`."""
 
 _LABELS = "policies.md#labels"
 METHODS = ("get", "post", "put", "patch", "delete")

@@ -1,6 +1,10 @@
 """Problems: every kind of refusal is a document that says what to do next."""
 
 import base64
+import html
+import json
+import re
+import shlex
 from typing import Any
 
 import pytest
@@ -8,6 +12,7 @@ import structlog
 from tests.frontends.api.conftest import Door, problem
 
 from tekton_budget.domain.errors import Unavailable
+from tekton_budget.frontends.api.guide import guide
 
 
 def test_an_unknown_route_is_404(quick: Door) -> None:
@@ -135,7 +140,6 @@ def test_the_document_describes_every_route(quick: Door) -> None:
     ask = document["paths"]["/api/v1/allocations"]["post"]
     assert "max_output_tokens" in str(ask["requestBody"])
     assert set(ask["responses"]) >= {"201", "402", "4XX", "5XX"}
-    assert quick.http.get("/api/v1/docs").status_code == 200
     assert quick.http.get("/api/openapi.json").status_code == 200
 
 
@@ -232,3 +236,53 @@ def test_a_record_that_differs_names_its_field_as_it_was_sent(quick: Door) -> No
 
     fields = [one["field"] for one in problem(answer, 409, "id_reused")["fields"]]
     assert fields == ["cost", "labels.team", "timestamp"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/docs", "/api/docs", "/api/v1/redoc"])
+def test_the_documentation_is_one_page_that_needs_no_network_and_no_key(
+    quick: Door, path: str
+) -> None:
+    quick.served.key("k")
+    answer = quick.http.get(path)
+    page = answer.text
+    document = quick.http.get("/api/v1/openapi.json").json()
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "<script" not in page
+    assert not re.findall(r"(?:src|href|url)=.?(?:https?:)?//", page)
+    ids = re.findall(r'id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) == sum(map(len, document["paths"].values()))
+    assert set(re.findall(r'href="#([^"]+)"', page)) == set(ids)
+    for word in ("max_output_tokens", "wait_seconds", "largest_fit", "resets_at", "min_grant"):
+        assert f"<code>{word}" in page
+
+
+def test_what_a_document_says_is_text_on_its_page() -> None:
+    evil = "<img src=x>`<b>`"
+    operation = {
+        "tags": [evil],
+        "description": evil,
+        "parameters": [{"name": evil, "in": "query", "description": evil, "example": evil}],
+        "requestBody": {"content": {"application/json": {"schema": {}, "example": {"a": evil}}}},
+        "responses": {"200": {"description": evil, "content": {evil: {"example": evil}}}},
+    }
+    info = {"title": evil, "version": evil, "description": evil}
+    page = guide({"info": info, "paths": {f"/{evil}": {"post": operation}}, "components": {}})
+
+    assert "<img" not in page
+    assert "<b>" not in page
+
+
+def test_the_lines_for_the_shell_do_what_they_say(quick: Door) -> None:
+    page = quick.http.get("/api/v1/docs").text
+    lines = [html.unescape(one) for one in re.findall(r"<code>(curl .*?)</code>", page, re.DOTALL)]
+    [ask] = [
+        one for one in lines if one.startswith('curl -X POST "$BUDGET_URL/api/v1/allocations" ')
+    ]
+    words = shlex.split(ask)
+
+    assert words[:4] == ["curl", "-X", "POST", "$BUDGET_URL/api/v1/allocations"]
+    body = json.loads(words[words.index("-d") + 1])
+    assert quick.http.post("/api/v1/allocations", json=body).status_code == 201

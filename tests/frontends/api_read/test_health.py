@@ -162,6 +162,8 @@ def test_ready_root_and_discovery_speak_as_other_components_do(quick: Served) ->
     listed = {(one["method"], one["path"]) for one in found["endpoints"]}
     assert ("POST", "/api/v1/allocations") in listed
     assert ("GET", "/health") in listed
+    for place in ("openapi", "documentation", "health", "metrics"):
+        assert quick.http.get(found["metadata"][place]).status_code == 200
 
 
 def test_who_has_no_key_is_told_of_health_but_not_of_metrics(quick: Served) -> None:

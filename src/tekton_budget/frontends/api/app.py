@@ -22,6 +22,7 @@ from tekton_budget.frontends.api.routes import (
     batch,
     budgets,
     decisions,
+    guide,
     health,
     keys,
     policies,
@@ -51,6 +52,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     usage.router,
     decisions.router,
     verify.router,
+    guide.router,
 )
 # Routes at the root, such as /health.
 ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router)
@@ -58,7 +60,7 @@ ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router)
 # What follows /api or /api/v1: routes are made once, for making them takes time at every start.
 _NOUNS = frozenset(
     str(getattr(route, "path", "")).split("/")[1] for router in ROUTERS for route in router.routes
-) | {"docs", "redoc", "openapi.json", "discovery"}
+) | {"openapi.json", "discovery"}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: tb_live_…"},
@@ -112,8 +114,8 @@ def create_app(
         version=version("tekton-budget"),
         description=_DESCRIPTION,
         openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=f"{PREFIX}/docs",
-        redoc_url=f"{PREFIX}/redoc",
+        docs_url=None,  # FastAPI's own loads its scripts from the network
+        redoc_url=None,
         exception_handlers={
             BudgetError: problems.on_refusal,
             RequestValidationError: problems.on_invalid,

@@ -219,7 +219,7 @@ def discovery(request: Request, runs: Runs) -> Reply:
                 "description": DESCRIPTION,
                 "database": runs.service.health.store_kind,
                 "openapi": app.openapi_url,
-                "documentation": app.docs_url,
+                "documentation": str(app.openapi_url).replace("openapi.json", "docs"),
                 "health": "/health",
                 "metrics": "/metrics",
             },
