@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from tekton_budget.domain.errors import FieldFault, InvalidInput
+from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
 
 WELL_KNOWN_LABELS: tuple[str, ...] = (
     "org",
@@ -67,6 +67,16 @@ def checked_labels(labels: Mapping[str, object]) -> dict[str, str]:
         faults = [FieldFault("labels", f"at most {LABELS_MAX} labels, not {len(labels)}")]
     _refuse(faults)
     return checked
+
+
+def checked_names(field: str, names: Sequence[object], most: int) -> tuple[str, ...]:
+    """Names of labels, each once; one that no call could send would be asked for in vain."""
+    if len(names) > most or len(set(map(str, names))) != len(names):
+        raise invalid(field, f"send up to {most} different labels")
+    for name in names:
+        if not (isinstance(name, str) and _NAME.fullmatch(name)):
+            raise invalid(field, f"send names of labels: {_NAME_FAULT}")
+    return tuple(map(str, names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from tekton_budget.domain.command import (
 )
 from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
 from tekton_budget.domain.money import CALL_COST_NANO_MAX, NANO_PER_USD, nano_ceiling, nano_from_usd
-from tekton_budget.domain.scope import checked_labels
+from tekton_budget.domain.scope import LABEL_VALUE_MAX, checked_labels
 from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts, Usage
 from tekton_budget.service.asks import (
     AllocateRequest,
@@ -207,6 +207,11 @@ def usage_of(used: Used) -> Usage:
     if counts.other and counts.total > counts.other:
         text = "send either tokens or the kinds of tokens, not both"
         faults.append(FieldFault("tokens", text))
+    for name in ("model_used", "provider_used", "operation_id", "request_id"):
+        said: str | None = getattr(used, name)
+        if said and not (len(said) <= LABEL_VALUE_MAX and said.isprintable()):
+            text = f"send at most {LABEL_VALUE_MAX} printable characters"
+            faults.append(FieldFault(name, text))
     _raise(faults)
     return Usage(
         counts=counts,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tekton_budget.domain.caller import MAX_PRIORITY_OF_KEYS, Caller, Role
 from tekton_budget.domain.command import AuditNote
 from tekton_budget.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated, invalid
-from tekton_budget.domain.scope import checked_labels
+from tekton_budget.domain.scope import LABELS_MAX, checked_labels, checked_names
 from tekton_budget.service.commands import PRIORITY_MAX, choice, new_id
 from tekton_budget.service.policy_fields import NAME_MAX
 from tekton_budget.service.retries import Retry, done_before, note_done
@@ -77,6 +77,7 @@ class KeyVerbs:
         if expires_in_us is not None and expires_in_us <= 0:
             raise invalid("expires", "send a time ahead, like 90d")
         forced = checked_labels(labels or {})
+        required = checked_names("requires", requires, LABELS_MAX)
         chosen = choice("role", Role, role)
 
         def run(alone: Exclusively) -> NewKey:
@@ -94,7 +95,7 @@ class KeyVerbs:
                 hash=hash_of(own),
                 prefix=own[:SHOWN],
                 labels=forced,
-                requires=tuple(requires),
+                requires=required,
                 max_priority=max_priority,
                 created_us=alone.now_us,
                 expires_us=None if expires_in_us is None else alone.now_us + expires_in_us,

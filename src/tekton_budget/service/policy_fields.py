@@ -23,10 +23,10 @@ from tekton_budget.domain.policy import (
     Status,
     Unpriced,
 )
-from tekton_budget.domain.scope import LABEL_NAME_MAX, Scope
+from tekton_budget.domain.scope import Scope, checked_names
 from tekton_budget.domain.usage import KINDS
 from tekton_budget.domain.zones import zone_named
-from tekton_budget.service.commands import PRIORITY_MAX, TOKENS_MAX, choice
+from tekton_budget.service.commands import PRIORITY_MAX, TOKENS_MAX, checked_metadata, choice
 
 Fields = Mapping[str, Any]  # Any: our words for what was sent, already of the right JSON types
 
@@ -171,11 +171,17 @@ def _name(fields: Fields, base: Policy) -> str:
 def _limits(fields: Fields, base: Limits, text: LimitText | None) -> Limits:
     if text is not None:
         base = text.limits
-    return Limits(
+    limits = Limits(
         _whole(fields, "token_limit", base.tokens, TOKENS_MAX),
         cost_limit_nano(fields, "cost_limit", base.cost_nano),
         _whole(fields, "request_limit", base.requests, TOKENS_MAX),
     )
+    if text is not None:
+        names = ("token_limit", "cost_limit", "request_limit")
+        for name, said, meant in zip(names, text.limits, limits, strict=True):
+            if said is not None and said != meant:
+                raise invalid(name, "differs from limit; send one of them")
+    return limits
 
 
 def cost_limit_nano(fields: Fields, name: str, default: int | None) -> int | None:
@@ -233,6 +239,8 @@ def _schedule(fields: Fields, base: Schedule, text: LimitText | None) -> Schedul
         period, length_us = text.schedule_period, text.length_us
     if fields.get("period") is not None:
         period = choice("period", Period, str(fields["period"]).lower())
+        if text is not None and text.schedule_period not in (Period.TOTAL, period):
+            raise invalid("period", "differs from limit; send one of them")
         if period is not Period.ROLLING:
             length_us = None
     if fields.get("length_seconds") is not None:
@@ -251,6 +259,8 @@ def _scope(fields: Fields, base: Scope) -> Scope:
         if name in fields:
             if fields[name] is None:
                 asked.pop(name, None)
+            elif (fields.get("scope") or {}).get(name, fields[name]) != fields[name]:
+                raise invalid(name, f"differs from scope.{name}; send one of them")
             else:
                 asked[name] = fields[name]
     return Scope.from_json(asked)
@@ -261,12 +271,7 @@ def _per(fields: Fields, base: tuple[str, ...]) -> tuple[str, ...]:
         return base if "per" not in fields else ()
     value = fields["per"]
     per = (value,) if isinstance(value, str) else _listed("per", value)
-    if len(per) > PER_MAX or len(set(per)) != len(per):
-        raise invalid("per", f"send up to {PER_MAX} different labels")
-    for name in per:
-        if not (isinstance(name, str) and 0 < len(name) <= LABEL_NAME_MAX):
-            raise invalid("per", "send names of labels")
-    return per
+    return checked_names("per", per, PER_MAX)
 
 
 def _thresholds(fields: Fields, base: tuple[int, ...]) -> tuple[int, ...]:
@@ -317,17 +322,24 @@ def _kinds(fields: Fields, base: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _choices(fields: Fields, base: Policy) -> dict[str, Any]:
-    enforcement, kind = base.enforcement, fields.get("enforcement") or fields.get("type")
-    if kind is not None:
-        word = {"warning": "warn", "downgrade": "soft_limit", "enforce": "hard_limit"}
-        text = str(kind).lower()
-        enforcement = choice("enforcement", Enforcement, word.get(text, text))
+    enforcement = base.enforcement
+    said = [_enforcement(fields[n]) for n in ("enforcement", "type") if fields.get(n) is not None]
+    if said:
+        enforcement = said[0]
+    if len(set(said)) > 1:
+        raise invalid("type", "differs from enforcement; send one of them")
     per_missing, unpriced = base.per_missing, base.unpriced
     if fields.get("per_missing") is not None:
         per_missing = choice("per_missing", PerMissing, str(fields["per_missing"]))
     if fields.get("unpriced") is not None:
         unpriced = choice("unpriced", Unpriced, str(fields["unpriced"]))
     return {"enforcement": enforcement, "per_missing": per_missing, "unpriced": unpriced}
+
+
+def _enforcement(said: object) -> Enforcement:
+    word = {"warning": "warn", "downgrade": "soft_limit", "enforce": "hard_limit"}
+    text = str(said).lower()
+    return choice("enforcement", Enforcement, word.get(text, text))
 
 
 def _plain(fields: Fields, base: Policy) -> dict[str, Any]:
@@ -349,5 +361,6 @@ def _plain(fields: Fields, base: Policy) -> dict[str, Any]:
             _whole(cap, "requests", None, TOKENS_MAX),
         )
     if fields.get("metadata") is not None:
+        checked_metadata(fields["metadata"])
         plain["metadata"] = msgspec.json.decode(msgspec.json.encode(fields["metadata"]))
     return plain

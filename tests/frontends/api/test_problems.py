@@ -286,3 +286,71 @@ def test_the_lines_for_the_shell_do_what_they_say(quick: Door) -> None:
     assert words[:4] == ["curl", "-X", "POST", "$BUDGET_URL/api/v1/allocations"]
     body = json.loads(words[words.index("-d") + 1])
     assert quick.http.post("/api/v1/allocations", json=body).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usage/records/%00",
+        "/usage/records?model=%00",
+        "/allocations?key_id=a%00",
+        "/audit?object_id=%00",
+        "/policies/%00",
+    ],
+)
+def test_an_address_that_no_store_can_look_for_is_refused(door: Door, path: str) -> None:
+    problem(door.http.get(f"/api/v1{path}"), 422, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"type": "warn", "enforcement": "hard_limit"}, "type"),
+        ({"cost_limit": 2}, "cost_limit"),
+        ({"period": "weekly"}, "period"),
+        ({"scope": {"tier": "x"}, "tier": "y"}, "tier"),
+        ({"starts_at": "2030-01-01T00:00:00Z", "start_date": "2031-01-01T00:00:00Z"}, "start_date"),
+    ],
+)
+def test_a_policy_told_in_two_ways_that_differ_is_refused(
+    quick: Door, body: dict[str, Any], field: str
+) -> None:
+    answer = quick.http.post("/api/v1/policies", json={"limit": "1usd/day", **body})
+
+    assert problem(answer, 422, "invalid")["fields"][0]["field"] == field
+    assert quick.get("/policies")["items"] == []
+
+
+def test_a_policy_told_in_two_ways_that_agree_is_made(quick: Door) -> None:
+    body = {"type": "warning", "enforcement": "warn", "cost_limit": "1.00", "period": "daily"}
+    body |= {"scope": {"tier": "x"}, "tier": "x", "token_limit": 5}
+
+    made = quick.post("/policies", {"limit": "1usd/day", **body})
+    assert (made["limit"], made["type"]) == ("$1.00 + 5 tokens daily", "warn")
+
+
+LONG = "x" * 257
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/usage/record", {"cost": 1, "model_used": LONG}, "model_used"),
+        ("/usage/record", {"cost": 1, "provider_used": "a\nb"}, "provider_used"),
+        ("/usage/record", {"cost": 1, "operation_id": LONG}, "operation_id"),
+        ("/allocations/x/settle", {"cost": 1, "request_id": LONG}, "request_id"),
+        ("/usage/record", {"cost": "0." + "1" * 200}, "cost"),
+        ("/policies", {"limit": "1usd", "metadata": {"x": "y" * 20_000}}, "metadata"),
+        ("/policies", {"limit": "1usd", "per": ["a b"]}, "per"),
+        ("/budgets", {"name": "b", "description": "x" * 5000}, "description"),
+        ("/budgets", {"name": "b", "owner": LONG}, "owner"),
+        ("/keys", {"name": "k", "requires": ["a b"]}, "requires"),
+        ("/keys", {"name": "k", "requires": [f"l{n}" for n in range(41)]}, "requires"),
+    ],
+)
+def test_every_text_has_a_length_and_every_label_a_name(
+    quick: Door, path: str, body: dict[str, Any], field: str
+) -> None:
+    answer = quick.http.post(f"/api/v1{path}", json=body)
+
+    assert problem(answer, 422, "invalid")["fields"][0]["field"] == field

@@ -55,6 +55,7 @@ def listening(app: Any) -> Iterator[str]:
     """Listen on a free port in a thread; the address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen(128)  # who connects before the server runs waits
     config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

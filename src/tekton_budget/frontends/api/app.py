@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tekton_budget.domain.errors import BudgetError
-from tekton_budget.frontends.api import body, problems
+from tekton_budget.frontends.api import body, problems, wire
 from tekton_budget.frontends.api.auth import Doorkeeper
 from tekton_budget.frontends.api.document import complete
 from tekton_budget.frontends.api.edge import AccessLog, Edge
@@ -84,6 +84,8 @@ class BudgetApp(FastAPI):
     async def routed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What the edge lets through to FastAPI; a business path under /api is that of /api/v1."""
         path = scope.get("path", "")
+        if "\0" in path or b"%00" in scope.get("query_string", b""):
+            raise wire.unstorable("address")
         if path.startswith("/api/") and path.split("/", 3)[2] in _NOUNS:
             scope["path"] = PREFIX + path[len("/api") :]
         await super().__call__(scope, receive, send)

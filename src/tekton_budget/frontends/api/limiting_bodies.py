@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
+from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api.schemas import (
     AmountsOut,
     Asked,
@@ -99,9 +100,11 @@ class PolicyFields(Body):
         """What was said, in the service's words."""
         said = self.given()
         for ours, theirs in (("starts_at", "start_date"), ("ends_at", "end_date")):
-            for name in (theirs, ours):
-                if name in said:
-                    said[f"{ours[:-3]}_us"] = said.pop(name)
+            known = {said.pop(name) for name in (theirs, ours) if name in said}
+            if len(known) > 1:
+                raise invalid(theirs, f"differs from {ours}; send one of them")
+            if known:
+                said[f"{ours[:-3]}_us"] = known.pop()
         for name in ("policy_id", "id", "budget_id", "backfill"):
             said.pop(name, None)
         return said

@@ -26,6 +26,8 @@ def _truth(value: object) -> object:
 def _usd(value: object) -> object:
     if type(value) not in (Decimal, int, str):
         raise ValueError("send USD as a number, or as text with all its digits")
+    if type(value) is str and len(value) > USD_TEXT_MAX:
+        raise ValueError(f"send at most {USD_TEXT_MAX} characters")
     return value
 
 
@@ -42,6 +44,7 @@ def _asked(value: object) -> object:
     return value
 
 
+USD_TEXT_MAX = 120
 USD_TEXT = r"^[0-9]{1,10}(\.[0-9]{1,40})?$"
 Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
 Truth = Annotated[bool, BeforeValidator(_truth, json_schema_input_type=bool)]

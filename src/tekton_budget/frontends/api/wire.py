@@ -47,7 +47,7 @@ def encode(value: object) -> bytes:
 def decode(body: bytes) -> Any:  # Any: JSON
     """JSON with every fraction as a decimal; refuses what is malformed or cannot be stored."""
     if b"\\u0000" in body and _has_nul(body):
-        raise _unstorable()
+        raise unstorable("body")
     try:
         value = _decoder.decode(body)
     except RecursionError as error:
@@ -198,8 +198,9 @@ def _sent_twice(value: Mapping[str, object]) -> InvalidInput:
     )
 
 
-def _unstorable() -> InvalidInput:
+def unstorable(place: str) -> InvalidInput:
+    """The refusal of a character that PostgreSQL has no text with."""
     return InvalidInput(
-        "The body has the character U+0000, which cannot be stored: leave it out.",
-        FieldFault("body", "has the character U+0000"),
+        f"The {place} has the character U+0000, which cannot be stored: leave it out.",
+        FieldFault(place, "has the character U+0000"),
     )

@@ -35,8 +35,8 @@ class BudgetBody(Body):
     """A budget, with its policies if any: all or none."""
 
     name: str = Field(examples=["research"])
-    description: str | None = None
-    owner: str | None = None
+    description: str | None = Field(None, max_length=4000)
+    owner: str | None = Field(None, max_length=200)
     scope: Scope | None = Field(None, description="Added to the scope of each of its policies")
     metadata: Metadata | None = None
     policies: list[PolicyFields] = Field(default_factory=list, max_length=1000)
@@ -47,8 +47,8 @@ class BudgetChange(Body):
     """What is named changes; the rest stays."""
 
     name: str | None = None
-    description: str | None = None
-    owner: str | None = None
+    description: str | None = Field(None, max_length=4000)
+    owner: str | None = Field(None, max_length=200)
     scope: Scope | None = None
     is_active: Truth | None = None
     metadata: Metadata | None = None
