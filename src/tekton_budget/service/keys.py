@@ -229,7 +229,10 @@ def _named(keys: list[Key], name_or_id: str, now_us: int) -> Key:
     for key in reversed(keys):
         if name_or_id in (key.key_id, key.name) and key.is_valid(now_us):
             return key
-    raise NotFound(f"There is no valid key {name_or_id!r}.", code="key_not_found")
+    raise NotFound(
+        f"There is no valid key {name_or_id!r}: GET /api/v1/keys lists them all.",
+        code="key_not_found",
+    )
 
 
 def _refuse_again(alone: Exclusively, caller: Caller, retry: Retry | None) -> None:

@@ -80,6 +80,7 @@ def test_release_and_extend(door: Door) -> None:
     assert extended["status"] == "active"
     assert extended["expires_at"] > made["expires_at"]
     assert released["status"] == "released"
+    assert released["message"] == f"Allocation {id_} has been released."
     assert released["released"]["cost"] == 1
     answer = door.http.post(f"/api/v1/allocations/{id_}/extend", json={"lifetime_seconds": 60})
     assert answer.status_code == 409

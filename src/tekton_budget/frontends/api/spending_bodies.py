@@ -95,3 +95,9 @@ class EndedOut(View):
     tokens_used: int
     actual_cost: UsdOut
     expiration_time: TimeOut
+
+
+class ReleasedOut(EndedOut):
+    """An allocation after a release."""
+
+    message: str = Field(description="In words, as the original answers")

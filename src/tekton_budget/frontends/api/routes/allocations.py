@@ -13,7 +13,12 @@ from tekton_budget.frontends.api.edge import HotHandlers
 from tekton_budget.frontends.api.filters import labels_of
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import DenialOut, PageOut
-from tekton_budget.frontends.api.spending_bodies import AllocationOut, EndedOut, GrantOut
+from tekton_budget.frontends.api.spending_bodies import (
+    AllocationOut,
+    EndedOut,
+    GrantOut,
+    ReleasedOut,
+)
 from tekton_budget.frontends.api.wire import Reply
 from tekton_budget.service.lists import AllocationQuery
 
@@ -67,13 +72,14 @@ async def settle(allocation_id: str, request: Request) -> Response:
     return await _hot(request)
 
 
-@router.post("/{allocation_id}/release", response_model=EndedOut)
+@router.post("/{allocation_id}/release", response_model=ReleasedOut)
 async def release(
     allocation_id: str, asker: Asker, verbs: Verbs, body: spending.ReleaseBody | None = None
 ) -> Reply:
     """Give back all that an allocation still holds."""
     del body  # nothing needs to be said
-    return Reply(answers.to_api_ended(await verbs.ledger.release(asker, allocation_id)))
+    ended = answers.to_api_ended(await verbs.ledger.release(asker, allocation_id))
+    return Reply({**ended, "message": f"Allocation {allocation_id} has been released."})
 
 
 @router.post("/{allocation_id}/extend", response_model=EndedOut)
