@@ -52,7 +52,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     usage.router,
     decisions.router,
     verify.router,
-    guide.router,
 )
 # Routes at the root, such as /health.
 ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router)
@@ -60,7 +59,7 @@ ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router)
 # What follows /api or /api/v1: routes are made once, for making them takes time at every start.
 _NOUNS = frozenset(
     str(getattr(route, "path", "")).split("/")[1] for router in ROUTERS for route in router.routes
-) | {"openapi.json", "discovery"}
+) | {"docs", "redoc", "openapi.json", "discovery"}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: tb_live_…"},
@@ -130,6 +129,7 @@ def create_app(
     app.state.doorkeeper = doorkeeper or Doorkeeper(running.service.keys, running.settings)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, responses=problem_responses())
+    app.include_router(guide.router, prefix=PREFIX)  # of the document, not in it
     root_routers = ROOT_ROUTERS
     if running.settings.shutdown_enabled:
         root_routers += (shutdown.stopping,)
