@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from tests.storage.workbench import (
@@ -551,6 +553,34 @@ def test_long_batches_make_the_next_ones_smaller(
 
     assert bench.writer.commands == 1000
     assert bench.writer.batches > 8
+
+
+def test_waiting_for_the_locks_of_others_makes_no_batch_smaller(
+    store_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every process would take less at a time the more of them there are, and all be slower."""
+    ticking = SimpleNamespace(monotonic=lambda: ticking.now, sleep=time.sleep, now=0.0)
+    monkeypatch.setattr(writer, "time", ticking)
+    monkeypatch.setattr(batch, "time", ticking)
+
+    def contended(store):
+        session = store.connect()
+        name = "lock_balances" if store.is_postgresql else "begin"
+        lock = getattr(session, name)
+
+        def waited(*args, **options):
+            ticking.now += 60.0
+            return lock(*args, **options)
+
+        setattr(session, name, waited)
+        return session
+
+    with Bench(store_url, clock=clock, connect=contended) as bench:
+        bench.policy("purse", "100usd/day")
+        for start in range(0, 1000, 250):
+            bench.together(*[allocate(f"a{start + i}", "0.01") for i in range(250)])
+
+        assert bench.writer.batches == 4
 
 
 @pytest.mark.parametrize("policies", [1, 10])

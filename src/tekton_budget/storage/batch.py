@@ -71,6 +71,7 @@ class Batches:
         self._session: Session | None = None
         self._is_away = False
         self.hurried = False  # at the end nobody waits for a store that is away
+        self.locked_at = 0.0  # when the last batch had its locks: what it waited is not its own
 
     def connect(self) -> None:
         """Connect now, so that a store that is away is told at once."""
@@ -157,11 +158,14 @@ class Batches:
         while True:
             session = self._connected()
             opening = session.begin()
+            self.locked_at = time.monotonic()
             batch_id = str(uuid_utils.uuid7())
             first = [Expire(batch_id, LOCAL, allocations=tuple(sorted(expired)))] if expired else []
             loaded = load(
                 session, self.cache, [*first, *commands], self._settings, opening, self._clock
             )
+            if session.statements.postgresql:  # rows are locked as they are loaded
+                self.locked_at = time.monotonic()
             outcomes = [_judged(loaded, position) for position in range(len(loaded.commands))]
             more = self._due(session, loaded, outcomes, expired)
             if not more or len(expired) > DUE_MAX * ROUNDS_MAX:

@@ -257,10 +257,23 @@ def _rows_of(cursor: Cursor) -> Rows:
 
 
 def array_literal(values: Sequence[object]) -> str:
-    """An array as PostgreSQL reads it; the driver's own way takes ten times as long."""
-    if any(isinstance(value, str) for value in values):
+    """An array as PostgreSQL reads it; the driver's own way takes ten times as long.
+
+    All elements are quoted at once, between characters that hardly any text has.
+    """
+    nulls = values.count(None)
+    if nulls == len(values):
+        return "{" + ",".join(["NULL"] * nulls) + "}"
+    texts = [_NULL if value is None else str(value) for value in values]
+    joined = _BETWEEN.join(texts)
+    if joined.count(_BETWEEN) != len(texts) - 1 or joined.count(_NULL) != nulls:
         return "{" + ",".join(map(_quoted, values)) + "}"
-    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+    joined = joined.replace("\\", "\\\\").replace('"', '\\"').replace(_BETWEEN, '","')
+    quoted = f'{{"{joined}"}}'
+    return quoted.replace(f'"{_NULL}"', "NULL") if nulls else quoted
+
+
+_BETWEEN, _NULL = "\x1f", "\x1e"
 
 
 def _quoted(value: object) -> str:

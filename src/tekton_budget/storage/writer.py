@@ -207,14 +207,18 @@ class Writer:
             self.watch(*last, len(self._queue))
 
     def _batch(self, tickets: Sequence[Ticket[Any]]) -> Sequence[object]:
-        """One batch; the next ones are smaller if it took long, and larger again if it did not."""
+        """One batch; the next are smaller if it held its locks for long, and larger again if not.
+
+        How long it waited for others' locks says nothing: smaller ones would only wait more often.
+        """
         began = time.monotonic()
         with _collector_paused():
             answers = self._runs.run([_command(t) for t in tickets])
-        took = time.monotonic() - began
+        ended = time.monotonic()
+        took = ended - self._runs.locked_at
         self.batches += 1
         self.commands += len(tickets)
-        self._last = (answers, took)
+        self._last = (answers, ended - began)
         if took > BATCH_SECONDS and 2 * len(tickets) > self._batch_limit:
             least = min(BATCH_MIN, self._batch_max)
             self._batch_limit = max(least, min(self._batch_limit, len(tickets)) * 3 // 4)
