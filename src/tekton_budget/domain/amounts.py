@@ -12,6 +12,8 @@ class Amounts(NamedTuple):
 
     def plus(self, other: "Amounts") -> "Amounts":
         """Unit by unit."""
+        if other is NOTHING:
+            return self
         a, b, c = self
         d, e, f = other
         return _made(Amounts, (a + d, b + e, c + f))

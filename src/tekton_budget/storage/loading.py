@@ -84,7 +84,7 @@ def _needed(loaded: Loaded) -> dict[str, Concern | None]:
     needed: dict[str, Concern | None] = {}
     for position, command in enumerate(loaded.commands):
         try:
-            items = list(balances_needed(loaded.state, command))
+            items = balances_needed(loaded.state, command)
         except BudgetError as refusal:
             loaded.refused[position] = refusal
             continue
@@ -104,9 +104,13 @@ _ENDS = ", end_content, end_answer"
 def _load_by_id(session: Session, loaded: Loaded) -> None:
     """Answers, usage ids and allocations: three queries, and a fourth where an ask is repeated."""
     state, s = loaded.state, session.statements
-    slots = {slot for command in loaded.commands for slot in answers_needed(command)}
-    records = {key for command in loaded.commands for key in _records_needed(command)}
-    keys = {key for command in loaded.commands for key in allocations_needed(command)}
+    slots: set[tuple[str, str]] = set()
+    records: set[tuple[str, str]] = set()
+    keys: set[tuple[str, str]] = set()
+    for command in loaded.commands:
+        slots.update(answers_needed(command))
+        records.update(_records_needed(command))
+        keys.update(allocations_needed(command))
     wanted = (
         (slots, s.select(tables.answers, "key_id, id, content, answer", "id")),
         (records, s.select(tables.usage, "key_id, record_id", "record_id")),

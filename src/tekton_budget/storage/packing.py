@@ -33,7 +33,7 @@ from tekton_budget.domain.policy import (
 )
 from tekton_budget.domain.price import Price
 from tekton_budget.domain.scope import Scope
-from tekton_budget.domain.usage import TokenCounts
+from tekton_budget.domain.usage import NO_TOKENS, TokenCounts
 
 Row = Mapping[str, Any]  # Any: a database row's columns have many types
 
@@ -50,6 +50,17 @@ _decode_counts = msgspec.json.Decoder(list[int]).decode
 def json_text(value: object) -> str:
     """Compact JSON; decimals keep every digit as numbers."""
     return _encode(value).decode()
+
+
+def _counts_text(counts: TokenCounts) -> str:
+    return _NO_TOKENS if counts == NO_TOKENS else json_text(counts)
+
+
+def _counts_of(text: str) -> TokenCounts:
+    return NO_TOKENS if text == _NO_TOKENS else TokenCounts(*_decode_counts(text))
+
+
+_NO_TOKENS = json_text(NO_TOKENS)  # most rows say it twice
 
 
 def pack_answer(answer: Answer) -> str:
@@ -138,11 +149,11 @@ def allocation_from_row(row: Sequence[Any]) -> Allocation:
         priority=row[12],
         price_id=row[13],
         decision=row[14],
-        used=TokenCounts(*_decode_counts(row[15])),
+        used=_counts_of(row[15]),
         used_cost_nano=row[16],
         usage_records=row[17],
         estimated_record=row[18],
-        estimated=TokenCounts(*_decode_counts(row[19])),
+        estimated=_counts_of(row[19]),
         estimated_cost_nano=row[20],
         ended_us=row[21],
         updated_us=row[22],
@@ -166,11 +177,11 @@ def allocation_row(allocation: Allocation) -> tuple[object, ...]:
         allocation.priority,
         allocation.price_id,
         allocation.decision,
-        json_text(allocation.used),
+        _counts_text(allocation.used),
         allocation.used_cost_nano,
         allocation.usage_records,
         allocation.estimated_record,
-        json_text(allocation.estimated),
+        _counts_text(allocation.estimated),
         allocation.estimated_cost_nano,
         allocation.ended_us,
         allocation.updated_us,
@@ -185,11 +196,11 @@ def allocation_changed_row(allocation: Allocation) -> tuple[object, ...]:
         allocation.status.value,
         allocation.expires_us,
         json_text(allocation.holds),
-        json_text(allocation.used),
+        _counts_text(allocation.used),
         allocation.used_cost_nano,
         allocation.usage_records,
         allocation.estimated_record,
-        json_text(allocation.estimated),
+        _counts_text(allocation.estimated),
         allocation.estimated_cost_nano,
         allocation.ended_us,
         allocation.updated_us,

@@ -1,6 +1,6 @@
 """What a batch of commands is judged on, and the copies that one command leaves to the next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -38,6 +38,11 @@ class Posting(NamedTuple):
     held: Amounts
     at_us: int = 0  # when it counts on a rolling balance, if not at the entry's own moment
 
+
+# Asked of every command several times over, so they are put together once.
+_OF_AN_ALLOCATION = (Settle, Release, Extend, Record)
+_ENDING = (Settle, Release)
+_ANSWERED_APART = (Record, Extend, GiveCredit)
 
 TIMESTAMP_AHEAD_MAX_US = 5 * 60 * 1_000_000
 
@@ -266,7 +271,7 @@ def owned(state: State, command: Command) -> Command:
     """
     if isinstance(command, Together):
         return replace(command, commands=tuple(owned(state, part) for part in command.commands))
-    if not isinstance(command, Settle | Release | Extend | Record):
+    if not isinstance(command, _OF_AN_ALLOCATION):
         return command
     if command.allocation_id is None or command.owner_key_id is not None:
         return command
@@ -280,50 +285,45 @@ def owned(state: State, command: Command) -> Command:
     return replace(command, owner_key_id=owners[0]) if len(owners) == 1 else command
 
 
-def allocations_needed(command: Command) -> Iterator[tuple[str, str]]:
+def allocations_needed(command: Command) -> Sequence[tuple[str, str]]:
     """The allocations that must be loaded before a command can be executed."""
     if isinstance(command, Allocate):
-        yield command.caller.key_id, command.id
-    elif isinstance(command, Settle | Release | Extend):
-        yield allocation_key(command)
-    elif isinstance(command, Record):
-        if command.allocation_id is not None:
-            yield allocation_key(command)
-    elif isinstance(command, Expire):
-        yield from command.allocations
-    elif isinstance(command, Together):
-        for part in command.commands:
-            yield from allocations_needed(part)
+        return ((command.caller.key_id, command.id),)
+    if isinstance(command, _OF_AN_ALLOCATION):
+        return () if command.allocation_id is None else (allocation_key(command),)
+    if isinstance(command, Expire):
+        return command.allocations
+    if isinstance(command, Together):
+        return [key for part in command.commands for key in allocations_needed(part)]
+    return ()
 
 
 def answer_slot(command: Command) -> tuple[str, str]:
     """Where a command's answer is remembered: with its allocation, with its end, or on its own."""
     if isinstance(command, Allocate):
         return command.caller.key_id, f"a:{command.id}"
-    if isinstance(command, Settle | Release):
+    if isinstance(command, _ENDING):
         owner, allocation_id = allocation_key(command)
         return owner, f"e:{allocation_id}"
     return command.caller.key_id, f"c:{command.id}"
 
 
-def answers_needed(command: Command) -> Iterator[tuple[str, str]]:
+def answers_needed(command: Command) -> Sequence[tuple[str, str]]:
     """The slots of answers that are remembered apart from an allocation."""
-    if isinstance(command, Record | Extend | GiveCredit):
-        yield answer_slot(command)
-    elif isinstance(command, Together):
-        for part in command.commands:
-            yield from answers_needed(part)
+    if isinstance(command, _ANSWERED_APART):
+        return (answer_slot(command),)
+    if isinstance(command, Together):
+        return [slot for part in command.commands for slot in answers_needed(part)]
+    return ()
 
 
-def balances_needed(state: State, command: Command) -> Iterator[Concern | str]:
+def balances_needed(state: State, command: Command) -> list[Concern | str]:
     """The balances a command moves: as concerns (which may have to be opened) or as known keys."""
     if isinstance(command, Together):
-        for part in command.commands:
-            yield from balances_needed(state, part)
-        return
-    yield from state.concerns(command)
+        return [item for part in command.commands for item in balances_needed(state, part)]
+    found: list[Concern | str] = [*state.concerns(command)]
     for key in allocations_needed(command):
         allocation = state.allocations.get(key)
         if allocation is not None:
-            for hold in allocation.holds:
-                yield hold.balance_id
+            found += [hold.balance_id for hold in allocation.holds]
+    return found
