@@ -186,6 +186,11 @@ CODES: dict[str, Explained] = {
         "A verification runs already, and reads everything",
         "Wait for it to end, then ask again",
     ),
+    "budget_closed": Explained(
+        409,
+        "The scope of a closed budget changes: its policies could not count by it",
+        "Open it with the same request: `is_active: true`",
+    ),
     "name_taken": Explained(
         409, "The name is in use", "Choose another, or change the object that has it"
     ),

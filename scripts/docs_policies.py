@@ -66,7 +66,7 @@ WRITTEN = (
 
 INTRO = """A policy is one limit. Amounts, thresholds, enforcement, name and the like change in place and keep what was spent and held;
 `period`, `timezone`, `anchor`, `scope`, `per` and `tokens_counted` change by a new version that counts afresh from the usage of its
-current window. At least one of `limit`, `token_limit`, `cost_limit` and `request_limit` is needed."""
+current window ([what it keeps](../explanation/changes.md)). At least one of `limit`, `token_limit`, `cost_limit` and `request_limit` is needed."""
 
 LABELS = """## Labels
 

@@ -1,5 +1,7 @@
 """Balances: what one group has in one window, how it slides, and what it leaves to the next."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.domain.world import DAY_US, HOUR_US, MINUTE_US, World, us
@@ -124,6 +126,17 @@ def test_only_who_rolls_over_carries() -> None:
 
     assert carry_into(policy, last, DAY_US) is NOTHING
     assert carry_into(world.made("r", "1usd/24h", rollover=True), last, DAY_US) is NOTHING
+
+
+def test_what_was_carried_into_a_window_stays_when_the_policy_is_replaced_in_it() -> None:
+    world = World()
+    policy = world.made("p", "1usd/day", rollover=True)
+    last = opened_balance(policy, "", opens_us=DAY_US, closes_us=2 * DAY_US)
+    last.carry, last.spent = Amounts(0, 7, 0), Amounts(0, 5, 0)
+    next_one = replace(policy, no=2, version=2)
+
+    assert carry_into(next_one, last, DAY_US) == Amounts(0, 7, 0)
+    assert carry_into(replace(next_one, rollover=False), last, DAY_US) is NOTHING
 
 
 def test_an_allowance_is_limit_or_exception_and_carry_and_live_credit() -> None:

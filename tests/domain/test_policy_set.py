@@ -3,8 +3,9 @@
 import pytest
 from tests.domain.world import World, us
 
+from tekton_budget.domain.period import Anchor
 from tekton_budget.domain.policy import Status
-from tekton_budget.domain.policy_set import group_label_names
+from tekton_budget.domain.policy_set import group_label_names, regrouped
 from tekton_budget.domain.scope import Scope
 
 
@@ -114,3 +115,68 @@ def test_windows_of_other_moments_are_found_beside_the_current_one() -> None:
     assert policies.window(policy, world.now_us) is now
     assert policies.window(policy, us("2026-03-01T10:00Z")).closes_us == now.opens_us
     assert policies.window(policy, world.now_us) == now
+
+
+@pytest.mark.parametrize(
+    ("limit", "fields", "goes_on"),
+    [
+        ("1usd/day", {"scope": {"team": "a"}}, True),
+        ("2usd/day", {"tokens_counted": ("output",)}, True),
+        ("1usd/week", {}, False),
+        ("1usd/day", {"zone": "Asia/Tokyo"}, False),
+        ("1usd/day", {"anchor": Anchor(hour=5)}, False),
+        ("1usd/day", {"per": ("user", "team")}, False),
+        ("1usd/day", {"per": ()}, False),
+    ],
+)
+def test_a_version_goes_on_from_one_of_the_same_windows_and_groups(limit, fields, goes_on) -> None:
+    world = World()
+    first = world.policy("p", "1usd/day", per=("user",))
+    other = world.policy("q", "1usd/day", per=("user",))
+    second = world.replace_policy("p", limit, **{"per": ("user",), **fields})
+
+    assert world.policy_set.goes_on_from(first) is None
+    assert world.policy_set.goes_on_from(other) is None
+    found = world.policy_set.goes_on_from(second)
+    assert (found and found.no) == (first.no if goes_on else None)
+
+
+@pytest.mark.parametrize(
+    ("per", "group", "later", "found"),
+    [
+        (("user",), "alice", ("user",), "alice"),
+        (("user",), "", ("user",), ""),
+        (("user",), "alice", ("team",), None),
+        (("user",), "", ("team",), None),
+        (("user",), "alice", (), None),
+        ((), "", ("user",), None),
+        (("team", "user"), "x%2Fy/z", ("user", "team"), "z/x%2Fy"),
+        (("team", "user"), "", ("user", "team"), ""),
+        (("team", "user"), "x/z", ("user",), None),
+        (("team", "user"), "x/z", ("user", "team", "model"), None),
+    ],
+)
+def test_a_group_is_found_again_where_the_same_labels_name_it(per, group, later, found) -> None:
+    world = World()
+    before = world.made("p", "1usd/day", per=per)
+
+    assert regrouped(before, world.made("p", "1usd/week", per=later), group) == found
+
+
+def test_a_session_is_a_group_of_its_own_only_while_the_period_says_so() -> None:
+    world = World()
+    by_session = world.made("p", "1usd/session")
+
+    assert regrouped(by_session, world.made("p", "1usd/task"), "s1") is None
+    assert regrouped(by_session, world.made("p", "1usd/day"), "s1") is None
+    assert regrouped(by_session, world.made("p", "1usd/day", per=("session",)), "s1") == "s1"
+
+
+def test_a_version_that_is_being_replaced_keeps_the_scope_its_budget_had() -> None:
+    world = World()
+    world.budget("lab", {"team": "b"})
+    world.policy("new", "1usd/day", budget="lab")
+    world.policy("old", "1usd/day", budget="lab", budget_scope=Scope.from_json({"team": "a"}))
+
+    assert names(world, {"team": "a"}) == ["old"]
+    assert names(world, {"team": "b"}) == ["new"]

@@ -344,12 +344,15 @@ class World:
         opens_us = window.opens_us
         key = f"{policy.no}:{opens_us}:{group}"
         if key not in self.balances:
-            earlier = [
-                balance
-                for balance in self.balances.values()
-                if (balance.policy_no, balance.group) == (policy.no, group)
-                and balance.opens_us < opens_us
-            ]
+            earlier, version, before_us = [], policy, opens_us
+            while not earlier and version is not None:
+                earlier = [
+                    balance
+                    for balance in self.balances.values()
+                    if (balance.policy_no, balance.group) == (version.no, group)
+                    and balance.opens_us < before_us
+                ]
+                version, before_us = self.policy_set.goes_on_from(version), opens_us + 1
             self.balances[key] = opened_balance(
                 policy,
                 group,

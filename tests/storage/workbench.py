@@ -25,7 +25,7 @@ from tekton_budget.storage.packing import (
     policy_from_row,
     unpack_postings,
 )
-from tekton_budget.storage.policies import Changes, counts_from, past_usage
+from tekton_budget.storage.policies import Backfill, Changes, counts_from, past_usage
 from tekton_budget.storage.rollup import COUNTERS
 from tekton_budget.storage.schema import prepare
 from tekton_budget.storage.session import Session
@@ -182,11 +182,16 @@ class Bench:
         session.close()
 
         def run(changes: Changes) -> Policy:
-            changes.post_backfill(started, sums)
             active = replace(started, status=Status.ACTIVE, updated_us=changes.now_us)
             changes.update_policy(active)
             return active
 
+        def post(changes: Changes) -> bool:
+            return changes.post_backfill(changes.policies.by_no[started.no], backfill)
+
+        backfill = Backfill(sums)
+        while self.change(post):
+            pass
         return self.change(run)
 
     # Looking --------------------------------------------------------------------------------------

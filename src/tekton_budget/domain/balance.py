@@ -106,10 +106,13 @@ def carry_into(
 
     Idle windows in between are folded by the same rule: each would have carried its limit and carry
     in full, up to the cap. Limit and exception are those in force now; credit is spent or gone, it
-    never carries.
+    never carries. Where the last one is of this very window, the policy has been replaced in it:
+    what was carried into it then stays.
     """
     if not policy.rollover or policy.schedule.period is Period.ROLLING:
         return NOTHING
+    if last.opens_us == opens_us:
+        return last.carry
     steps = policy.schedule.windows_between(last.opens_us, opens_us)
     limits = policy.limits if exception is None else exception.over(policy.limits)
     rest = [

@@ -129,7 +129,9 @@ class Policy:
     created_us: int = 0
     updated_us: int = 0
     backfill_to: int | None = None  # the last usage number that the backfill has to sum
+    backfill_after: str | None = None  # the last balance that the backfill has posted
     backfilled_from_us: int | None = None
+    budget_scope: Scope | None = None  # its budget's before that changed, until it is replaced
 
     @property
     def judges(self) -> bool:

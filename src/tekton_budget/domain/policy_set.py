@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tekton_budget.domain.balance import balance_id
 from tekton_budget.domain.period import Period, Window
 from tekton_budget.domain.policy import Budget, Policy, Status
-from tekton_budget.domain.scope import SHARED_GROUP, Scope, ScopeIndex, group_of
+from tekton_budget.domain.scope import SHARED_GROUP, Scope, ScopeIndex, group_labels, group_of
 
 _COUNTING = (Status.STARTING, Status.ACTIVE)
 
@@ -32,10 +32,8 @@ class PolicySet:
         self.by_no = {policy.no: policy for policy in policies}
         counting = [p for p in self.by_no.values() if p.status in _COUNTING and self._active(p)]
         counting.sort(key=lambda policy: policy.no)
-        self._index = ScopeIndex(
-            [(self.budgets[p.budget_id].scope.merged(p.scope), p) for p in counting]
-        )
-        self._merged = {p.no: self.budgets[p.budget_id].scope.merged(p.scope) for p in counting}
+        self._merged = {p.no: self._within(p).merged(p.scope) for p in counting}
+        self._index = ScopeIndex([(self._merged[p.no], p) for p in counting])
         self._called = {
             called: one for one in self.budgets.values() for called in (one.name, one.budget_id)
         }
@@ -47,11 +45,17 @@ class PolicySet:
                 self._of_budget[called].append(policy)
         self.counting = counting
         self._windows: dict[int, Window] = {}
+        self._by_version: dict[tuple[str, int], Policy] = {}
         self._asks: dict[int, Mapping[str, str | list[str]]] = {}
 
     def _active(self, policy: Policy) -> bool:
         budget = self.budgets.get(policy.budget_id)
         return budget is not None and budget.is_active
+
+    def _within(self, policy: Policy) -> Scope:
+        """The scope that is added: its budget's, or what that was when the version began to end."""
+        own = policy.budget_scope
+        return self.budgets[policy.budget_id].scope if own is None else own
 
     def budget_called(self, called: str, bound: Mapping[str, str]) -> Budget | None:
         """The budget of that id or name that a call may name whose key is bound to these labels.
@@ -68,6 +72,17 @@ class PolicySet:
         """The version of a policy that counts now: the active one, else the starting one."""
         found = [p for p in self.counting if p.policy_id == policy_id]
         return min(found, key=lambda p: p.status is not Status.ACTIVE) if found else None
+
+    def goes_on_from(self, policy: Policy) -> Policy | None:
+        """The version before, where windows and groups are the same: what it left is carried on."""
+        if policy.version <= 1:
+            return None
+        if not self._by_version:
+            self._by_version = {(p.policy_id, p.version): p for p in self.by_no.values()}
+        last = self._by_version.get((policy.policy_id, policy.version - 1))
+        if last is None or last.schedule != policy.schedule:
+            return None
+        return last if group_label_names(last) == group_label_names(policy) else None
 
     def counting_everywhere(self) -> list[Policy]:
         """Every version in force, also of budgets that are not active."""
@@ -153,6 +168,16 @@ def group_label_names(policy: Policy) -> tuple[str, ...]:
         return policy.per
     own = "session" if period is Period.PER_SESSION else "task"
     return (own, *(name for name in policy.per if name != own))
+
+
+def regrouped(before: Policy, after: Policy, group: str) -> str | None:
+    """What a version calls the group of an earlier one; `None` where its groups are others."""
+    names, new_names = group_label_names(before), group_label_names(after)
+    if sorted(names) != sorted(new_names):
+        return None
+    if names == new_names or group == SHARED_GROUP:
+        return group
+    return group_of(new_names, group_labels(names, group))
 
 
 def _group(policy: Policy, labels: Mapping[str, str], call_id: str) -> str | None:

@@ -1,7 +1,7 @@
 """Budgets and policies: created, changed and ended by people, each change written to the audit."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tekton_budget.domain.amounts import Limits
@@ -26,18 +26,11 @@ from tekton_budget.service.policy_fields import (
     new_policy,
 )
 from tekton_budget.service.retries import Retry, done_before, note_done
+from tekton_budget.service.starting import Started, Starting, groups_note
 from tekton_budget.storage.packing import budget_json, json_text, policy_spec
-from tekton_budget.storage.policies import Changes, counts_from, past_usage
+from tekton_budget.storage.policies import Changes
 from tekton_budget.storage.session import Session
 from tekton_budget.storage.writer import Exclusively, Writer
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A policy as it stands after a creation or change, with what the change has to say."""
-
-    policy: Policy
-    notes: tuple[str, ...] = ()
 
 
 class PolicyVerbs:
@@ -51,7 +44,7 @@ class PolicyVerbs:
     ) -> None:
         self._writer = writer
         self._settings = settings
-        self._open_session = open_session
+        self._starting = Starting(writer, settings, open_session)
 
     # Budgets ------------------------------------------------------------------------------------
 
@@ -106,10 +99,14 @@ class PolicyVerbs:
         return budget, tuple(self.finish(policy).policy for policy in made)
 
     def change_budget(self, caller: Caller, budget: str, fields: Fields) -> Budget:
-        """Name, owner, description, scope, is_active and metadata; what is not named stays."""
+        """Name, owner, description, scope, is_active and metadata; what is not named stays.
+
+        Another scope gives the balances of its policies another meaning: each is replaced by a
+        version that counts by it, and judges by the old one until that has counted.
+        """
         _may_change(caller)
 
-        def run(alone: Exclusively) -> Budget:
+        def run(alone: Exclusively) -> tuple[Budget, list[Policy]]:
             changes = Changes(alone, self._settings)
             before = budget_named(changes.policies, caller, budget)
             given: dict[str, Any] = {k: v for k, v in fields.items() if v is not None}
@@ -125,9 +122,12 @@ class PolicyVerbs:
             old, new = budget_json(before), budget_json(after)
             _audit(changes, caller, "change", "budget", before.budget_id, old, new)
             changes.publish(_event(EventType.BUDGET_CHANGED, before.budget_id, before.budget_id))
-            return after
+            return after, _rescoped(changes, before, after)
 
-        return self._writer.exclusively(run).result()
+        changed, started = self._writer.exclusively(run).result()
+        for policy in started:
+            self.finish(policy)
+        return changed
 
     def close_budget(self, caller: Caller, budget: str) -> Budget:
         """Deactivate: its policies no longer concern any call; what they counted stays."""
@@ -174,14 +174,8 @@ class PolicyVerbs:
             _audit(changes, caller, "change", "policy", before.policy_id, old, new)
             changes.publish(_event(EventType.POLICY_CHANGED, before.policy_id, before.budget_id))
             if needs_replacement(before, after):
-                scope = _within(caller, dict(after.scope.to_json()))
-                version = replace(
-                    after,
-                    no=0,
-                    version=_next_version(changes, before),
-                    scope=Scope.from_json(scope),
-                )
-                return Started(changes.start(version, backfill=True), ("replaced",))
+                scope = Scope.from_json(_within(caller, dict(after.scope.to_json())))
+                return _replaced(changes, before, replace(after, scope=scope))
             changes.update_policy(after)
             for other in others:  # it judges until the version that replaces it has counted
                 changes.update_policy(_changed_alike(other, fields, alone.now_us))
@@ -189,7 +183,8 @@ class PolicyVerbs:
 
         started = self._writer.exclusively(run).result()
         if started.policy.status is Status.STARTING:
-            return replace(self.finish(started.policy), notes=started.notes)
+            finished = self.finish(started.policy)
+            return replace(finished, notes=(*started.notes, *finished.notes))
         return started
 
     def end_policy(self, caller: Caller, policy: str) -> Policy:
@@ -236,40 +231,7 @@ class PolicyVerbs:
 
     def finish(self, policy: Policy) -> Started:
         """Steps 2 and 3 of a creation; again after a crash they do what is left, and no more."""
-        if policy.status is not Status.STARTING:
-            return Started(policy)
-        session = self._open_session()
-        try:
-            policies = self._writer.cache.policies
-            if policy.no not in policies.by_no:
-                policies = self._writer.exclusively(lambda alone: alone.cache.policies).result()
-            sums = past_usage(
-                session,
-                policies,
-                policy,
-                from_us=counts_from(policy, policies),
-                up_to=policy.backfill_to or 0,
-            )
-        finally:
-            session.close()
-
-        def run(alone: Exclusively) -> Policy:
-            changes = Changes(alone, self._settings)
-            current = changes.policies.by_no[policy.no]
-            if current.status is not Status.STARTING:
-                return current
-            changes.post_backfill(current, sums)
-            for version in versions_of(changes.policies, policy.policy_id):
-                if version.no < policy.no:
-                    replaced = replace(version, status=Status.REPLACED, updated_us=alone.now_us)
-                    changes.update_policy(replaced)
-            active = replace(current, status=Status.ACTIVE, updated_us=alone.now_us)
-            changes.update_policy(active)
-            event = _event(EventType.POLICY_ACTIVATED, active.policy_id, active.budget_id)
-            changes.publish(event)
-            return active
-
-        return Started(self._writer.exclusively(run).result())
+        return self._starting.finish(policy)
 
     def _start(
         self,
@@ -379,6 +341,46 @@ def _next_version(changes: Changes, policy: Policy) -> int:
         p.version for p in changes.policies.by_no.values() if p.policy_id == policy.policy_id
     ]
     return max(versions) + 1
+
+
+def _replaced(changes: Changes, before: Policy, after: Policy) -> Started:
+    """The next version begins. Groups that it does not know have no exceptions any more."""
+    version = replace(
+        after, no=0, version=_next_version(changes, before), backfill_after=None, budget_scope=None
+    )
+    notes = ["replaced", *groups_note("exceptions_ended", changes.regroup(before, version))]
+    started = changes.start(version, backfill=True)
+    if version.rollover and changes.policies.goes_on_from(started) is None:
+        notes.append("carry_ended")
+    return Started(started, tuple(notes))
+
+
+def _rescoped(changes: Changes, before: Budget, after: Budget) -> list[Policy]:
+    """The next versions of a budget's policies, where its scope is another one."""
+    if before.scope == after.scope:
+        return []
+    last: dict[str, Policy] = {}
+    for policy in changes.policies.counting_everywhere():
+        if policy.budget_id != before.budget_id:
+            continue
+        if policy.budget_scope is None:
+            changes.update_policy(replace(policy, budget_scope=before.scope))
+        known = last.get(policy.policy_id)
+        if known is None or known.version < policy.version:
+            last[policy.policy_id] = policy
+    if last and not after.is_active:
+        raise Conflict(
+            f'"{before.name}" is closed, and its policies count nothing. Change its scope when it '
+            'is open again, or open it with the same request: {"is_active": true, "scope": …}',
+            code="budget_closed",
+        )
+    changes.refresh()
+    started = []
+    for policy in last.values():
+        changes.publish(_event(EventType.POLICY_CHANGED, policy.policy_id, policy.budget_id))
+        version = replace(policy, updated_us=changes.now_us)
+        started.append(_replaced(changes, policy, version).policy)
+    return started
 
 
 def _changed_alike(policy: Policy, fields: Fields, now_us: int) -> Policy:

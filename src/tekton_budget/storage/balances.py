@@ -53,7 +53,7 @@ class BalanceRows:
         for id_ in missing:
             policy_no, opens_us, group = parts_of(id_)
             policy = policies.by_no[policy_no]
-            last = self._last(policy, group, opens_us) if policy.rollover else None
+            last = self._last(policies, policy, group, opens_us) if policy.rollover else None
             found[id_] = opened_balance(
                 policy,
                 group,
@@ -123,20 +123,29 @@ class BalanceRows:
         rows = self._reader.rows(query.where(_b.opened == 1).limit(limit))
         return [balance_from_row(row) for row in rows]
 
-    def _last(self, policy: Policy, group: str, opens_us: int) -> Balance | None:
-        query = (
-            select(*_COLUMNS)
-            .where(
-                _b.policy_no == policy.no,
-                _b.grp == group,
-                _b.opens_us < opens_us,
-                _b.opened == 1,
+    def _last(
+        self, policies: PolicySet, policy: Policy, group: str, opens_us: int
+    ) -> Balance | None:
+        """The latest earlier one, or the latest of a version that this one goes on from."""
+        version: Policy | None = policy
+        before_us = opens_us
+        while version is not None:
+            query = (
+                select(*_COLUMNS)
+                .where(
+                    _b.policy_no == version.no,
+                    _b.grp == group,
+                    _b.opens_us < before_us,
+                    _b.opened == 1,
+                )
+                .order_by(_b.opens_us.desc())
+                .limit(1)
             )
-            .order_by(_b.opens_us.desc())
-            .limit(1)
-        )
-        rows = self._reader.rows(query)
-        return balance_from_row(rows[0]) if rows else None
+            rows = self._reader.rows(query)
+            if rows:
+                return balance_from_row(rows[0])
+            version, before_us = policies.goes_on_from(version), opens_us + 1
+        return None
 
     def _exceptions(
         self, policies: PolicySet, ids: Sequence[str]

@@ -18,7 +18,7 @@ from tekton_budget.domain.ledger import (
     owned,
 )
 from tekton_budget.domain.policy import GroupLimits
-from tekton_budget.domain.policy_set import Concern
+from tekton_budget.domain.policy_set import Concern, PolicySet
 from tekton_budget.storage import tables
 from tekton_budget.storage.cache import Cache
 from tekton_budget.storage.packing import (
@@ -215,11 +215,7 @@ def _open(
     """First touch: exceptions in force and the carry of the window before are fixed here."""
     policies = state.policies.by_no
     rolling_over = [b for b in unopened if policies[b.policy_no].rollover]
-    last: dict[tuple[int, str, int], Balance] = {}
-    if rolling_over:
-        keys = [(b.policy_no, b.group, b.opens_us) for b in rolling_over]
-        for row in session.last_balances(BALANCE_COLUMNS, keys):
-            last[row[-3:]] = balance_from_row(row)
+    last = _last_balances(session, state.policies, rolling_over)
     excepted = sorted({(policies[b.policy_no].policy_id, b.group) for b in unopened})
     exceptions = {
         (policy_id, group): msgspec.json.decode(limits, type=GroupLimits)
@@ -234,11 +230,31 @@ def _open(
             balance.group,
             opens_us=balance.opens_us,
             closes_us=window.closes_us,
-            last=last.get((balance.policy_no, balance.group, balance.opens_us)),
+            last=last.get(balance.id),
             exception=exceptions.get((policy.policy_id, balance.group)),
         )
     state.new_balances |= {balance.id for balance in unopened}
     _count_groups(session, state, unopened)
+
+
+def _last_balances(
+    session: Session, policies: PolicySet, opening: Sequence[Balance]
+) -> dict[str, Balance]:
+    """By id, the group's latest earlier balance, or its latest of a version that this goes on from.
+
+    That one may be of the same window: the policy was replaced in it.
+    """
+    last: dict[str, Balance] = {}
+    wanted = {(b.policy_no, b.group, b.opens_us): b for b in opening}
+    while wanted:
+        for row in session.last_balances(BALANCE_COLUMNS, list(wanted)):
+            last[wanted.pop(row[-3:]).id] = balance_from_row(row)
+        wanted = {
+            (before.no, b.group, b.opens_us + 1): b
+            for (policy_no, _, _), b in wanted.items()
+            if (before := policies.goes_on_from(policies.by_no[policy_no])) is not None
+        }
+    return last
 
 
 def _count_groups(session: Session, state: State, unopened: Sequence[Balance]) -> None:

@@ -308,7 +308,9 @@ def policy_spec(policy: Policy) -> str:
             "enabled": policy.enabled,
             "metadata": policy.metadata,
             "backfill_to": policy.backfill_to,
+            "backfill_after": policy.backfill_after,
             "backfilled_from_us": policy.backfilled_from_us,
+            "budget_scope": None if policy.budget_scope is None else policy.budget_scope.to_json(),
         }
     )
 
@@ -316,6 +318,7 @@ def policy_spec(policy: Policy) -> str:
 def policy_from_row(row: Row) -> Policy:
     """A policy version from a row of `policies`."""
     spec = msgspec.json.decode(row["spec"])
+    budget_scope = spec.get("budget_scope")  # rows of earlier versions lack what came later
     return Policy(
         no=row["no"],
         policy_id=row["policy_id"],
@@ -348,7 +351,9 @@ def policy_from_row(row: Row) -> Policy:
         created_us=row["created_us"],
         updated_us=row["updated_us"],
         backfill_to=spec["backfill_to"],
+        backfill_after=spec.get("backfill_after"),
         backfilled_from_us=spec["backfilled_from_us"],
+        budget_scope=None if budget_scope is None else Scope.from_json(budget_scope),
     )
 
 

@@ -1,6 +1,7 @@
 """Changes of policies, budgets and exceptions: short transactions, alone against all writers."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,20 +10,27 @@ import msgspec
 from tekton_budget.domain.allocation import Allocation
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Expired
-from tekton_budget.domain.balance import Balance
+from tekton_budget.domain.balance import Balance, balance_id
 from tekton_budget.domain.command import AuditNote, LedgerSettings
 from tekton_budget.domain.event import Event
 from tekton_budget.domain.ledger import Entry, Outcome, State
-from tekton_budget.domain.ledger.starting import PastUsage, adopted, backfill_of
+from tekton_budget.domain.ledger.credit import credit_entry
+from tekton_budget.domain.ledger.starting import (
+    PastUsage,
+    adopted,
+    backfill_of,
+    credits_taken_over,
+)
 from tekton_budget.domain.ledger.state import BACKFILL, Posting
 from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at
-from tekton_budget.domain.policy import Budget, GroupLimits, Policy, Status
-from tekton_budget.domain.policy_set import PolicySet
+from tekton_budget.domain.policy import Budget, Credit, GroupLimits, Policy, Status
+from tekton_budget.domain.policy_set import PolicySet, group_label_names, regrouped
 from tekton_budget.domain.usage import TokenCounts
 from tekton_budget.storage import statements as sql
 from tekton_budget.storage import tables
 from tekton_budget.storage.appending import (
     MINUTE_US,
+    Deltas,
     deltas_of,
     write_audit,
     write_balances,
@@ -42,6 +50,7 @@ from tekton_budget.storage.session import Session
 from tekton_budget.storage.ticket import Exclusively
 
 PAGE = 2000
+CHUNK = 500  # postings of one transaction of a backfill
 BUDGET_COLUMNS = (
     "budget_id, name, owner, description, scope, is_active, metadata, created_us, updated_us"
 )
@@ -137,7 +146,7 @@ class Changes:
         """One journal entry with these postings, and the balances moved by them."""
         if not postings:
             return
-        state = State(self.now_us, self.policies, self._alone.cache.book, self._settings)
+        state = self._state()
         open_balances(self._session, state, sorted({p.balance_id for p in postings}))
         entry = Entry(kind, "", policy.policy_id, tuple(postings))
         state.apply(Outcome(Expired(0), entry=entry))
@@ -145,15 +154,81 @@ class Changes:
         statement = self._session.statements.insert(tables.journal, sql.JOURNAL_COLUMNS)
         self._session.write(statement, [journal_row(entry, self._alone.batch_id, self.now_us)])
 
-    def post_backfill(self, policy: Policy, sums: dict[tuple[str, int], Amounts]) -> None:
-        """Step 3: entries `backfill`; on rolling balances each in the sub-window it arrived in."""
-        by_moment = sorted((at_us, balance_id) for balance_id, at_us in sums)
-        postings = [
-            Posting(balance_id, BACKFILL, sums[balance_id, at_us], NOTHING, at_us)
-            for at_us, balance_id in by_moment
+    def post_backfill(self, policy: Policy, backfill: "Backfill") -> bool:
+        """Step 3: the next entry `backfill`, and how far it is posted; whether more may be left."""
+        postings = backfill.after(policy.backfill_after)
+        if not postings:
+            return False
+        self.post("backfill", policy, postings)
+        last = max(posting.balance_id for posting in postings)
+        self.update_policy(replace(policy, backfill_after=last))
+        return last < backfill.last
+
+    def last_audit(self) -> int:
+        """The number of the last change that was noted."""
+        return int(self._session.execute("SELECT coalesce(max(no), 0) FROM audit")[0][0])
+
+    def take_over_credit(self, before: Policy, policy: Policy, groups: Sequence[str]) -> set[str]:
+        """Live credit of groups' open windows, once; the groups whose credit has nowhere to go."""
+        opens_us = self.policies.window(before, self.now_us).opens_us
+        ids = [balance_id(before.no, opens_us, group) for group in groups]
+        given: dict[str, tuple[Credit, ...]] = {}
+        ended: set[str] = set()
+        new_opens_us = self.policies.window(policy, self.now_us).opens_us
+        for row in self._session.by_keys(tables.balances, BALANCE_COLUMNS, "id", ids):
+            old = balance_from_row(row)
+            live = credits_taken_over(before, policy, old, self.now_us)
+            group = regrouped(before, policy, old.group)
+            if live and group is None:
+                ended.add(old.group)
+            elif live and group is not None:
+                given[balance_id(policy.no, new_opens_us, group)] = live
+        if given:
+            self._credit(given)
+        return ended
+
+    def _credit(self, given: Mapping[str, Sequence[Credit]]) -> None:
+        """Each with an entry of its own, as when it was given; what is there already stays."""
+        state = self._state()
+        open_balances(self._session, state, sorted(given))
+        entries = []
+        moved: Deltas = {}
+        for id_, live in sorted(given.items()):
+            balance = state.balances[id_]
+            known = {one.credit_id for one in balance.credits}
+            for one in live:
+                if one.credit_id not in known:
+                    balance.credits = (*balance.credits, one)
+                    entries.append(credit_entry("", id_, one))
+                    moved[id_] = (NOTHING, NOTHING)
+        write_balances(self._session, state, moved)
+        statement = self._session.statements.insert(tables.journal, sql.JOURNAL_COLUMNS)
+        rows = [journal_row(entry, self._alone.batch_id, self.now_us) for entry in entries]
+        if rows:
+            self._session.write(statement, rows)
+
+    def regroup(self, before: Policy, after: Policy) -> set[str]:
+        """Let exceptions follow a change of the labels that name groups; those that cannot end."""
+        if group_label_names(before) == group_label_names(after):
+            return set()
+        mark = self._session.statements.mark
+        query = f"SELECT grp, limits FROM exceptions WHERE policy_id = {mark}"
+        found: dict[str, str] = dict(self._session.execute(query, (before.policy_id,)))
+        query = f"DELETE FROM exceptions WHERE policy_id = {mark}"
+        self._session.execute(query, (before.policy_id,))
+        groups = {group: regrouped(before, after, group) for group in found}
+        rows = [
+            (after.policy_id, group, found[old], self.now_us)
+            for old, group in groups.items()
+            if group is not None
         ]
-        for start in range(0, len(postings), PAGE):
-            self.post("backfill", policy, postings[start : start + PAGE])
+        if rows:
+            columns = "policy_id, grp, limits, updated_us"
+            self._session.write(self._session.statements.insert(tables.exceptions, columns), rows)
+        return {old for old, group in groups.items() if group is None}
+
+    def _state(self) -> State:
+        return State(self.now_us, self.policies, self._alone.cache.book, self._settings)
 
     def set_exception(self, policy: Policy, group: str, limits: GroupLimits | None) -> None:
         """Other amounts for one group from now on, or none; its open window changes at once."""
@@ -169,7 +244,7 @@ class Changes:
             self._session.write(put, [row])
         window = self.policies.window(policy, self.now_us)
         id_ = f"{policy.no}:{window.opens_us}:{group}"
-        state = State(self.now_us, self.policies, self._alone.cache.book, self._settings)
+        state = self._state()
         open_balances(self._session, state, [id_])
         state.balances[id_].exception = limits
         write_balances(self._session, state, {id_: (NOTHING, NOTHING)})
@@ -196,6 +271,58 @@ class Changes:
 
     def _raise(self) -> None:
         self._session.execute("UPDATE meta SET policy_generation = policy_generation + 1")
+
+
+def credited_groups(
+    session: Session, policy_id: str, *, after: int = 0, up_to: int | None = None
+) -> list[str]:
+    """The groups of a policy that were ever given credit, by the audit's numbers."""
+    mark = session.statements.mark
+    last = "" if up_to is None else f"AND no <= {up_to:d} "
+    query = (
+        f"SELECT no, after FROM audit WHERE no > {mark} {last}AND verb = 'credit' "
+        f"AND object_kind = 'policy' AND object_id = {mark} ORDER BY no LIMIT {PAGE}"
+    )
+    groups: set[str] = set()
+    while rows := session.execute(query, (after, policy_id)):
+        groups |= {msgspec.json.decode(row[1], type=_Credited).group for row in rows}
+        after = rows[-1][0]
+    return sorted(groups)
+
+
+class _Credited(msgspec.Struct):
+    """What is read of a credit's note in the audit."""
+
+    group: str
+
+
+class Backfill:
+    """Older usage summed by balance, to be posted in the order of their keys."""
+
+    def __init__(self, sums: Mapping[tuple[str, int], Amounts]) -> None:
+        self._postings: dict[str, list[Posting]] = {}
+        for (id_, at_us), amounts in sorted(sums.items()):
+            posting = Posting(id_, BACKFILL, amounts, NOTHING, at_us)
+            self._postings.setdefault(id_, []).append(posting)
+        self._ids = list(self._postings)
+
+    @property
+    def last(self) -> str:
+        """The last balance; empty where nothing is to be posted."""
+        return self._ids[-1] if self._ids else ""
+
+    def after(self, last: str | None) -> list[Posting]:
+        """The next chunk after a balance, oldest first: all of each balance; nothing at the end.
+
+        On rolling balances each posting counts in the sub-window that it arrived in.
+        """
+        postings: list[Posting] = []
+        first = 0 if last is None else bisect_right(self._ids, last)
+        for id_ in map(self._ids.__getitem__, range(first, len(self._ids))):
+            if postings and len(postings) + len(self._postings[id_]) > CHUNK:
+                break
+            postings += self._postings[id_]
+        return sorted(postings, key=lambda one: (one.at_us, one.balance_id))
 
 
 def past_usage(

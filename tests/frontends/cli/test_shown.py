@@ -51,6 +51,14 @@ def test_set_says_what_it_means(shown) -> None:
     assert "So far $12.30 spent, $0.00 held, $1,487.70 left; resets " in changed
 
 
+def test_a_change_says_what_ended_with_it(shown) -> None:
+    shown("set", "5usd/day", "--per", "user")
+    shown("set", "--for", "user=ci", "unlimited/day")
+    changed = shown("policies", "change", "daily per user", 'per=["team"]').out
+
+    assert lines_of(changed)[1:] == ["  replaced", '  exceptions_ended: ["ci"]']
+
+
 def test_status_marks_the_limit_that_is_met_first(shown) -> None:
     shown("set", "team=a", "10usd/month")
     shown("set", "team=a", "5Mtokens/day")

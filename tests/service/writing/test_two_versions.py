@@ -10,7 +10,8 @@ from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import InvalidInput, NotFound
 from tekton_budget.domain.policy import Policy, Status
-from tekton_budget.service.policies import PolicyVerbs, Started
+from tekton_budget.service.policies import PolicyVerbs
+from tekton_budget.service.starting import Started
 from tekton_budget.wiring import Running
 
 ALICE = {"user": "alice"}

@@ -63,11 +63,16 @@ def _given(state: State, command: GiveCredit, policy: Policy, concern: Concern) 
         balance.closes_us,
     )
     payload = {"group": concern.group, "amounts": command.amounts, "reason": command.reason}
-    detail = f"{concern.balance_id} {','.join(str(amount) for amount in command.amounts)}"
     return Outcome(
         answer,
-        entry=Entry("credit", command.caller.key_id, command.id, (), detail),
+        entry=credit_entry(command.caller.key_id, concern.balance_id, credit),
         credit=(concern.balance_id, credit),
         events=(Event(EventType.CREDIT_GIVEN, policy.policy_id, policy.budget_id, payload),),
         remembered=remember(command, answer),
     )
+
+
+def credit_entry(key_id: str, balance_id: str, credit: Credit) -> Entry:
+    """What the journal keeps of a credit on a balance."""
+    detail = f"{balance_id} {','.join(str(amount) for amount in credit.amounts)}"
+    return Entry("credit", key_id, credit.credit_id, (), detail)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from tekton_budget.domain.allocation import Allocation, Hold
 from tekton_budget.domain.amounts import NOTHING, Amounts
-from tekton_budget.domain.balance import balance_id
+from tekton_budget.domain.balance import Balance, balance_id
 from tekton_budget.domain.ledger.state import ADOPTED, BACKFILL, Posting
-from tekton_budget.domain.policy import Policy
+from tekton_budget.domain.policy import Credit, Policy
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.usage import TokenCounts
 
@@ -95,3 +95,24 @@ def backfill_postings(sums: Mapping[tuple[str, int], Amounts]) -> list[Posting]:
         for (key, at_us), amounts in sorted(sums.items(), key=lambda item: (item[0][1], item[0][0]))
         if amounts != NOTHING
     ]
+
+
+def credits_taken_over(
+    before: Policy, policy: Policy, balance: Balance, now_us: int
+) -> tuple[Credit, ...]:
+    """The live credit of a group's open window, for the version that comes after.
+
+    Where that has other windows, credit ends when the window it was given for would have closed.
+    """
+    live = tuple(credit for credit in balance.credits if credit.live(now_us))
+    if before.schedule == policy.schedule:
+        return live
+    length_us = policy.schedule.length_us
+    longest_us = None if length_us is None else now_us + length_us
+    taken = []
+    for credit in live:
+        ends = [
+            end for end in (credit.expires_us, balance.closes_us, longest_us) if end is not None
+        ]
+        taken.append(replace(credit, expires_us=min(ends, default=None)))
+    return tuple(taken)

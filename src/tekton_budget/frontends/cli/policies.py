@@ -97,7 +97,13 @@ def change(context: typer.Context, policy: Named, fields: Fields) -> None:
     session = session_of(context)
     with session.budget() as face:
         after = face.change_policy(policy, **fields_of(fields))
-        session.output.one(after, lambda: print(f"Changed: {described(after)}"))
+
+        def shown() -> None:
+            print(f"Changed: {described(after)}")
+            for note in after.get("notes") or []:
+                print(f"  {note}")
+
+        session.output.one(after, shown)
 
 
 @app.command("groups")

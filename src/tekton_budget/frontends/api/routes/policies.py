@@ -35,8 +35,8 @@ from tekton_budget.frontends.api.spending import own_id, retry_of
 from tekton_budget.frontends.api.wire import Reply
 from tekton_budget.service.catalogue import PolicyQuery
 from tekton_budget.service.commands import TOKENS_MAX
-from tekton_budget.service.policies import Started
 from tekton_budget.service.policy_fields import SCOPE_SHORTCUTS
+from tekton_budget.service.starting import Started
 
 router = exact_router("/policies")
 groups_router = exact_router("/policies", AsSentRoute)  # names of groups are people's own words
