@@ -252,6 +252,12 @@ CODES: dict[str, Explained] = {
     "workers_failed": Explained(
         AT_START, "Workers ended as they started, again and again", "Read the log"
     ),
+    "timezone_differs": Explained(
+        AT_START,
+        "The setting `timezone` is not the zone in which the database's days are cut. Of a process "
+        "that was running when that changed: 503",
+        "Set it to the zone that is named or leave it out; or `tekton-budget db rezone ZONE`",
+    ),
     "schema_old": Explained(
         AT_START, "The database was made by an older version", "`tekton-budget db upgrade`"
     ),

@@ -68,7 +68,9 @@ class Settings(BaseSettings):
         Unbudgeted.ALLOW, description="deny: refuse calls that no policy concerns"
     )
     timezone: str = Field(
-        "UTC", description="Zone of new policies, and in which days are cut in reports"
+        "UTC",
+        description="Zone of new policies, and in which days are cut in reports; a database keeps "
+        "the one of its first start",
     )
     assume_model: str | None = Field(
         None, description="Model by which tokens without a model are priced for cost limits"

@@ -1,13 +1,14 @@
 """Settings in, running service out: the only place that chooses parts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.domain.errors import Conflict
+from tekton_budget.domain.zones import zone_named
 from tekton_budget.service import Service
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
@@ -26,6 +27,7 @@ from tekton_budget.service.standings import Standings
 from tekton_budget.service.verifying import Verifier
 from tekton_budget.settings import Settings
 from tekton_budget.storage.clock import host_now_us
+from tekton_budget.storage.days import kept_zone, rezone
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.schema import SchemaState, prepare, schema_state, upgrade
 from tekton_budget.storage.store import Store
@@ -43,9 +45,9 @@ class Running:
         *,
         background: bool | None = None,
     ) -> None:
-        self.settings = settings
         self.store = Store(settings.database_url)
         prepare(self.store, migrate=not self.store.is_postgresql)
+        self.settings = settings = _in_its_zone(self.store, settings)
         ledger_settings = settings.ledger()
         self.writer = Writer(
             self.store.connect,
@@ -159,3 +161,30 @@ def upgrade_database(settings: Settings) -> list[str]:
         return upgrade(store)
     finally:
         store.close()
+
+
+def rezone_database(settings: Settings, zone: str) -> int:
+    """Cut the days of its reports in another zone; how many usage records were summed for it."""
+    zone_named(zone)
+    store = Store(settings.database_url)
+    prepare(store, migrate=not store.is_postgresql)
+    known = kept_zone(store, settings.timezone, given=False)
+    writer = Writer(store.connect, replace(settings.ledger(), timezone=known))
+    writer.start()
+    try:
+        reader = Reader(store)
+        return writer.exclusively(lambda alone: rezone(alone, reader, zone)).result()
+    finally:
+        writer.stop()
+        store.close()
+
+
+def _in_its_zone(store: Store, settings: Settings) -> Settings:
+    """The settings with the zone of the store, which goes before a default."""
+    given = "timezone" in settings.model_fields_set
+    try:
+        zone = kept_zone(store, settings.timezone, given=given)
+    except BaseException:
+        store.close()
+        raise
+    return settings.model_copy(update={"timezone": zone})

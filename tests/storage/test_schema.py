@@ -135,6 +135,23 @@ def test_an_older_store_is_migrated_when_embedded_and_refused_otherwise(
     assert schema_state(store) is SchemaState.CURRENT
 
 
+def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(store_url: str) -> None:
+    store = Store(store_url)
+    with schema._alone(store) as connection:
+        run_revisions(connection, "0001")
+        connection.execute(
+            text("INSERT INTO meta (id, installation_id, created_us) VALUES (1, 'mine', 7)")
+        )
+    assert schema_state(store) is SchemaState.OLDER
+
+    assert upgrade(store) == list(REVISIONS[1:])
+
+    with engine_of(store).connect() as connection:
+        query = "SELECT installation_id, created_us, last_position, timezone FROM meta"
+        assert connection.execute(text(query)).all() == [("mine", 7, 0, None)]
+    assert schema_state(store) is SchemaState.CURRENT
+
+
 def test_a_newer_store_is_refused_with_the_way_out(store_url: str) -> None:
     store = Store(store_url)
     prepare(store)

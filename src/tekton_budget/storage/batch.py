@@ -63,7 +63,7 @@ class Batches:
     def __init__(
         self, connect: Callable[[], Session], settings: LedgerSettings, clock: Clock | None = None
     ) -> None:
-        self.cache = Cache()
+        self.cache = Cache(settings.timezone)
         self._connect = connect
         self._settings = settings
         self._clock = clock

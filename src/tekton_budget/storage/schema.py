@@ -18,7 +18,7 @@ from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.session import POSTGRES_NOW
 from tekton_budget.storage.store import Store
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """All revisions, oldest first: what is none of these is newer than this program."""
 
 HEAD = REVISIONS[-1]
@@ -86,7 +86,7 @@ def schema_state(store: Store) -> SchemaState:
     """How the store's schema stands to this program; takes no lock and changes nothing."""
     if store.path is not None and not store.path.exists():
         return SchemaState.FRESH
-    with _told(store), _engine(store, begin="") as engine, engine.connect() as connection:
+    with told(store), _engine(store, begin="") as engine, engine.connect() as connection:
         return _state_of(connection, _version(connection))
 
 
@@ -129,7 +129,7 @@ def _make(connection: Connection) -> None:
     )
 
 
-def run_revisions(connection: Connection) -> None:
+def run_revisions(connection: Connection, last: str | None = None) -> None:
     """Run the revisions that are missing, inside the connection's transaction."""
     from alembic import command
     from alembic.config import Config
@@ -138,7 +138,7 @@ def run_revisions(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    command.upgrade(config, last or HEAD)
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def _alone(store: Store) -> Iterator[Connection]:
     if store.path is not None:
         store.path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        _told(store),
+        told(store),
         _engine(store, begin="BEGIN IMMEDIATE") as engine,
         engine.begin() as connection,
     ):
@@ -157,7 +157,7 @@ def _alone(store: Store) -> Iterator[Connection]:
 
 
 @contextmanager
-def _told(store: Store) -> Iterator[None]:
+def told(store: Store) -> Iterator[None]:
     """What the drivers raise, as refusals that say what to do."""
     try:
         yield

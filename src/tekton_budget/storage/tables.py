@@ -52,6 +52,7 @@ meta = Table(
     _count("price_generation"),
     _count("last_position"),
     _time("created_us"),
+    _text("timezone", optional=True),  # in which days are cut; the first start says it
 )
 
 budgets = Table(

@@ -292,6 +292,22 @@ def test_verify_and_db_say_how_the_store_is(run_here) -> None:
     assert run_here("db", "path").json["path"].endswith("own.db")
 
 
+def test_days_are_cut_in_the_zone_of_the_database(run_here, monkeypatch) -> None:
+    run_here("usage", "record", "--cost", "0.1")
+
+    monkeypatch.setenv("BUDGET_TIMEZONE", "Asia/Tokyo")
+    refused = run_here("usage", "summary")
+    assert refused.code != 0
+    assert "tekton-budget db rezone Asia/Tokyo" in refused.err
+    done = run_here("db", "rezone", "Asia/Tokyo").json
+
+    assert (done["timezone"], done["usage"]) == ("Asia/Tokyo", 1)
+    assert run_here("verify").json["ok"] is True
+    monkeypatch.delenv("BUDGET_TIMEZONE")
+    assert run_here("verify").json["ok"] is True
+    assert run_here("db", "rezone", "Asia/Tokio").code == 3
+
+
 def test_a_flipped_digit_fails_the_verification(run_here, tmp_path) -> None:
     import sqlite3
 
@@ -320,7 +336,7 @@ def test_a_server_verifies_too(run_here, served) -> None:
 
 
 def test_what_needs_the_database_refuses_a_server(run_here, served) -> None:
-    for words in (["db", "status"], ["db", "upgrade"], ["db", "path"]):
+    for words in (["db", "status"], ["db", "upgrade"], ["db", "path"], ["db", "rezone", "UTC"]):
         refused = run_here("--url", served.url, *words)
         assert refused.code == 2
         assert "leave out --url" in refused.err

@@ -1,6 +1,6 @@
 """`db`: the database itself: where it is, whether its schema fits, and bringing it up to date."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -40,6 +40,25 @@ def status(context: typer.Context) -> None:
     session.output.one(found, lambda: print(f"{found['database']}: {_TEXTS[found['schema']]}"))
     if found["schema"] not in ("fresh", "current"):
         raise SystemExit(FAILED)
+
+
+@app.command("rezone")
+def rezone(
+    context: typer.Context,
+    zone: Annotated[str, typer.Argument(help="An IANA zone, as Europe/Berlin")],
+) -> None:
+    """Cut the days of reports in another time zone: their sums are added up anew.
+
+    Stop what runs on the database before. Policies keep their own zones.
+    """
+    session = session_of(context)
+    session.local_only("db rezone")
+    from tekton_budget.wiring import rezone_database
+
+    count = rezone_database(session.settings(), zone)
+    found = {**_found(session), "timezone": zone, "usage": count}
+    text = f"days are cut in {zone} now; {count} usage records were added up again."
+    session.output.one(found, lambda: print(f"{found['database']}: {text}"))
 
 
 @app.command("path")
