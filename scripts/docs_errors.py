@@ -165,7 +165,7 @@ CODES: dict[str, Explained] = {
     ),
     "label_fixed": Explained(
         422,
-        "Settling may add labels, not change them",
+        "Usage and settling may add labels, not change them",
         "Leave the label out, or send its first value",
     ),
     "ambiguous": Explained(

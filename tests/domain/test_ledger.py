@@ -186,7 +186,7 @@ def test_the_row_of_a_usage_tells_who_really_answered_and_when_it_counts() -> No
     assert (row.at_us, row.placed_us, row.recorded_us) == (made_us + 1, made_us, world.now_us)
     assert row.labels == {"model": "x", "user": "u", "feature": "f"}
     assert (row.cost_nano, row.cost_source, row.requests) == (usd("0.001"), CostSource.BOOK, 1)
-    assert world.allocations["", "a"].labels == {"model": "x", "user": "u"}
+    assert world.allocations["", "a"].labels == {"model": "x", "user": "u", "feature": "f"}
 
 
 @pytest.mark.parametrize(

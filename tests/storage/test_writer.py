@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import threading
 import time
 from collections import Counter
@@ -807,3 +808,78 @@ def test_what_is_answered_is_on_disk(store_url: str) -> None:
             assert session.execute("PRAGMA fullfsync") == [(1,)]
             assert session.execute("PRAGMA journal_mode") == [("wal",)]
         session.close()
+
+
+# Labels that come with a usage --------------------------------------------------------------------
+
+
+def labels_of(bench: Bench, id_: str = "one") -> tuple[dict[str, str], str | None]:
+    rows = bench.rows(f"SELECT labels, context_id FROM allocations WHERE id = '{id_}'")
+    return json.loads(rows[0][0]), rows[0][1]
+
+
+def test_labels_that_came_with_a_usage_are_kept_with_the_allocation(bench: Bench) -> None:
+    bench.policy("purse", "10usd/day")
+    bench.run(allocate("one", 1, labels={"user": "a"}))
+    bench.run(replace(record("r1", 1, allocation_id="one"), labels={"run": "x", "user": "a"}))
+    assert labels_of(bench) == ({"user": "a", "run": "x"}, None)
+    bench.run(record("r2", 1, allocation_id="one"))
+    bench.run(replace(settle("one", 1), labels={"context_id": "c"}))
+
+    assert labels_of(bench) == ({"user": "a", "run": "x", "context_id": "c"}, "c")
+    rows = bench.rows("SELECT labels FROM usage ORDER BY no")
+    assert [json.loads(row[0]).get("run") for row in rows] == ["x", "x", "x"]
+    bench.check()
+
+
+@pytest.mark.parametrize("made_before", [True, False])
+def test_labels_of_one_batch_add_up(bench: Bench, made_before: bool) -> None:
+    both = bench.policy("both", "10usd/day", {"run": "x", "session": "s"})
+    if made_before:
+        bench.run(allocate("one", 5))
+    answers = bench.together(
+        *([] if made_before else [allocate("one", 5)]),
+        replace(record("r1", 1, allocation_id="one"), labels={"run": "x"}),
+        replace(record("r2", 1, allocation_id="one"), labels={"session": "s"}),
+        settle("one", 1),
+    )
+
+    assert not any(isinstance(answer, BudgetError) for answer in answers)
+    assert labels_of(bench)[0] == {"run": "x", "session": "s"}
+    assert bench.balance(both).spent.cost_nano == nano(3)
+    bench.check()
+
+
+def test_labels_of_commands_that_belong_together_add_up(bench: Bench) -> None:
+    both = bench.policy("both", "10usd/day", {"run": "x", "session": "s"})
+    parts = (
+        allocate("one", 5),
+        replace(record("r1", 1, allocation_id="one"), labels={"run": "x"}),
+        replace(settle("one", 1), labels={"session": "s"}),
+    )
+
+    assert isinstance(bench.run(Together("t", LOCAL, "", parts)), Several)
+
+    assert labels_of(bench)[0] == {"run": "x", "session": "s"}
+    assert bench.balance(both).spent.cost_nano == nano(2)
+    bench.check()
+
+
+@pytest.mark.parametrize("per", [(), ("run",)])
+def test_labels_that_were_refused_do_not_count_for_the_rest_of_the_batch(
+    bench: Bench, per: tuple[str, ...]
+) -> None:
+    policy = bench.policy("each", "10usd/day", {"session": "s"}, per=per)
+    both = bench.policy("both", "10usd/day", {"run": "x", "session": "s"})
+    bench.run(allocate("one", 5, labels={"user": "a"}))
+    refused, settled = bench.together(
+        replace(record("r1", 1, allocation_id="one"), labels={"run": "x", "user": "b"}),
+        replace(settle("one", 1), labels={"session": "s"}),
+    )
+
+    assert isinstance(refused, BudgetError)
+    assert isinstance(settled, Ended)
+    assert labels_of(bench)[0] == {"user": "a", "session": "s"}
+    assert bench.balance(policy).spent.cost_nano == nano(1)
+    assert bench.balance(both).spent.cost_nano == 0
+    bench.check()

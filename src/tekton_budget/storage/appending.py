@@ -152,11 +152,14 @@ def _allocations(s: Statements, parts: Sequence[Outcome]) -> list[Write]:
     new: dict[Key, Outcome] = {}
     last: dict[Key, Outcome] = {}
     ends: dict[Key, Outcome] = {}
+    labelled: set[Key] = set()
     for part in parts:
         if part.allocation is None:
             continue
         key = (part.allocation.key_id, part.allocation.id)
         last[key] = part
+        if part.relabelled:
+            labelled.add(key)
         if part.created:
             new[key] = part
         elif part.remembered is not None and part.remembered.slot[1].startswith("e:"):
@@ -175,11 +178,15 @@ def _allocations(s: Statements, parts: Sequence[Outcome]) -> list[Write]:
         for key, part in last.items()
         if key not in new and key not in ends
     ]
+    relabelled = [
+        (*_labels(last[key]), key[1], key[0]) for key in sorted(labelled) if key not in new
+    ]
     by = "id, key_id"
     return [
         (s.insert(tables.allocations, sql.ALLOCATION_INSERT), inserted),
         (s.update(tables.allocations, by, "", sql.ALLOCATION_ENDED), ended),
         (s.update(tables.allocations, by, "", sql.ALLOCATION_CHANGED), changed),
+        (s.update(tables.allocations, by, "", "labels, context_id"), relabelled),
     ]
 
 
@@ -191,6 +198,11 @@ def _row(part: Outcome) -> tuple[object, ...]:
 def _changed(part: Outcome) -> tuple[object, ...]:
     assert part.allocation is not None
     return allocation_changed_row(part.allocation)
+
+
+def _labels(part: Outcome) -> tuple[object, ...]:
+    assert part.allocation is not None
+    return json_text(part.allocation.labels), part.allocation.labels.get("context_id")
 
 
 def _remembered(part: Outcome | None) -> tuple[object, ...]:

@@ -70,6 +70,17 @@ def test_settling_gives_the_rest_back(door: Door) -> None:
     assert (found["remaining_tokens"], found["usage_percentage"]) == (0, Decimal("0.714285"))
 
 
+def test_labels_that_come_with_a_usage_are_shown_of_the_allocation(door: Door) -> None:
+    made = door.post("/allocations", {"team": "a", "cost": 1})
+    id_ = made["allocation_id"]
+    door.post("/usage/record", {"allocation_id": id_, "cost": 0.25, "run": "r1"})
+    door.post(f"/allocations/{id_}/settle", {"cost": 0.25, "context_id": "c"}, status=200)
+
+    labels = {"team": "a", "run": "r1", "context_id": "c"}
+    assert door.get(f"/allocations/{id_}")["labels"] == labels
+    assert door.get("/allocations/context/c")["items"][0]["labels"] == labels
+
+
 def test_release_and_extend(door: Door) -> None:
     door.post("/policies", {"limit": "5usd/day"})
     made = door.post("/allocations", {"cost": 1})

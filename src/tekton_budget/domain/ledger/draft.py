@@ -42,6 +42,7 @@ class Draft:
         self._rows: list[UsageRecord] = []
         self._reversed = False
         self._policies = self._policies_of(allocation)
+        self._relabelled = bool(labels) and self._labels != allocation.labels
         self.freed = NOTHING  # the most that came back from any hold
         self.used = allocation.used
         self.used_cost_nano = allocation.used_cost_nano
@@ -85,11 +86,7 @@ class Draft:
 
     def add_unheld(self, concerns: Sequence[Concern]) -> None:
         """Policies that only labels added now concern: all usage so far counts there, unheld."""
-        balances = self._state.balances
-        known = {balances[hold.balance_id].policy_no for hold in self._holds}
         for concern in concerns:
-            if concern.policy.no in known:
-                continue  # added by an earlier command of the same batch
             kinds = concern.policy.tokens_counted
             if self.usage_records:
                 requests = self._allocation.granted.requests
@@ -137,6 +134,7 @@ class Draft:
             answer,
             entry=Entry(kind, allocation.key_id, allocation.id, tuple(self._postings)),
             allocation=self._changed(status, now_us),
+            relabelled=self._relabelled,
             usage=tuple(self._rows),
             told=told,
             events=(event, *events),
@@ -149,6 +147,7 @@ class Draft:
         changed = replace(
             allocation,
             status=status,
+            labels=self._labels,
             holds=tuple(self._holds),
             used=self.used,
             used_cost_nano=self.used_cost_nano,

@@ -18,6 +18,7 @@ from tekton_budget.domain.ledger.state import (
     Posting,
     State,
     allocation_key,
+    concerns_added,
     is_datable,
     placed_at,
 )
@@ -116,7 +117,7 @@ def _settled(state: State, command: Settle, allocation: Allocation, *, late: boo
         cost = draft.use(command.usage, command.record_id, caller, late=late, ends=True)
     else:
         draft.free()
-    draft.add_unheld(state.concerns(command))
+    draft.add_unheld(concerns_added(state, allocation, command.labels))
     status = AllocationStatus.EXPIRED if late else AllocationStatus.SETTLED
     answer = Ended(
         allocation_id=allocation.id,
@@ -143,7 +144,7 @@ def _recorded(state: State, command: Record, allocation: Allocation) -> Outcome:
     late = not allocation.is_active
     draft = Draft(state, allocation, command.labels)
     cost = draft.use(command.usage, command.id, command.caller, late=late)
-    draft.add_unheld(state.concerns(command))
+    draft.add_unheld(concerns_added(state, allocation, command.labels))
     standings = draft.standings(command.caller)
     answer = _answer(command, allocation, cost, standings, late=late)
     event = Event(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from tekton_budget.domain.allocation import Allocation
+from tekton_budget.domain.allocation import Allocation, Hold
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.answer import Answer
 from tekton_budget.domain.balance import Balance, balance_id
@@ -127,6 +127,7 @@ class Outcome:
     events: tuple[Event, ...] = ()
     counted: tuple[DecisionCount, ...] = ()
     remembered: Remembered | None = None
+    relabelled: bool = False  # the allocation has labels that it did not have
     parts: "tuple[Outcome, ...]" = ()  # of commands executed together
 
     def each(self) -> "Iterator[Outcome]":
@@ -150,6 +151,7 @@ class State:
     answers: dict[tuple[str, str], Remembered] = field(default_factory=dict)
     concerns_of: dict[int, list[Concern]] = field(default_factory=dict)
     asks: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    added: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)  # labels, so far
     new_balances: set[str] = field(default_factory=set)  # touched for the first time
     overfull: set[str] = field(default_factory=set)  # new groups beyond a policy's `max_groups`
 
@@ -237,22 +239,59 @@ def _concerns_of_fact(state: State, command: Record) -> list[Concern]:
 
 
 def _added(state: State, command: Settle | Record) -> list[Concern]:
-    """The policies that an allocation concerns by labels it did not have when it was made."""
+    """The policies that an allocation concerns by labels it did not have when it was made.
+
+    Labels that earlier commands of the batch add count as added, for they will be if those are not
+    refused; `concerns_added` finds out.
+    """
     key = allocation_key(command)
     allocation = state.allocations.get(key)
-    held: set[int] = set()
+    holds: tuple[Hold, ...] = ()
     if allocation is not None:
-        labels, moment = allocation.labels, allocation.created_us
-        held = {int(hold.balance_id.split(":", 1)[0]) for hold in allocation.holds}
+        labels, moment, holds = allocation.labels, allocation.created_us, allocation.holds
     elif key in state.asks:  # made by an earlier command of this batch
         labels, moment = state.asks[key], state.now_us
     else:
         return []
-    policies = state.policies
+    more = state.added[key] = {**state.added.get(key, {}), **command.labels}
+    return _newly_concerned(state.policies, labels, more, holds, key[1], moment)
+
+
+class Misjudged(Exception):
+    """Loaded for labels that an earlier command was to add, which it did not: load it alone."""
+
+
+def concerns_added(
+    state: State, allocation: Allocation, labels: Mapping[str, str]
+) -> list[Concern]:
+    """The same as the allocation now is; `Misjudged` if that needs what was not loaded."""
+    if not labels:
+        return []
+    holds, made_us = allocation.holds, allocation.created_us
+    found = _newly_concerned(
+        state.policies, allocation.labels, labels, holds, allocation.id, made_us
+    )
+    for concern in found:
+        try:
+            state.balances[concern.balance_id]
+        except KeyError:
+            raise Misjudged(concern.balance_id) from None
+    return found
+
+
+def _newly_concerned(
+    policies: PolicySet,
+    labels: Mapping[str, str],
+    more: Mapping[str, str],
+    holds: tuple[Hold, ...],
+    call_id: str,
+    moment: int,
+) -> list[Concern]:
+    held = {int(hold.balance_id.split(":", 1)[0]) for hold in holds}
     held |= {policy.no for policy in policies.concerning(labels, moment)}
-    together = {**labels, **command.labels}
+    together = {**labels, **more}
     return [
-        policies.concern(p, together, key[1], moment)
+        policies.concern(p, together, call_id, moment)
         for p in policies.concerning(together, moment)
         if p.no not in held
     ]
