@@ -52,6 +52,7 @@ class Passes:
         self._keep = keep if keep is not None else Keep()
         self._allocations = AllocationRows(reader)
         self._housekeeping = Housekeeping(reader, writer)
+        self._backfilled: dict[int, str | None] = {}  # by policy number, how far it was last seen
 
     def expire_due(self) -> int:
         """End allocations that are past their time; what they held is free, or charged."""
@@ -91,13 +92,20 @@ class Passes:
         )
 
     def finish_starting(self) -> int:
-        """Finish policies whose creation was cut off by a crash."""
+        """Finish policies whose creation was cut off by a crash, not those that get on."""
         before_us = self._reader.now_us() - STARTING_SECONDS * _SECOND_US
-        left = [
+        starting = [
             policy
             for policy in self._reader.policies().by_no.values()
-            if policy.status is Status.STARTING and policy.updated_us <= before_us
+            if policy.status is Status.STARTING
         ]
+        left = [
+            policy
+            for policy in starting
+            if policy.updated_us <= before_us
+            and policy.backfill_after == self._backfilled.get(policy.no)
+        ]
+        self._backfilled = {policy.no: policy.backfill_after for policy in starting}
         for policy in left:
             log.info("policy_finished_late", policy_id=policy.policy_id, version=policy.version)
             try:

@@ -146,6 +146,25 @@ def test_a_policy_whose_creation_was_cut_off_is_finished(world: World) -> None:
     assert world.reader.policies().by_no[made.no].status is Status.ACTIVE
 
 
+def test_a_policy_that_gets_on_is_left_to_whoever_finishes_it(quick: World) -> None:
+    made = quick.policy("10usd/day", name="daily")
+    finished: list[int] = []
+    passes = Passes(
+        quick.reader, quick.running.writer, finish=lambda policy: finished.append(policy.no)
+    )
+    quick.change("UPDATE policies SET status = 'starting' WHERE no = :no", no=made.no)
+    quick.pass_seconds(31)
+    for posted in ("1:1:a", "1:1:b", "1:1:b"):
+        quick.change(
+            "UPDATE policies SET spec = json_set(spec, '$.backfill_after', :posted)", posted=posted
+        )
+        quick.change("UPDATE meta SET policy_generation = policy_generation + 1")
+        assert finished == []
+        passes.finish_starting()
+
+    assert finished == [made.no]
+
+
 def test_one_that_cannot_be_finished_does_not_keep_the_others(quick: World) -> None:
     made = [quick.policy(f"{number}usd/day", name=f"p{number}") for number in (1, 2)]
     quick.change("UPDATE policies SET status = 'starting' WHERE no = 1")
