@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 import msgspec
 import uuid_utils
@@ -79,6 +79,8 @@ def command_of(caller: Caller, request: LedgerRequest) -> Command:
             return extend_command(caller, request)
         case RecordRequest():
             return record_command(caller, request)
+        case _ as other:
+            assert_never(other)
 
 
 def allocate_command(

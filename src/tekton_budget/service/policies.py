@@ -360,14 +360,12 @@ def _rescoped(changes: Changes, before: Budget, after: Budget) -> list[Policy]:
     if before.scope == after.scope:
         return []
     last: dict[str, Policy] = {}
-    for policy in changes.policies.counting_everywhere():
+    for policy in sorted(changes.policies.counting_everywhere(), key=lambda policy: policy.no):
         if policy.budget_id != before.budget_id:
             continue
         if policy.budget_scope is None:
             changes.update_policy(replace(policy, budget_scope=before.scope))
-        known = last.get(policy.policy_id)
-        if known is None or known.version < policy.version:
-            last[policy.policy_id] = policy
+        last[policy.policy_id] = policy
     if last and not after.is_active:
         raise Conflict(
             f'"{before.name}" is closed, and its policies count nothing. Change its scope when it '

@@ -53,12 +53,21 @@ def test_a_faulty_ask_names_its_field(quick: Running, ask: Ask, field: str) -> N
     assert field in {fault.field for fault in refused.value.fields}
 
 
+def test_the_end_of_a_hold_is_said_in_one_way(quick: Running) -> None:
+    ask = Ask(cost=Decimal(1), lifetime_seconds=60, expires_us=1_790_000_060_000_000)
+
+    with pytest.raises(InvalidInput, match="not both"):
+        quick.service.ledger.allocate(LOCAL, ask).result()
+
+
 @pytest.mark.parametrize(
     ("used", "field"),
     [
         (Used(input_tokens=-1), "input_tokens"),
         (Used(output_tokens=1, reasoning_tokens=2), "reasoning_tokens"),
         (Used(tokens=5, output_tokens=1), "tokens"),
+        (Used(model_used="two\nlines"), "model_used"),
+        (Used(request_id="x" * 10_000), "request_id"),
         (Used(cost=Decimal(-1)), "cost"),
     ],
 )

@@ -1,5 +1,7 @@
 """Keys: shown once, told by their hash, forced on calls, rotated with overlap, revoked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +18,7 @@ from tekton_budget.domain.errors import (
 )
 from tekton_budget.service.asks import Ask, Used
 from tekton_budget.service.keys import DAY_US
+from tekton_budget.service.retries import Retry
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 
@@ -174,3 +177,51 @@ def test_the_first_admin_key_comes_from_the_environment_once(
         with open_service(load_settings(database_url=sqlite_url)) as running:
             caller = running.service.keys.authenticate("tb_live_of_the_container")
             assert (caller.role, len(running.service.keys.list_keys(LOCAL))) == (Role.ADMIN, 1)
+
+
+def test_a_key_that_was_rotated_ends_no_later_for_being_rotated_again(
+    quick: Running, clock: Any
+) -> None:
+    verbs = quick.service.keys
+    old = verbs.create_key(LOCAL, "a")
+    verbs.rotate_key(LOCAL, "a", overlap_us=60_000_000)
+    verbs.rotate_key(LOCAL, old.key.key_id, overlap_us=DAY_US)
+    clock.pass_seconds(61)
+
+    with pytest.raises(Unauthenticated):
+        verbs.authenticate(old.secret)
+
+
+def test_a_secret_is_not_shown_again_to_a_retry(quick: Running) -> None:
+    verbs, retry = quick.service.keys, Retry("once", "key", "{}")
+    made = verbs.create_key(LOCAL, "a", retry=retry)
+
+    with pytest.raises(Conflict, match=f"made the key {made.key.key_id} already"):
+        verbs.create_key(LOCAL, "a", retry=retry)
+    assert len(verbs.list_keys(LOCAL)) == 1
+
+
+def test_callers_that_wait_for_the_keys_do_not_read_them_again(
+    quick: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verbs = quick.service.keys
+    made = verbs.create_key(LOCAL, "a")
+    reads: list[None] = []
+    read = verbs._read
+
+    def counted() -> Any:
+        reads.append(None)
+        return read()
+
+    @contextmanager
+    def waited_for() -> Iterator[None]:
+        monkeypatch.setattr(verbs, "_lock", nullcontext())
+        verbs.authenticate(made.secret)  # the one who held the lock until now
+        yield
+
+    monkeypatch.setattr(verbs, "_read", counted)
+    monkeypatch.setattr(verbs, "_lock", waited_for())
+    verbs._forget()
+
+    assert verbs.authenticate(made.secret).role is Role.CLIENT
+    assert len(reads) == 1

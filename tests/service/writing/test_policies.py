@@ -13,6 +13,7 @@ from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, NotFound
 from tekton_budget.domain.policy import GroupLimits, Policy, Status
 from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.retries import Retry
 from tekton_budget.storage import tables
 from tekton_budget.storage.policies import Changes
 from tekton_budget.storage.writer import Exclusively
@@ -317,3 +318,32 @@ def test_refusals_leave_no_trace(running: Running) -> None:
 
     assert audited(running) == []
     assert isinstance(spend(running, "5"), Grant)
+
+
+def test_a_budget_and_a_policy_are_made_once_however_often_they_are_asked_for(
+    quick: Running,
+) -> None:
+    verbs = quick.service.policies
+    of_budget, of_policy = Retry("x", "budget", "{}"), Retry("x", "policy", "{}")
+    fields = {"limit": "1usd/day", "name": "own"}
+    budgets = [
+        verbs.create_budget(LOCAL, name="lab", policies=[fields], retry=of_budget) for _ in range(2)
+    ]
+    policies = [
+        verbs.create_policy(LOCAL, {"limit": "1usd/day", "name": "other"}, retry=of_policy).policy
+        for _ in range(2)
+    ]
+
+    assert budgets[0][0] == budgets[1][0]
+    assert [one.no for one in budgets[0][1]] == [one.no for one in budgets[1][1]]
+    assert policies[0].no == policies[1].no
+    assert len(quick.reader.policies().counting) == 2
+
+
+def test_the_id_of_a_budget_is_not_another_budgets(quick: Running) -> None:
+    verbs = quick.service.policies
+    verbs.create_budget(LOCAL, name="one", budget_id="b1")
+
+    with pytest.raises(Conflict) as refused:
+        verbs.create_budget(LOCAL, name="two", budget_id="b1")
+    assert refused.value.code == "id_used"

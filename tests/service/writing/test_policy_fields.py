@@ -84,6 +84,10 @@ def test_words_of_older_interfaces_name_enforcements(word: str, enforcement: str
         ({"limit": "1usd/24h", "rollover": True}, "rollover"),
         ({"limit": "1usd/day", "starts_us": 9, "ends_us": 9}, "ends_at"),
         ({"limit": "1usd/day", "bypass_priority": 11}, "bypass_priority"),
+        ({"limit": "1usd/day", "cost_limit": Decimal(2)}, "cost_limit"),
+        ({"limit": "1usd/day", "period": "weekly"}, "period"),
+        ({"limit": "1usd/day", "scope": {"model": "a"}, "model": "b"}, "model"),
+        ({"limit": "1usd/day", "type": "warn", "enforcement": "hard_limit"}, "type"),
     ],
 )
 def test_a_faulty_field_is_named(fields: dict[str, Any], field: str) -> None:

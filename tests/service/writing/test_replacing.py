@@ -289,6 +289,53 @@ def test_a_budgets_old_scope_judges_until_the_new_one_has_counted(
     assert isinstance(spend(running, "0.05", team="b"), Grant)
 
 
+def test_a_budgets_scope_changes_again_while_the_first_change_begins(
+    quick: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verbs = quick.service.policies
+    verbs.create_budget(
+        LOCAL, name="lab", scope={"team": "a"}, policies=[{"limit": "1usd/day", "name": "p"}]
+    )
+    spend(quick, "0.90", team="a")
+    with monkeypatch.context() as patched:
+        patched.setattr(PolicyVerbs, "finish", lambda _, policy: Started(policy))
+        verbs.change_budget(LOCAL, "lab", {"scope": {"team": "b"}})
+        verbs.change_budget(LOCAL, "lab", {"scope": {"team": "c"}})
+
+    assert isinstance(spend(quick, "0.20", team="a"), Denial)  # judged by the oldest scope
+    assert isinstance(spend(quick, "0.90", team="c"), Grant)
+    verbs.finish(max(quick.reader.policies().by_no.values(), key=lambda one: one.no))
+    assert isinstance(spend(quick, "0.20", team="a"), Grant)
+    assert isinstance(spend(quick, "0.20", team="b"), Grant)
+    assert isinstance(spend(quick, "0.20", team="c"), Denial)
+
+
+def test_credit_is_taken_over_once_where_two_finish_a_version(
+    quick: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verbs = quick.service.policies
+    verbs.create_policy(LOCAL, {"limit": "1usd/day", "name": "p", "per": ["user"]})
+    credit(quick, "alice", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(PolicyVerbs, "finish", lambda _, policy: Started(policy))
+        begun = verbs.change_policy(LOCAL, "p", {"tokens_counted": ["output"]}).policy
+    take_over = starting.credited_groups
+
+    def overtaken(*args: Any, **limits: Any) -> Any:
+        monkeypatch.undo()
+        found = take_over(*args, **limits)
+        verbs.finish(begun)
+        return found
+
+    monkeypatch.setattr(starting, "credited_groups", overtaken)
+
+    told = verbs.finish(begun)
+
+    assert (told.policy.status, told.notes) == (Status.ACTIVE, ())
+    assert isinstance(spend(quick, "2", user="alice"), Grant)
+    assert isinstance(spend(quick, "0.01", user="alice"), Denial)
+
+
 def test_a_closed_budgets_scope_changes_with_its_opening(running: Running) -> None:
     verbs = running.service.policies
     verbs.create_budget(LOCAL, name="lab", policies=[{"limit": "1usd/day", "name": "p"}])

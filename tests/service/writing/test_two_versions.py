@@ -10,6 +10,7 @@ from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import InvalidInput, NotFound
 from tekton_budget.domain.policy import Policy, Status
+from tekton_budget.service.catalogue import PolicyQuery
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.starting import Started
 from tekton_budget.wiring import Running
@@ -105,3 +106,11 @@ def test_an_exception_for_a_group_that_cannot_be_is_refused(
     with pytest.raises(InvalidInput) as refused:
         quick.service.policies.set_exceptions(LOCAL, "p", {group: {"cost_limit": Decimal(2)}})
     assert refused.value.fields[0].field == f"groups.{group}"
+
+
+def test_one_version_is_listed_and_it_is_the_one_that_judges(
+    quick: Running, half_replaced: tuple[Policy, Policy]
+) -> None:
+    found = quick.service.catalogue.policies(LOCAL, PolicyQuery())
+
+    assert [view.policy.no for view in found.items] == [half_replaced[0].no]
