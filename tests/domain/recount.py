@@ -6,6 +6,7 @@ It knows nothing of postings, increments or folds; it is what the ledger must al
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tekton_budget.domain.amounts import Limits
 from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at
 from tekton_budget.domain.policy import GroupLimits, Policy
 
@@ -43,6 +44,17 @@ class Use:
 
 
 @dataclass
+class Given:
+    """A credit: for one window, until it ends."""
+
+    policy: str
+    group: str
+    opens_us: int
+    amounts: Counted
+    ends_us: int | None
+
+
+@dataclass
 class Recount:
     """All that ever happened, as plain lists."""
 
@@ -51,6 +63,7 @@ class Recount:
     uses: list[Use] = field(default_factory=list)
     carries: dict[tuple[str, str], dict[int, Counted]] = field(default_factory=dict)
     exceptions: dict[tuple[str, str], GroupLimits] = field(default_factory=dict)
+    credits: list[Given] = field(default_factory=list)
 
     def spent(self, name: str, group: str, at_us: int, now_us: int) -> Counted:
         """All usage in the window of a moment; of a rolling policy, all that came of late."""
@@ -85,6 +98,23 @@ class Recount:
             if use.call == id_ and name in use.counts:
                 rest = tuple(r - u for r, u in zip(rest, use.counts[name], strict=True))
         return tuple(max(0, r) for r in rest)
+
+    def allowance(self, name: str, group: str, now_us: int) -> Limits:
+        """What a group may use in the window of now: limit or exception, and what is on top."""
+        policy = self.policies[name]
+        opens_us, exception = opening(policy, now_us), self.exceptions.get((name, group))
+        limits = list(policy.limits)
+        if exception is not None and exception.unlimited:
+            return Limits(None, None, None)
+        if exception is not None:
+            own = (exception.tokens, exception.cost_nano, exception.requests)
+            limits = [was if now is None else now for was, now in zip(limits, own, strict=True)]
+        more = self.carries.get((name, group), {}).get(opens_us, ZERO)
+        for credit in self.credits:
+            mine = (credit.policy, credit.group, credit.opens_us) == (name, group, opens_us)
+            if mine and (credit.ends_us is None or now_us < credit.ends_us):
+                more = plus(more, credit.amounts)
+        return Limits(*(None if u is None else u + m for u, m in zip(limits, more, strict=True)))
 
     def touch(self, name: str, group: str, opens_us: int, now_us: int) -> None:
         """The first touch of a window: what the windows before it, one after another, left over."""
