@@ -50,6 +50,18 @@ def test_a_limit_is_passed_when_any_limited_unit_is(allowance, used, asked) -> N
     assert not passes(UNLIMITED, used, asked)
 
 
+@given(amounts, amounts, amounts, st.tuples(*[st.sampled_from([None, 0, 1, -1])] * 3))
+def test_a_call_is_denied_by_the_smallest_unit_too_much_of_anything(
+    spent, held, asked, room
+) -> None:
+    """The decision itself, to the last token, 10⁻⁹ USD and request."""
+    used = spent.plus(held).plus(asked)
+    allowance = Limits(*(None if r is None else u + r for u, r in zip(used, room, strict=True)))
+    view = judgement(0)._replace(asked=asked, spent=spent, held=held, allowance=allowance)
+
+    assert (decided(view) is Decision.DENY) == (-1 in room)
+
+
 @pytest.mark.parametrize(
     ("enforcement", "decision"),
     [

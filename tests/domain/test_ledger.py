@@ -650,3 +650,16 @@ def test_extending_again_under_one_id_moves_nothing() -> None:
 
     assert world.extend("a", HOUR_US, command_id="e") == first
     assert world.extend("a", 2 * HOUR_US, command_id="e").code == "id_reused"
+
+
+def test_an_allocation_ends_at_its_last_moment_and_not_before() -> None:
+    world = World()
+    world.policy("p", "1usd/day")
+    world.allocate("a", cost_nano=usd("1"), lifetime_us=MINUTE_US)
+
+    world.now_us += MINUTE_US - 1
+    world.expire()
+    assert world.held("p").cost_nano == usd("1")
+    assert isinstance(world.allocate("b", cost_nano=usd("1")), Denial)
+    world.now_us += 1
+    assert isinstance(world.allocate("b", cost_nano=usd("1")), Grant)
