@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.storage.callers import Callers
 from tests.storage.workbench import (
@@ -154,6 +155,27 @@ def test_first_comers_to_groups_and_windows_agree(store_url: str, clock: Clock) 
             assert answers == {Grant: 50, Denial: 70}, hour
             clock.now_us += 3600 * 1_000_000
         assert first.rows("SELECT sum(groups) FROM group_counts") == [(60,)]
+        first.check()
+
+
+def test_two_writers_that_ask_for_the_last_dollar_at_one_moment_share_it(
+    postgres_url: str, clock: Clock
+) -> None:
+    """Both wait until nobody else has the balance, and judge on what they then find."""
+    with Bench(postgres_url, clock=clock) as first, Bench(postgres_url, clock=clock) as second:
+        policy = first.policy("purse", "1usd/day")
+        for bench, id_ in ((first, "a"), (second, "b")):  # the row is there, and known to both
+            assert isinstance(bench.run(allocate(id_, "1")), Grant)
+            assert isinstance(bench.run(release(id_)), Ended)
+        with psycopg.connect(postgres_url) as other:
+            other.execute("SELECT id FROM balances FOR UPDATE")
+            tickets = [first.submit(allocate("c", "1")), second.submit(allocate("d", "1"))]
+            for ticket in tickets:
+                with pytest.raises(TimeoutError):
+                    ticket.result(timeout=0.5)
+
+        assert Counter(type(told(ticket)) for ticket in tickets) == {Grant: 1, Denial: 1}
+        assert first.balance(policy).held.cost_nano == nano(1)
         first.check()
 
 
