@@ -19,9 +19,10 @@ from tekton_budget.domain.ledger.starting import (
     PastUsage,
     adopted,
     backfill_of,
+    backfill_postings,
     credits_taken_over,
 )
-from tekton_budget.domain.ledger.state import BACKFILL, Posting
+from tekton_budget.domain.ledger.state import Posting
 from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at
 from tekton_budget.domain.policy import Budget, Credit, GroupLimits, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet, group_label_names, regrouped
@@ -301,10 +302,9 @@ class Backfill:
 
     def __init__(self, sums: Mapping[tuple[str, int], Amounts]) -> None:
         self._postings: dict[str, list[Posting]] = {}
-        for (id_, at_us), amounts in sorted(sums.items()):
-            posting = Posting(id_, BACKFILL, amounts, NOTHING, at_us)
-            self._postings.setdefault(id_, []).append(posting)
-        self._ids = list(self._postings)
+        for posting in backfill_postings(sums):
+            self._postings.setdefault(posting.balance_id, []).append(posting)
+        self._ids = sorted(self._postings)
 
     @property
     def last(self) -> str:
