@@ -1,0 +1,20 @@
+"""Names: which card of the price book a caller's or a response's name of a model means."""
+
+from tekton_budget.domain.naming.catalogue import Alias, Catalogue, Key
+from tekton_budget.domain.naming.resolver import Resolution, Resolver, Unknown
+from tekton_budget.domain.naming.sellers import CLOUDS, SELLERS, Kind, Seller, kind_of, seller_id
+
+__all__ = [
+    "CLOUDS",
+    "SELLERS",
+    "Alias",
+    "Catalogue",
+    "Key",
+    "Kind",
+    "Resolution",
+    "Resolver",
+    "Seller",
+    "Unknown",
+    "kind_of",
+    "seller_id",
+]

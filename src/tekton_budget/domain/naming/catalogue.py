@@ -1,0 +1,143 @@
+"""The catalogue: names that lead to a card of the book, by themselves or as another name of one."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from tekton_budget.domain.naming.sellers import seller_id
+from tekton_budget.domain.naming.spelling import folded
+
+Key = tuple[str, str]  # provider and model, as the card spells them
+
+_HOPS_MAX = 4  # from alias to alias; what is longer is a circle or a mistake
+
+
+class Alias(NamedTuple):
+    """Another name of a model, of one seller (`None`: of any), from inclusive to exclusive."""
+
+    provider: str | None
+    name: str
+    to_provider: str
+    model: str
+    from_us: int | None = None  # microseconds since the epoch
+    to_us: int | None = None
+
+    def holds_at(self, at_us: int) -> bool:
+        begun = self.from_us is None or self.from_us <= at_us
+        return begun and (self.to_us is None or at_us < self.to_us)
+
+
+class Found(NamedTuple):
+    """A key of the book, and how the name led there."""
+
+    key: Key
+    steps: tuple[str, ...]
+
+
+class AliasTable:
+    """Aliases by seller and name; the one that begins last counts, then the one listed first."""
+
+    def __init__(self, aliases: Iterable[Alias]) -> None:
+        table: dict[tuple[str | None, str], list[Alias]] = {}
+        for alias in aliases:
+            seller = None if alias.provider is None else seller_id(alias.provider)
+            table.setdefault((seller, alias.name.strip().lower()), []).append(alias)
+        for same in table.values():
+            same.sort(
+                key=lambda alias: -1 if alias.from_us is None else alias.from_us, reverse=True
+            )
+        self._table = table
+
+    def named(self, seller: str | None, name: str, at_us: int) -> list[Alias]:
+        """What the name stands for at that instant, best first; its own first."""
+        lower = name.lower()
+        rows = self._table.get((seller, lower), ())
+        if seller is not None:
+            rows = (*rows, *self._table.get((None, lower), ()))
+        return [alias for alias in rows if alias.holds_at(at_us)]
+
+    def names(self) -> Iterable[tuple[str | None, str]]:
+        """Every pair of seller and name, whatever its dates; the names in lower case."""
+        return self._table
+
+    def __contains__(self, seller_and_name: object) -> bool:
+        return seller_and_name in self._table
+
+
+class Catalogue:
+    """The keys of a book and its aliases, once built never changed; safe among threads."""
+
+    def __init__(self, keys: Iterable[Key], aliases: Iterable[Alias] = ()) -> None:
+        self.keys: Sequence[Key] = tuple(dict.fromkeys((str(p), str(m)) for p, m in keys))
+        self.aliases = AliasTable(aliases)
+        exact: dict[tuple[str, str], tuple[Key, ...]] = {}
+        sellers: dict[str, str] = {}  # by spelling, as few are spelt often
+        for key in self.keys:
+            provider, model = key
+            seller = sellers.get(provider) or sellers.setdefault(provider, seller_id(provider))
+            place = (seller, model.lower())
+            exact[place] = (*exact.get(place, ()), key)
+        self._exact = exact
+        self.sellers = frozenset(sellers.values())
+        self._folded: dict[str, dict[str, list[str]]] | None = None
+        self._holders: dict[str, list[str]] | None = None
+
+    def find(self, seller: str, name: str, at_us: int) -> Found | None:
+        """The card of a name: exact, by alias, then by another spelling that means one card."""
+        if key := self.key(seller, name):
+            return Found(key, ("exact",))
+        if found := self._by_alias(seller, name, at_us):
+            return found
+        return self._by_spelling(seller, name, at_us)
+
+    def holders(self, name: str) -> Sequence[str]:
+        """The sellers that have exactly this name, as a card's or as an alias; sorted."""
+        if self._holders is None:
+            holders: dict[str, set[str]] = {}
+            for seller, held in (*self._exact, *self.aliases.names()):
+                if seller is not None:
+                    holders.setdefault(held, set()).add(seller)
+            self._holders = {held: sorted(sellers) for held, sellers in holders.items()}
+        return self._holders.get(name.lower(), ())
+
+    def key(self, seller: str, name: str) -> Key | None:
+        """The one key of that name, letter case aside where this leaves no choice."""
+        keys = self._exact.get((seller, name.lower()), ())
+        if len(keys) == 1:
+            return keys[0]
+        same_case = [key for key in keys if key[1] == name]
+        return same_case[0] if len(same_case) == 1 else None
+
+    def _by_alias(self, seller: str, name: str, at_us: int, hops: int = 0) -> Found | None:
+        for alias in self.aliases.named(seller, name, at_us):
+            target = seller_id(alias.to_provider)
+            step = f"alias {alias.name}"
+            if key := self.key(target, alias.model):
+                return Found(key, (step,))
+            if hops < _HOPS_MAX and (
+                further := self._by_alias(target, alias.model, at_us, hops + 1)
+            ):
+                return Found(further.key, (step, *further.steps))
+        return None
+
+    def _by_spelling(self, seller: str, name: str, at_us: int) -> Found | None:
+        """Two cards that are spelt alike are two models: then only the exact name will do."""
+        found: dict[Key, Found] = {}
+        for spelling in self._spellings().get(seller, {}).get(folded(seller, name), ()):
+            keys = self._exact.get((seller, spelling), ())
+            step = f"spelt {spelling}"
+            for key in keys:
+                found[key] = Found(key, (step,))
+            if not keys and (other := self._by_alias(seller, spelling, at_us)):
+                found.setdefault(other.key, Found(other.key, (step, *other.steps)))
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def _spellings(self) -> dict[str, dict[str, list[str]]]:
+        """By seller and folded form, the names spelt so. Built when first asked for."""
+        if self._folded is None:
+            spellings: dict[str, dict[str, list[str]]] = {}
+            for seller, name in dict.fromkeys((*self._exact, *self.aliases.names())):
+                if seller is not None:
+                    own = spellings.setdefault(seller, {})
+                    own.setdefault(folded(seller, name), []).append(name)
+            self._folded = spellings
+        return self._folded
