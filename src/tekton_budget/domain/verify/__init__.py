@@ -2,6 +2,18 @@
 
 from .judge import judge
 from .quote import Accepted, Quote, Rates
+from .quote_cases import CaseRow, check_quotes
 from .verdict import Fault, SetAside, Status, Verdict
 
-__all__ = ["Accepted", "Fault", "Quote", "Rates", "SetAside", "Status", "Verdict", "judge"]
+__all__ = [
+    "Accepted",
+    "CaseRow",
+    "Fault",
+    "Quote",
+    "Rates",
+    "SetAside",
+    "Status",
+    "Verdict",
+    "check_quotes",
+    "judge",
+]

@@ -11,6 +11,9 @@ condition (`input@>200000`, `output@batch`), which is compared and decided by it
 
 NO_RATES: Rates = {}
 
+Value = tuple[Decimal, ...]
+"""Rates that are compared together: input and output, or one further dimension."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:

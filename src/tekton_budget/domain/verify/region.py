@@ -1,0 +1,25 @@
+"""Regions seen in names: the same model in another region or zone is another product."""
+
+import re
+
+from .sources import is_cloud
+
+_ROUTES = re.compile(
+    r"^(?:(?:amazon-bedrock|bedrock|bedrock_converse|converse|invoke|azure|azure_ai|azure_openai|"
+    r"vertex_ai|vertex)/)+"
+)
+_ZONE = r"us-gov|us|eu|apac|jp|au|ca|global-standard|global"
+_PLACE = r"(?:us-gov|us|eu|ap|ca|sa|me|af|mx|il|cn)-[a-z]+-\d"
+_DIRECTORY = re.compile(rf"^({_PLACE}|{_ZONE})[./]")
+_FOLDED = re.compile(rf"^({_PLACE}|{_ZONE})[./_-]")
+_SAME = {"global-standard": "global"}
+
+
+def region_of(name: str, provider: str) -> str | None:
+    """The region, data zone or `global` that a name carries; `None` where it carries none.
+
+    At clouds a name may have its punctuation folded (`us-anthropic-claude-…`).
+    """
+    rest = _ROUTES.sub("", name.strip().lower())
+    found = (_FOLDED if is_cloud(provider) else _DIRECTORY).match(rest)
+    return _SAME.get(found[1], found[1]) if found else None
