@@ -13,7 +13,7 @@ from .guards import (
     read_note,
 )
 from .quote import Quote, Rates, Value
-from .region import region_of
+from .region import is_same_region, region_of
 from .sources import family_of, rank_of, silence, word_of
 from .verdict import Fault, SetAside
 
@@ -113,10 +113,9 @@ def _whole_fault(quote: Quote, mode: str | None) -> tuple[Fault, str] | None:
         return Fault.APART, reason
     if quote.currency.upper() != CURRENCY:
         return Fault.APART, f"quoted in {quote.currency}, which is not compared with {CURRENCY}"
-    if quote.listed_as:
+    if quote.listed_as and not is_same_region(quote.listed_as, quote.model, quote.provider):
         theirs, ours = (region_of(n, quote.provider) for n in (quote.listed_as, quote.model))
-        if theirs != ours:
-            return Fault.APART, f"listed for {theirs or 'no region'}, not for {ours or 'none'}"
+        return Fault.APART, f"listed for {theirs or 'no region'}, not for {ours or 'none'}"
     if reason := parse_fault(quote.rates):
         return Fault.REJECTED, reason
     if reason := base_fault(quote.rates, mode):

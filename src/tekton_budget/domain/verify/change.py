@@ -17,18 +17,32 @@ CHANGE_FAMILIES = 3
 POLLS_APART = timedelta(hours=24)
 
 
-def awaited(base: Value, families: int, last: Accepted, at: datetime | None) -> str:
-    """What a change of the last accepted price waits for; empty if it may be applied."""
-    times = factor(base_of(last.rates), base)
+def awaited(
+    last: Value, new: Value, proposed: Value | None, families: int, *, since: timedelta | None
+) -> str:
+    """What a change of the last accepted value waits for; empty if it may be applied.
+
+    `proposed` is what was seen `since` then.
+    """
+    times = factor(last, new)
     if times is None:
         return "a person: a change from or to zero"
     if times <= CHANGE_FREE:
         return ""
     if times > CHANGE_SEEN_TWICE:
         return f"a person: {times:.4g} times the last price, or a fraction of it"
-    if families >= CHANGE_FAMILIES or _seen_before(base, last, at):
+    seen_before = proposed is not None and are_near(proposed, new)
+    seen_twice = seen_before and since is not None and since >= POLLS_APART
+    if families >= CHANGE_FAMILIES or seen_twice:
         return ""
     return f"a third source or a second poll after 24 h: a factor of {times:.4g}"
+
+
+def waits_since(last: Accepted | None, at: datetime | None) -> timedelta | None:
+    """How long the proposed change has been known."""
+    if last is None or last.proposed_at is None or at is None:
+        return None
+    return at - last.proposed_at
 
 
 def lone_mover(votes: Iterable[Vote], last: Accepted) -> Vote | None:
@@ -55,13 +69,12 @@ def followed(
     """
     moved = {vote.source for vote in _movers(votes, last)}
     for cluster in clusters:
-        inside = [vote.source for vote in cluster.votes]
         still = all(
             (said := _said(vote, last)) is not None and are_near(said, vote.base)
             for vote in votes
-            if vote.source not in inside
+            if not are_near(vote.base, cluster.value)
         )
-        news = sum(source in moved for source in inside)
+        news = sum(vote.source in moved for vote in cluster.votes)
         if still and news >= FAMILIES_MIN and carries(cluster, cluster.votes, needed=needed):
             return cluster
     return None
@@ -82,12 +95,3 @@ def _movers(votes: Iterable[Vote], last: Accepted) -> list[Vote]:
 def _said(vote: Vote, last: Accepted) -> Value | None:
     rates = last.said.get(vote.source)
     return None if rates is None else base_of(rates)
-
-
-def _seen_before(base: Value, last: Accepted, at: datetime | None) -> bool:
-    return (
-        at is not None
-        and last.proposed_at is not None
-        and are_near(base_of(last.proposed), base)
-        and at - last.proposed_at >= POLLS_APART
-    )

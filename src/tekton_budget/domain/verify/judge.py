@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from .ballot import Ballot, Vote, ballot_of
-from .change import awaited, followed, lone_mover
+from .change import awaited, followed, lone_mover, waits_since
 from .consensus import Cluster, are_near, clusters_of, groups_of, winner
 from .dimensions import dimensions_of
 from .guards import OTHER_MODES, base_of
@@ -63,7 +64,7 @@ def _decided(
 ) -> Verdict:
     if not ballot.votes:
         return _no_vote(ballot, last)
-    needed = REGION_AWARE if is_cloud(ballot.votes[0].quote.provider) else _ANYBODY
+    needed = _needed(ballot)
     carried = winner(ballot.votes, lambda vote: vote.base, needed=needed)
     if carried is not None:
         return _verified(ballot, carried, last, at)
@@ -77,7 +78,7 @@ def _decided(
         mover = lone_mover(ballot.votes, last)
         if mover is not None:
             return _pending(ballot, last.rates, mover.rates, f"{mover.source} moved alone")
-    return _disputed(ballot, clusters, last, needed)
+    return _disputed(ballot, clusters, last)
 
 
 def _no_vote(ballot: Ballot, last: Accepted | None) -> Verdict:
@@ -94,24 +95,27 @@ def _no_vote(ballot: Ballot, last: Accepted | None) -> Verdict:
 def _verified(
     ballot: Ballot, cluster: Cluster, last: Accepted | None, at: datetime | None
 ) -> Verdict:
-    needed = REGION_AWARE if is_cloud(ballot.votes[0].quote.provider) else _ANYBODY
-    rates, dimensions = dimensions_of(ballot, cluster, last=last, needed=needed)
+    waits = partial(awaited, since=waits_since(last, at))
+    decided = dimensions_of(ballot, cluster, last=last, waits=waits, needed=_needed(ballot))
     total = len({vote.family for vote in ballot.votes})
     reason = f"{len(cluster.families)} of {total} independent sources agree within 0.5 %"
     if last is not None:
-        waits_for = awaited(cluster.value, len(cluster.families), last, at)
+        stands, proposed = base_of(last.rates), _proposed_base(last)
+        waits_for = waits(stands, cluster.value, proposed, len(cluster.families))
         if waits_for:
-            return _pending(ballot, last.rates, rates, f"{reason}; waits for {waits_for}")
+            return _pending(ballot, last.rates, decided.rates, f"{reason}; waits for {waits_for}")
         mover = lone_mover(ballot.votes, last)
-        if mover is not None and are_near(cluster.value, base_of(last.rates)):
-            pending = _pending(ballot, rates, mover.rates, f"{mover.source} moved alone")
-            return replace(pending, dimensions=dimensions)
+        if mover is not None and are_near(cluster.value, stands):
+            pending = _pending(ballot, decided.rates, mover.rates, f"{mover.source} moved alone")
+            return replace(pending, dimensions=decided.statuses)
     return Verdict(
         Status.VERIFIED,
-        rates,
+        decided.rates,
         dissenting=_dissenting(ballot, cluster.value),
-        dimensions=dimensions,
+        dimensions=decided.statuses,
         reasons=(reason, *_differences(ballot, cluster.value)),
+        suggested=decided.waiting,
+        suggested_why="changed too far to be applied at once" if decided.waiting else "",
     )
 
 
@@ -125,7 +129,10 @@ def _single(
         return Verdict(Status.QUARANTINED, stands, reasons=(f"{vote.source} alone: {doubt}",))
     trusted = is_trusted_alone(vote.source, vote.quote.provider)
     if last is not None and not are_near(vote.base, base_of(last.rates)):
-        waits_for = awaited(vote.base, 1, last, at) if trusted else "a second source"
+        waits_for = "a second source"
+        if trusted:
+            since, proposed = waits_since(last, at), _proposed_base(last)
+            waits_for = awaited(base_of(last.rates), vote.base, proposed, 1, since=since)
         if lone_mover(ballot.votes, last) is not None:
             waits_for = "a second source: it shared the last price with others"
         if waits_for:
@@ -174,12 +181,8 @@ def _pending(ballot: Ballot, stands: Rates, new: Rates, reason: str) -> Verdict:
     )
 
 
-def _disputed(
-    ballot: Ballot,
-    clusters: Sequence[Cluster],
-    last: Accepted | None,
-    needed: frozenset[str],
-) -> Verdict:
+def _disputed(ballot: Ballot, clusters: Sequence[Cluster], last: Accepted | None) -> Verdict:
+    needed = _needed(ballot)
     total = len({vote.family for vote in ballot.votes})
     best = clusters[0]
     reason = f"at most {len(best.families)} of {total} votes agree; 2 and two thirds are needed"
@@ -198,6 +201,14 @@ def _disputed(
     dearest = max(ballot.votes, key=lambda vote: (sum(vote.base), vote.base, vote.rank))
     preferred = min(ballot.votes, key=lambda vote: vote.rank)
     return replace(verdict, enforce=dearest.rates, report=preferred.rates)
+
+
+def _needed(ballot: Ballot) -> frozenset[str]:
+    return REGION_AWARE if is_cloud(ballot.votes[0].quote.provider) else _ANYBODY
+
+
+def _proposed_base(last: Accepted) -> Value | None:
+    return base_of(last.proposed) if last.proposed else None
 
 
 def _is_opposed(ballot: Ballot) -> bool:

@@ -15,6 +15,15 @@ _FOLDED = re.compile(rf"^({_PLACE}|{_ZONE})[./_-]")
 _SAME = {"global-standard": "global"}
 
 
+def is_same_region(listed_as: str, model: str, provider: str) -> bool:
+    """Whether a source's own spelling is for the region that the model's name is for."""
+    theirs = region_of(listed_as, provider)
+    if theirs == region_of(model, provider):
+        return True
+    # Elsewhere than at clouds a folded region is told from a word of the name by what it folds.
+    return theirs is not None and model.lower().startswith(f"{theirs}-")
+
+
 def region_of(name: str, provider: str) -> str | None:
     """The region, data zone or `global` that a name carries; `None` where it carries none.
 
