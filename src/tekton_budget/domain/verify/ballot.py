@@ -14,7 +14,7 @@ from .guards import (
 )
 from .quote import Quote, Rates, Value
 from .region import is_same_region, region_of
-from .sources import family_of, rank_of, silence, word_of
+from .sources import family_of, is_cloud, is_trusted_alone, rank_of, silence, word_of
 from .verdict import Fault, SetAside
 
 CURRENCY = "USD"
@@ -38,6 +38,12 @@ class Vote:
     @property
     def rank(self) -> tuple[int, int, str]:
         return rank_of(self.quote.source, self.quote.provider)
+
+    @property
+    def believed_alone(self) -> bool:
+        quote = self.quote
+        regional = is_cloud(quote.provider) and region_of(quote.model, quote.provider) is not None
+        return is_trusted_alone(quote.source, quote.provider, regional=regional)
 
     @property
     def base(self) -> Value:

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from .ballot import Ballot, Vote
 from .consensus import Cluster, are_near, winner
 from .guards import base_of
 from .quote import Accepted, Rates, Value
-from .sources import is_trusted_alone
 from .verdict import Status
 
 BASE = ("input", "output")
+CENT = Decimal("0.01")
 
 Waits = Callable[[Value, Value, Value | None, int], str]
 """(last, new, proposed before, families for the new) → what the change waits for, or empty."""
@@ -73,16 +73,29 @@ def _decide(
     """How firm, which rate if one may be used, and how many say it."""
     voters = [vote for vote in votes if dimension in vote.rates]
     priced = [vote for vote in voters if vote.rates[dimension]]
-    voters = priced or voters  # a zero against a price is not a vote
+    voters = _exact(priced, dimension) or voters  # a zero against a price is not a vote
     carried = winner(voters, lambda vote: (vote.rates[dimension],), needed=needed)
     if carried is not None and _speaks_for(carried.votes, cluster):
         return Status.VERIFIED, carried.value[0], len(carried.families)
     if len({vote.family for vote in voters}) != 1:
         return Status.DISPUTED, None, 0
     voter = min(voters, key=lambda vote: vote.rank)
-    believed = is_trusted_alone(voter.source, voter.quote.provider)
-    usable = bool(priced) and believed and _speaks_for([voter], cluster)
+    usable = bool(priced) and voter.believed_alone and _speaks_for([voter], cluster)
     return Status.SINGLE_SOURCE, voter.rates[dimension] if usable else None, 1
+
+
+def _exact(voters: Sequence[Vote], dimension: str) -> list[Vote]:
+    """Without those who give another's rate rounded to cents: they say nothing else than it."""
+    rates = [vote.rates[dimension] for vote in voters]
+    return [
+        vote
+        for vote in voters
+        if not any(_is_rounded(vote.rates[dimension], of=rate) for rate in rates)
+    ]
+
+
+def _is_rounded(rate: Decimal, *, of: Decimal) -> bool:
+    return rate != of and rate == of.quantize(CENT, ROUND_HALF_UP)
 
 
 def _speaks_for(votes: Sequence[Vote], cluster: Cluster) -> bool:

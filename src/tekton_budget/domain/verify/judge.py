@@ -11,7 +11,7 @@ from .consensus import Cluster, are_near, clusters_of, groups_of, winner
 from .dimensions import dimensions_of
 from .guards import OTHER_MODES, base_of
 from .quote import NO_RATES, Accepted, Quote, Rates, Value
-from .sources import REGION_AWARE, is_cloud, is_trusted_alone, word_of
+from .sources import REGION_AWARE, is_cloud, word_of
 from .suggest import suggestion
 from .unit_slip import factor, power_of_ten, slips
 from .verdict import Fault, SetAside, Status, Verdict
@@ -127,7 +127,7 @@ def _single(
     doubt = _doubt(ballot, vote, family)
     if doubt:
         return Verdict(Status.QUARANTINED, stands, reasons=(f"{vote.source} alone: {doubt}",))
-    trusted = is_trusted_alone(vote.source, vote.quote.provider)
+    trusted = vote.believed_alone
     if last is not None and not are_near(vote.base, base_of(last.rates)):
         waits_for = "a second source"
         if trusted:

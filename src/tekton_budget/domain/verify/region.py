@@ -8,7 +8,9 @@ _ROUTES = re.compile(
     r"^(?:(?:amazon-bedrock|bedrock|bedrock_converse|converse|invoke|azure|azure_ai|azure_openai|"
     r"vertex_ai|vertex)/)+"
 )
-_ZONE = r"us-gov|us|eu|apac|jp|au|ca|global-standard|global"
+_PROFILES = frozenset({"us-gov", "us", "eu", "apac", "jp", "au", "ca"})
+_REGIONAL = "regional"  # one source's word for all of them together
+_ZONE = r"us-gov|us|eu|apac|jp|au|ca|global-standard|global|regional"
 _PLACE = r"(?:us-gov|us|eu|ap|ca|sa|me|af|mx|il|cn)-[a-z]+-\d"
 _DIRECTORY = re.compile(rf"^({_PLACE}|{_ZONE})[./]")
 _FOLDED = re.compile(rf"^({_PLACE}|{_ZONE})[./_-]")
@@ -17,8 +19,8 @@ _SAME = {"global-standard": "global"}
 
 def is_same_region(listed_as: str, model: str, provider: str) -> bool:
     """Whether a source's own spelling is for the region that the model's name is for."""
-    theirs = region_of(listed_as, provider)
-    if theirs == region_of(model, provider):
+    theirs, ours = region_of(listed_as, provider), region_of(model, provider)
+    if theirs == ours or (theirs == _REGIONAL and ours in _PROFILES):
         return True
     # Elsewhere than at clouds a folded region is told from a word of the name by what it folds.
     return theirs is not None and model.lower().startswith(f"{theirs}-")

@@ -48,10 +48,14 @@ def rank_of(source: str, provider: str) -> tuple[int, int, str]:
     return (known, place, source)
 
 
-def is_trusted_alone(source: str, provider: str) -> bool:
-    """Whether a price may be used that only this source gives."""
+def is_trusted_alone(source: str, provider: str, *, regional: bool) -> bool:
+    """Whether a price may be used that only this source gives.
+
+    Of a regional name only sources that keep regions apart are believed.
+    """
     family = family_of(source)
-    return family in TRUSTED_ALONE or family == word_of(provider)
+    trusted = REGION_AWARE if regional else TRUSTED_ALONE
+    return family in trusted or family == word_of(provider)
 
 
 def is_cloud(provider: str) -> bool:
