@@ -23,7 +23,7 @@ def is_same_region(listed_as: str, model: str, provider: str) -> bool:
     if theirs == ours or (theirs == _REGIONAL and ours in _PROFILES):
         return True
     # Elsewhere than at clouds a folded region is told from a word of the name by what it folds.
-    return theirs is not None and model.lower().startswith(f"{theirs}-")
+    return theirs is not None and not is_cloud(provider) and model.lower().startswith(f"{theirs}-")
 
 
 def region_of(name: str, provider: str) -> str | None:
