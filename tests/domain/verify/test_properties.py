@@ -41,7 +41,7 @@ PASTS = st.none() | st.builds(
         st.sampled_from(SOURCES), st.just({"input": Decimal(3), "output": Decimal(15)})
     ),
 )
-modest = settings(max_examples=150, deadline=None)
+modest = settings(max_examples=60, deadline=None)
 
 
 @modest

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 
 from .quote import NO_RATES, Rates
@@ -67,8 +66,3 @@ class Verdict:
     def usable(self) -> bool:
         """Whether `rates` may be published."""
         return bool(self.rates)
-
-    @property
-    def value(self) -> tuple[Decimal | None, Decimal | None]:
-        """Input and output to use, `None` where there is none."""
-        return self.rates.get("input"), self.rates.get("output")
