@@ -1,0 +1,127 @@
+"""Reading one field of a response: whole amounts and money, exact, or a refusal that names it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from numbers import Real
+
+from tekton_budget.domain.errors import InvalidInput, invalid
+
+INVALID = "invalid_usage"
+MISSING = "missing_usage"
+MOST = 10**12  # of anything in one call; more is a fault of whoever counted
+_SHOWN = 40
+
+
+def faulty(path: str, message: str) -> InvalidInput:
+    """The refusal of usage that contradicts itself, or that no one can read."""
+    return invalid(path, message, INVALID)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An object in a response, and the dotted path to it. Names below it may be dotted too."""
+
+    body: Mapping[str, object]
+    path: str = ""
+
+    def path_of(self, name: str) -> str:
+        """The whole path of a name, as errors show it."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def value(self, name: str) -> object:
+        """What stands at a name; `None` where nothing does, or nothing of use on the way to it."""
+        found: object = self.body
+        for step in name.split(".") if name else ():
+            if isinstance(found, Mapping):
+                found = found.get(step)
+            elif isinstance(found, list | tuple) and step.isdecimal() and int(step) < len(found):
+                found = found[int(step)]
+            else:
+                return None
+        return found
+
+    def place(self, *names: str) -> "Place | None":
+        """The first of these that is an object with anything in it."""
+        for name in names:
+            found = self.value(name)
+            if isinstance(found, Mapping) and any(value is not None for value in found.values()):
+                return Place(found, self.path_of(name))
+        return None
+
+    def items(self, name: str) -> "Iterator[Place]":
+        """The objects of a list; what is no object in it, or no list, is passed by."""
+        found = self.value(name)
+        if isinstance(found, list | tuple):
+            for number, item in enumerate(found):
+                if isinstance(item, Mapping):
+                    yield Place(item, self.path_of(f"{name}[{number}]"))
+
+    def text(self, *names: str) -> str | None:
+        """The first of these that is a text with anything in it."""
+        for name in names:
+            found = self.value(name)
+            if isinstance(found, str) and found.strip():
+                return str(getattr(found, "value", found))  # an enumeration's text is its value
+        return None
+
+    def count(self, *names: str) -> int | None:
+        """One amount that goes by several names, alone or together; a 0 beside it is no news."""
+        found: int | None = None
+        seen = ""
+        for name in names:
+            amount = whole(self.value(name), self.path_of(name))
+            if amount and found and amount != found:
+                raise faulty(
+                    self.path_of(name),
+                    f"is {amount} and {self.path_of(seen)} is {found}, though both mean the same; "
+                    "send the usage as the provider returned it",
+                )
+            if amount is not None and not found:
+                found, seen = amount, name
+        return found
+
+
+def number(value: object, path: str, *, most: int = MOST) -> Decimal:
+    """A JSON number, exact: a binary one by its shortest text. Texts and booleans are none."""
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        shown = f"{value!r:.{_SHOWN}}" if isinstance(value, str | bool) else type(value).__name__
+        raise faulty(path, f"must be a number, not {shown}; send it as the provider returned it")
+    try:
+        exact = Decimal(str(value))
+    except (InvalidOperation, ValueError):
+        raise faulty(path, "is not a number that can be read exactly") from None
+    if not exact.is_finite():
+        raise faulty(path, "must be finite")
+    if exact < 0:
+        raise faulty(path, "must not be negative; send it as the provider returned it")
+    if exact > most:
+        raise faulty(path, f"must be at most {most:,}; no call uses so much")
+    return exact
+
+
+def whole(value: object, path: str) -> int | None:
+    """A whole amount, 0 or more; `None` where nothing is told."""
+    if value is None:
+        return None
+    exact = number(value, path)
+    if exact != exact.to_integral_value():
+        raise faulty(path, "must be whole; tokens have no fractions")
+    return int(exact)
+
+
+def rounded_up(value: object, path: str) -> int | None:
+    """An amount that may have fractions, such as seconds, up to the next whole one."""
+    if value is None:
+        return None
+    return int(number(value, path).to_integral_value(ROUND_CEILING))
+
+
+def within(part: int, whole_amount: int, path: str, whole_path: str) -> None:
+    """A part may be as large as its whole, and no larger."""
+    if part > whole_amount:
+        raise faulty(
+            path,
+            f"is {part}, more than the {whole_amount} of {whole_path} that it is a part of; "
+            "send the usage as the provider returned it",
+        )
