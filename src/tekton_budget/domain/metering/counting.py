@@ -63,6 +63,10 @@ def counted(shape: Shape, usage: Place) -> Counted:
     out_by_modality = _by_modality(
         usage, shape.output_details, shape.output_is, told.output, whole_output
     )
+    fresh = usage.count(*shape.uncached) or 0
+    if fresh:
+        path = usage.path_of(shape.uncached[0])
+        within(fresh + told.cache.total, whole_input, f"{path}, with the cached ones,", into)
     units = input_units(Side(whole_input, into, by_modality), told.cache)
     units |= output_units(Side(whole_output, out, out_by_modality))
     seconds = [rounded_up(usage.value(name), usage.path_of(name)) for name in shape.seconds]
@@ -80,10 +84,12 @@ def _told(shape: Shape, usage: Place) -> _Told:
         into = _only_input(shape, usage, total, beside)
     # One count that is not told is what the total leaves for it.
     if into is None:
-        into = _left(shape.zeros_left_out, usage, shape.input, total, beside + (out or 0))
+        into = _left(
+            usage, shape.input, total, beside + (out or 0), may_be_zero=shape.zeros_left_out
+        )
     if out is None:
         no_output = shape.zeros_left_out or not shape.needs_output
-        out = _left(no_output, usage, shape.output, total, beside + into)
+        out = _left(usage, shape.output, total, beside + into, may_be_zero=no_output)
     return _Told(
         input=into,
         more_input=more_input,
@@ -116,12 +122,13 @@ def missing(path: str, names: str) -> InvalidInput:
     return invalid(
         path or "response",
         f"tells no usage ({names}); send the provider's response whole, or name the `api` it is "
-        "of. No usage is not zero usage",
+        "of; a stream tells it in its last frame (OpenAI's if asked by stream_options). "
+        "No usage is not zero usage",
         MISSING,
     )
 
 
-def _left(may_be_zero: bool, usage: Place, names: Names, total: int | None, rest: int) -> int:
+def _left(usage: Place, names: Names, total: int | None, rest: int, *, may_be_zero: bool) -> int:
     if total is not None:
         return max(0, total - rest)
     if may_be_zero:
@@ -162,8 +169,9 @@ def _cache(shape: Shape, usage: Place) -> Cache:
     if written is None:
         written = short + long
     names = shape.cached if read else shape.written
-    if written:
-        within(short + long, written, f"{usage.path_of(shape.written[0])} by time to live", "all")
+    names_split = shape.written_5m or shape.written
+    if names_split:
+        within(short + long, written, usage.path_of(names_split[0]), "the tokens written to caches")
     read_of = _by_modality(usage, shape.cached_details, TEXT, read, read)
     path = usage.path_of(names[0]) if names else usage.path
     return Cache(read, read_of, written - long, long, path)

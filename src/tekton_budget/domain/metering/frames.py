@@ -61,28 +61,24 @@ def folded(frames: Iterable[object]) -> _Body:
     """The response that frames make: of each thing told, the last that is no null."""
     body: _Body = {}
     answers = 0
-    started = False
+    started = False  # a message of Anthropic, whose end tells the output
     for frame in frames:
         if not isinstance(frame, Mapping):
             continue
-        place = Place(frame)
+        data = frame.get("data")
+        place = Place(data if "event" in frame and isinstance(data, Mapping) else frame)
         kind = place.text("type", "event_type") or ""
         whole = place.place(_WHOLE.get(kind, "response" if kind == "stream-end" else "-"))
         if whole is not None:
             body |= _told(whole.body)
         answers += kind == "response.done"
-        started = _open(kind, started)
+        started = kind == "message_start" or (started and kind != "message_delta")
         _fold(body, place)
     if started:
         raise _broken_off()
     if answers > 1:
         raise faulty("frames", "hold several answers; read each response.done by itself")
     return body
-
-
-def _open(kind: str, started: bool) -> bool:  # noqa: FBT001  # a state, and its next
-    """Whether a message of Anthropic began, and its end, which tells the output, is to come."""
-    return kind == "message_start" or (started and kind != "message_delta")
 
 
 def _broken_off() -> InvalidInput:

@@ -22,12 +22,13 @@ _IDS = ("id", "responseId", "response_id", "generation_id", "ResponseMetadata.Re
 _MODELS = ("model", "modelVersion", "model_version", "trace.promptRouter.invokedModelId")
 # What results come wrapped in, and what stands beside a result of a batch.
 _WRAPPERS = ("result.message", "response.body", "modelOutput", "response")
-_OF_A_BATCH = ("custom_id", "recordId", "key", "request")
+_OF_A_BATCH = ("custom_id", "recordId", "processed_time")
 _USAGE = ("usage", "usageMetadata", "usage_metadata", "meta")
 # APIs with an answer that may tell nothing, since they are sold by what was sent.
 _BY_COUNT = {"speech", "transcriptions", "images", "videos", "ocr"}
 # Usage in fields that no reader knows must not pass for none; Cohere's own figures are not billed.
 _MAY_BILL_NOTHING = {"cohere"}
+_OF_TOKENS = ("tokens", "tokencount", "token_count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def read_response(
     usage, or with usage that contradicts itself, is refused (`missing_usage`, `invalid_usage`).
     """
     told = told_by(context)
-    if not isinstance(response, Mapping):
+    if not isinstance(response, Mapping):  # callers in Python are not held to the type
         raise faulty("response", "must be an object, as the provider returned it")
     body, batch = _unwrapped(Place(response))
     spoken = recognised(api, provider, body)
@@ -92,7 +93,7 @@ def _steps(call: _Call, usage: Place | None) -> list[Step]:
     flavour, body = call.api.flavour, call.body
     if flavour == "ocr":
         by_count: Counted | None = steps.pages(body)
-    elif flavour == "transcriptions":
+    elif flavour == "transcriptions" or body.value("usage.type") == "duration":
         by_count = steps.seconds(body)
     elif flavour == "images" and usage is None:
         by_count = steps.pictures(body)
@@ -106,6 +107,8 @@ def _steps(call: _Call, usage: Place | None) -> list[Step]:
         raise missing(body.path_of(call.api.shape.roots[0]), "the object is not there, or empty")
     if flavour == "messages":
         return steps.messages(usage, call.model)
+    if flavour == "cohere":
+        return [Step(steps.cohere(usage))]
     if call.api.seller == "perplexity":
         return [Step(steps.perplexity(usage, call.model))]
     return [Step(counted(call.api.shape, usage))]
@@ -139,9 +142,8 @@ def _part(step: Step, context: PriceContext) -> Part:
 def _nothing_at_all(told: Place) -> None:
     """Refuse a body that tells of tokens in fields that are not read, rather than bill nothing."""
     for name, value in told.body.items():
-        if not isinstance(name, str) or "token" not in name.lower():
-            continue
-        if isinstance(value, Real | Decimal) and value:
+        counts = str(name).lower().endswith(_OF_TOKENS)
+        if counts and isinstance(value, Real | Decimal) and value:
             raise faulty(
                 told.path_of(name),
                 f"tells of {value} tokens, but the counts that are billed are 0; "

@@ -81,16 +81,10 @@ def _listed(grounding: Place) -> list[object]:
     return []
 
 
-def _of_cohere(_seller: str, _body: Place, usage: Place, _model: str) -> int | None:
-    """Reranking is sold by the search: one query with up to 100 documents."""
-    return usage.count("search_units")
-
-
 _Reader = Callable[[str, Place, Place, str], int | None]
 _READERS: dict[str, _Reader] = {
     "chat": _of_chat,
     "xai_chat": _of_chat,
     "responses": _of_responses,
     "generate": _of_gemini,
-    "cohere": _of_cohere,
 }

@@ -32,6 +32,7 @@ class Shape:
     total: Names = ()
     more_input: Names = ()  # besides `input`
     cached: Names = ()
+    uncached: Names = ()
     written: Names = ()  # to a cache, for any time
     written_5m: Names = ()
     written_1h: Names = ()
@@ -66,6 +67,7 @@ OPENAI = Shape(
         "cached_prompt_text_tokens",  # xAI, early
         "cache_read_input_tokens",  # Claude behind gateways
     ),
+    uncached=("prompt_cache_miss_tokens",),
     written=(
         *_in_each(
             _IN, "cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"
@@ -141,6 +143,8 @@ COHERE = Shape(
     roots=("usage.billed_units", "meta.billed_units", "usage.tokens", "meta.tokens"),
     input=("input_tokens",),
     output=("output_tokens",),
+    more_input=("image_tokens",),
+    more_input_details=("",),
     zeros_left_out=True,
 )
 # Bodies whose counts stand at the top level.

@@ -8,7 +8,7 @@ from tekton_budget.domain.units import KIND_OF_UNIT
 
 from .counting import Counted, counted, missing
 from .fields import Place, faulty, rounded_up, within
-from .shapes import ANTHROPIC, OPENAI
+from .shapes import ANTHROPIC, COHERE, OPENAI
 
 _STEP = replace(ANTHROPIC, zeros_left_out=True)
 _DEEP = replace(OPENAI, reasoning=(), total=(), judged=False, cache_judged=False)
@@ -67,12 +67,25 @@ def perplexity(usage: Place, model: str | None) -> Counted:
     return Counted({**found.units, **own}, reasoning or 0)
 
 
+def cohere(usage: Place) -> Counted:
+    """Cohere: reranking is sold by the search, older embeddings of pictures by the picture."""
+    more = {"web_search": usage.count("search_units"), "image": usage.count("images")}
+    told = {unit: count for unit, count in more.items() if count is not None}
+    names = ("input_tokens", "output_tokens", "image_tokens")
+    if told and all(usage.value(name) is None for name in names):
+        return Counted(told)
+    found = counted(COHERE, usage)
+    if usage.count("image_tokens"):
+        told.pop("image", None)
+    return Counted({**found.units, **told})
+
+
 def seconds(body: Place) -> Counted | None:
     """A transcription by the second of audio; tokens beside the seconds are not billed."""
-    for name in ("usage.seconds", "usage.prompt_audio_seconds", "duration"):
-        value = body.value(name)
-        if value is not None and not (name == "duration" and isinstance(value, str)):
-            found = rounded_up(value, body.path_of(name)) or 0
+    names = ("usage.seconds", "usage.prompt_audio_seconds")
+    for name in names if body.place("usage") else ("duration",):
+        found = rounded_up(body.value(name), body.path_of(name))
+        if found is not None:
             return Counted({"input_second": found})
     return None
 
