@@ -147,7 +147,7 @@ def test_an_amount_is_a_whole_number_that_a_call_can_use(amount: object) -> None
                     "cached_tokens_details": {"audio_tokens": 10},
                 }
             },
-            "usage.prompt_tokens_details.cached_tokens (audio)",
+            "usage.input_token_details.cached_tokens (audio)",
         ),
         (
             "openai.realtime",

@@ -51,21 +51,21 @@ def usage_of(shape: Shape, body: Place) -> Place | None:
 def counted(shape: Shape, usage: Place) -> Counted:
     """Read one usage object. It is refused where it contradicts itself or tells no amounts."""
     told = _judged(shape, usage, _told(shape, usage))
-    into, out = usage.path_of(shape.input[0]), usage.path_of(shape.output[0])
+    into, out = usage.path_told(*shape.input), usage.path_told(*shape.output)
     whole_input = told.input + told.more_input + (0 if told.cache_inside else told.cache.total)
     by_modality = _by_modality(usage, shape.input_details, shape.input_is, told.input, whole_input)
     more = _by_modality(usage, shape.more_input_details, TEXT, told.more_input, whole_input)
     for modality, tokens in more.items():
         by_modality[modality] = by_modality.get(modality, 0) + tokens
     if told.reasoning_inside and told.reasoning:
-        within(told.reasoning, told.output, usage.path_of(shape.reasoning[0]), out)
+        within(told.reasoning, told.output, usage.path_told(*shape.reasoning), out)
     whole_output = told.output + (0 if told.reasoning_inside else told.reasoning)
     out_by_modality = _by_modality(
         usage, shape.output_details, shape.output_is, told.output, whole_output
     )
     fresh = usage.count(*shape.uncached) or 0
     if fresh:
-        path = usage.path_of(shape.uncached[0])
+        path = usage.path_told(*shape.uncached)
         within(fresh + told.cache.total, whole_input, f"{path}, with the cached ones,", into)
     units = input_units(Side(whole_input, into, by_modality), told.cache)
     units |= output_units(Side(whole_output, out, out_by_modality))
@@ -110,7 +110,7 @@ def _only_input(shape: Shape, usage: Place, total: int | None, beside: int) -> i
         return None
     if total:
         raise faulty(
-            usage.path_of(shape.total[0]),
+            usage.path_told(*shape.total),
             f"is {total}, but neither {shape.input[0]} nor {shape.output[0]} is told; "
             "input and output have different prices: send both",
         )
@@ -156,7 +156,7 @@ def _judged(shape: Shape, usage: Place, told: _Told) -> _Told:
     if told.total >= sides and (audio or (not shape.judged and told.total <= told.sum)):
         return told
     raise faulty(
-        usage.path_of(shape.total[0]),
+        usage.path_told(*shape.total),
         f"is {told.total}, but its parts make {told.sum}; "
         "send the usage as the provider returned it",
     )
@@ -171,9 +171,9 @@ def _cache(shape: Shape, usage: Place) -> Cache:
     names = shape.cached if read else shape.written
     names_split = shape.written_5m or shape.written
     if names_split:
-        within(short + long, written, usage.path_of(names_split[0]), "the tokens written to caches")
+        within(short + long, written, usage.path_told(*names_split), "the tokens written to caches")
     read_of = _by_modality(usage, shape.cached_details, TEXT, read, read)
-    path = usage.path_of(names[0]) if names else usage.path
+    path = usage.path_told(*names) if names else usage.path
     return Cache(read, read_of, written - long, long, path)
 
 

@@ -29,6 +29,11 @@ class Place:
         """The whole path of a name, as errors show it."""
         return f"{self.path}.{name}" if self.path else name
 
+    def path_told(self, *names: str) -> str:
+        """The whole path of the one of these names that tells, for errors."""
+        told = (name for name in names if self.value(name))
+        return self.path_of(next(told, names[0]))
+
     def value(self, name: str) -> object:
         """What stands at a name; `None` where nothing does, or nothing of use on the way to it."""
         found: object = self.body
