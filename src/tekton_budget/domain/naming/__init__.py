@@ -1,6 +1,7 @@
 """Names: which card of the price book a caller's or a response's name of a model means."""
 
 from tekton_budget.domain.naming.catalogue import Alias, Catalogue, Key
+from tekton_budget.domain.naming.expectation import is_as_expected
 from tekton_budget.domain.naming.resolver import Resolution, Resolver, Unknown
 from tekton_budget.domain.naming.sellers import CLOUDS, SELLERS, Kind, Seller, kind_of, seller_id
 
@@ -15,6 +16,7 @@ __all__ = [
     "Resolver",
     "Seller",
     "Unknown",
+    "is_as_expected",
     "kind_of",
     "seller_id",
 ]

@@ -8,7 +8,7 @@ from tekton_budget.domain.naming.spelling import folded
 
 Key = tuple[str, str]  # provider and model, as the card spells them
 
-_HOPS_MAX = 4  # from alias to alias; what is longer is a circle or a mistake
+_ALIASES_MAX = 32  # followed for one name: a family has fewer
 
 
 class Alias(NamedTuple):
@@ -107,16 +107,18 @@ class Catalogue:
         same_case = [key for key in keys if key[1] == name]
         return same_case[0] if len(same_case) == 1 else None
 
-    def _by_alias(self, seller: str, name: str, at_us: int, hops: int = 0) -> Found | None:
-        for alias in self.aliases.named(seller, name, at_us):
-            target = seller_id(alias.to_provider)
-            step = f"alias {alias.name}"
-            if key := self.key(target, alias.model):
-                return Found(key, (step,))
-            if hops < _HOPS_MAX and (
-                further := self._by_alias(target, alias.model, at_us, hops + 1)
-            ):
-                return Found(further.key, (step, *further.steps))
+    def _by_alias(self, seller: str, name: str, at_us: int) -> Found | None:
+        """The card at the nearest end of the name's aliases; they may lead to other aliases."""
+        waiting: list[tuple[str, str, tuple[str, ...]]] = [(seller, name, ())]
+        for owner, other, steps in waiting:  # grows below, each name once
+            for alias in self.aliases.named(owner, other, at_us):
+                target = seller_id(alias.to_provider)
+                way = (*steps, f"alias {alias.name}")
+                if key := self.key(target, alias.model):
+                    return Found(key, way)
+                known = any(at[:2] == (target, alias.model) for at in waiting)
+                if not known and len(waiting) < _ALIASES_MAX:
+                    waiting.append((target, alias.model, way))
         return None
 
     def _by_spelling(self, seller: str, name: str, at_us: int) -> Found | None:
