@@ -71,7 +71,7 @@ _VERTEX_AREAS = (
     ("australia", "au"),
 )
 
-_OPENROUTER_SAME = {"thinking", "nitro", "floor", "online", "exacto"}
+_OPENROUTER_SAME = {"nitro", "floor", "online", "exacto"}
 _OPENROUTER_BARE = (
     (re.compile(r"claude-", _I), "anthropic/"),
     (re.compile(r"gpt-|o[1-9](-|$)|chatgpt-", _I), "openai/"),
@@ -222,7 +222,7 @@ def _openrouter(name: str) -> Readings:
     while ":" in first.name:
         base, _, variant = first.name.rpartition(":")
         steps = (*first.steps, f"variant {variant.lower()}")
-        if variant.lower() not in _OPENROUTER_SAME:
+        if not _only_routes(base, variant.lower()):
             found.append(Reading(base, steps, suffix=f":{variant}"))
             break
         first = Reading(base, steps)
@@ -239,6 +239,12 @@ def _openrouter(name: str) -> Readings:
             if own.match(reading.name)
         ]
     return tuple(found)
+
+
+def _only_routes(base: str, variant: str) -> bool:
+    """Thinking has Claude's price; with others, it has had its own."""
+    claude = base.lower().startswith(("anthropic/", "claude-"))
+    return variant in _OPENROUTER_SAME or (variant == "thinking" and claude)
 
 
 def _fireworks(name: str) -> Readings:

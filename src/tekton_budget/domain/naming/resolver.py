@@ -19,6 +19,7 @@ from tekton_budget.domain.naming.sellers import (
     SELLER_OF_ID,
     SPELLING_MAX,
     Kind,
+    is_sign,
     kind_of,
     maker_of,
     seller_id,
@@ -28,7 +29,6 @@ from tekton_budget.domain.naming.suggest import SUGGESTIONS_MAX, Suggester
 
 CACHED_MAX = 4096
 
-_EVER_US = -(1 << 62)  # before any date
 _PREFIX = re.compile(r"([^/:]+)[/:](.+)")
 
 Reason = Literal["unknown model", "unknown provider"]
@@ -78,7 +78,8 @@ class Resolver:
             *(seller for seller, _ in named if seller is not None),
         }
         dates = {at for alias in (*aliases, *mapped) for at in (alias.from_us, alias.to_us)}
-        self._turns = [_EVER_US, *sorted(at for at in dates if at is not None)]
+        self._turns = sorted(at for at in dates if at is not None)
+        self._moments = [self._turns[0] - 1 if self._turns else 0, *self._turns]  # of each era one
         self._exact: dict[tuple[str | None, str], Resolution] = {
             key: Resolution(*key, None, ("exact",))
             for key in self._catalogue.keys
@@ -103,7 +104,7 @@ class Resolver:
 
     def _resolved(self, provider: str | None, name: str, era: int) -> Resolution | Unknown:
         """The answer within one era: between two turns of the aliases' dates it is the same."""
-        at_us = self._turns[max(era - 1, 0)]
+        at_us = self._moments[era]
         text = cleaned(name)
         if text is None:
             return _NO_NAME._replace(suggestions=_texts(self._suggester.nearest(name)))
@@ -128,22 +129,28 @@ class Resolver:
         head, rest = self._split(text)
         if head is not None:
             attempts = [_Attempt(head, rest, (f"prefix {head}",)), _Attempt(head, text)]
-            return self._first(attempts, at_us)
-        maker = maker_of(text)
-        made = self._first([_Attempt(maker, text, (f"maker {maker}",))], at_us) if maker else None
-        if isinstance(made, Resolution):
-            return made
+            named = self._first(attempts, at_us)
+            if isinstance(named, Resolution) or not is_sign(text[: -len(rest) - 1]):
+                return named
+        elif maker := maker_of(text):
+            named = self._first([_Attempt(maker, text, (f"maker {maker}",))], at_us)
+            if isinstance(named, Resolution):
+                return named
+        else:
+            named = self._unknown_model("", [text], at_us)
+        return self._by_holder(text, at_us) or named
+
+    def _by_holder(self, text: str, at_us: int) -> Resolution | Unknown | None:
+        """The only seller of the nearest kind that has exactly this name; `None` if none has."""
         holders = self._catalogue.holders(text)
         nearest_kind = min(map(kind_of, holders), key=list(Kind).index, default=None)
         holders = [seller for seller in holders if kind_of(seller) is nearest_kind]
-        if len(holders) == 1:
-            attempts = [_Attempt(holders[0], text, (f"only seller {holders[0]}",))]
-            return self._first(attempts, at_us)
-        if holders:
+        if len(holders) > 1:
             keys = self._keys_at(holders, [text], at_us)
             hint = "several sellers have it, each at its price: send the provider"
             return Unknown("unknown model", _texts(keys), hint)
-        return made or self._unknown_model("", [text], at_us)
+        attempts = [_Attempt(seller, text, (f"only seller {seller}",)) for seller in holders]
+        return self._first(attempts, at_us) if attempts else None
 
     def _split(self, text: str) -> tuple[str | None, str]:
         """The seller that the name begins with and the rest, one level; `None` if it has none."""

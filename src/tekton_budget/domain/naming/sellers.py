@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 SPELLING_MAX = 100  # characters of a seller's name as given
 
-_SEPARATORS = str.maketrans("_. ", "---")
+_SEPARATORS = str.maketrans("_.: ", "----")
 
 
 class Kind(StrEnum):
@@ -18,17 +18,19 @@ class Kind(StrEnum):
 
 
 class Seller(NamedTuple):
-    """One seller. Synonyms are spelt with dashes: `_`, `.` and blanks count as dashes."""
+    """One seller. Synonyms are spelt with dashes: `_`, `.`, `:` and blanks count as dashes."""
 
     id: str
     kind: Kind
     synonyms: tuple[str, ...] = ()
     makes: str = ""  # how the bare names of its own models begin: an expression
     slashes: bool = False  # a slash belongs to its names: `maker/model`
+    signs: tuple[str, ...] = ()  # synonyms by which resellers call it as the maker of a model
 
 
-def _first(id: str, synonyms: str = "", makes: str = "") -> Seller:
-    return Seller(id, Kind.FIRST_PARTY, tuple(synonyms.split()), makes)
+def _first(id: str, synonyms: str = "", makes: str = "", signs: str = "") -> Seller:
+    signed = tuple(signs.split())
+    return Seller(id, Kind.FIRST_PARTY, (*synonyms.split(), *signed), makes, signs=signed)
 
 
 def _cloud(id: str, synonyms: str = "") -> Seller:
@@ -63,18 +65,19 @@ SELLERS: tuple[Seller, ...] = (
     ),
     _first(
         "mistral",
-        "mistralai mistral-ai mistral-chat codestral text-completion-codestral",
+        "mistral-ai mistral-chat codestral text-completion-codestral",
         r"(open-)?(mistral|mixtral|ministral|codestral|magistral|devstral|pixtral|voxtral)"
         r"|open-codestral|labs-devstral|ft:(open-)?mi",
+        "mistralai",
     ),
     _first(
         "cohere",
         "cohere-chat cohere-ai cohere-v2",
         r"command(-|$)|c4ai-|embed-(v\d|english|multi)|rerank-",
     ),
-    _first("deepseek", "deepseek-ai deepseek-api", r"deepseek-"),
-    _first("xai", "x-ai xai-chat xai-responses grok", r"grok-"),
-    _first("moonshot", "moonshotai moonshot-ai moonshotai-cn kimi", r"kimi-|moonshot-"),
+    _first("deepseek", "deepseek-api", r"deepseek-", "deepseek-ai"),
+    _first("xai", "xai-chat xai-responses grok", r"grok-", "x-ai"),
+    _first("moonshot", "moonshot-ai moonshotai-cn kimi", r"kimi-|moonshot-", "moonshotai"),
     _first(
         "perplexity",
         "perplexity-ai pplx",
@@ -85,8 +88,8 @@ SELLERS: tuple[Seller, ...] = (
         "dashscope aliyun alibaba-cloud alibabacloud alibaba-cn qwen-ai tongyi bailian",
         r"qwen|qwq-|qvq-|text-embedding-v\d",
     ),
-    _first("zai", "z-ai zhipu zhipuai zhipu-ai bigmodel zai-org", r"glm-|cogview"),
-    _first("minimax", "minimaxai minimax-ai minimax-cn", r"minimax-|abab"),
+    _first("zai", "zhipu zhipuai zhipu-ai bigmodel", r"glm-|cogview", "z-ai zai-org"),
+    _first("minimax", "minimax-ai minimax-cn", r"minimax-|abab", "minimaxai"),
     _first("ai21", "ai21-chat ai21labs", r"jamba|j2-"),
     _first("voyage", "voyageai voyage-ai", r"voyage-|rerank-2"),
     _first("jina", "jina-ai jinaai", r"jina-"),
@@ -163,6 +166,7 @@ CLOUDS = tuple(seller.id for seller in SELLERS if seller.kind is Kind.CLOUD)
 _ID_OF_SPELLING = {
     dashed(spelling): seller.id for seller in SELLERS for spelling in (seller.id, *seller.synonyms)
 }
+_SIGNS = {sign for seller in SELLERS for sign in seller.signs}
 _MAKERS = tuple(
     (seller.id, re.compile(f"(?:{seller.makes})", re.IGNORECASE))
     for seller in SELLERS
@@ -170,15 +174,15 @@ _MAKERS = tuple(
 )
 
 
-def seller_spelt(spelling: str) -> str | None:
-    """The id of the seller that is known under this name; `None` if nobody is."""
-    return _ID_OF_SPELLING.get(dashed(spelling))
-
-
 def seller_id(spelling: str) -> str:
     """The id under which a seller's models are filed; one that is not in the table is its own."""
     plain = dashed(spelling)
     return _ID_OF_SPELLING.get(plain, plain)
+
+
+def is_sign(spelling: str) -> bool:
+    """Whether this may be the maker in a reseller's name as well as the seller itself."""
+    return dashed(spelling) in _SIGNS
 
 
 def kind_of(seller: str) -> Kind:
