@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.domain.naming.names_of_sources import (
@@ -128,7 +127,7 @@ def test_every_key_means_itself_however_it_is_wrapped(key: tuple[str, str]) -> N
     st.text("abcdefghijklmnopqrstuvwxyz0123456789.-", min_size=1, max_size=12),
     st.booleans(),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_name_with_more_at_its_end_is_unknown_unless_listed(
     key: tuple[str, str], more: str, at_front: bool
 ) -> None:
@@ -143,13 +142,12 @@ def test_a_name_with_more_at_its_end_is_unknown_unless_listed(
         assert read or (seller, folded(seller, form)) in LISTED, (name, got)
 
 
-@pytest.mark.parametrize("cache_size", [16, 4096])
-def test_the_cache_is_bounded_under_any_number_of_unknown_names(cache_size: int) -> None:
-    book = Resolver([("openai", "gpt-4o")], [], cache_size=cache_size)
+def test_the_cache_is_bounded_under_any_number_of_unknown_names() -> None:
+    book = Resolver([("openai", "gpt-4o")], cache_size=64)
     for n in range(5000):
         assert isinstance(book.resolve("openai", f"gpt-4o-{n}", n), Unknown)
 
-    assert book.cached() == cache_size
+    assert book.cached() == 64
     assert book.resolve("openai", "GPT-4o", 0)[1] == "gpt-4o"
 
 

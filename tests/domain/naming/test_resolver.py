@@ -66,6 +66,7 @@ azure          eu/gpt-4o-2024-08-06                           azure/gpt-4o-2024-
 azure          global-standard/gpt-4o                         azure/gpt-4o
 azure          azure/o_series/o3                              azure/o3
 az.ai.openai   gpt-3.5-turbo-16k                              azure/gpt-35-turbo-16k
+azure          gpt-35-turbo                                   azure/gpt-35-turbo
 azure          gpt-5.4-2026-03-05                             azure/gpt-5.4
 azure          eu/gpt-4o-mini-2024-07-18.ft-0a1b2c            azure/ft:gpt-4o-mini-2024-07-18 eu
 -              azure_ai/mistral-large-2411                    azure_ai/mistral-large-2411
@@ -437,6 +438,7 @@ def test_an_alias_of_anyone_is_known_at_each_seller_but_does_not_choose_one() ->
 
     assert book.resolve("azure", "house-model", 0)[:2] == ("openai", "gpt-4o")
     assert isinstance(book.resolve(None, "house-model", 0), Unknown)
+    assert isinstance(book.resolve("azure", "house-model-2", 0), Unknown)
 
 
 MAP = [

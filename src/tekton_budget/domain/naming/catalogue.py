@@ -78,7 +78,8 @@ class Catalogue:
             exact[place] = (*exact.get(place, ()), key)
         self._exact = exact
         self.sellers = frozenset(sellers.values())
-        self._folded: dict[str, dict[str, list[str]]] | None = None
+        self._named: dict[str | None, list[str]] | None = None
+        self._folded: dict[str, dict[str, list[str]]] = {}  # of known sellers only
         self._holders: dict[str, list[str]] | None = None
 
     def find(self, seller: str, name: str, at_us: int) -> Found | None:
@@ -124,7 +125,7 @@ class Catalogue:
     def _by_spelling(self, seller: str, name: str, at_us: int) -> Found | None:
         """Two cards that are spelt alike are two models: then only the exact name will do."""
         found: dict[Key, Found] = {}
-        for spelling in self._spellings().get(seller, {}).get(folded(seller, name), ()):
+        for spelling in self._spellings(seller).get(folded(seller, name), ()):
             keys = self._exact.get((seller, spelling), ())
             step = f"spelt {spelling}"
             for key in keys:
@@ -133,13 +134,20 @@ class Catalogue:
                 found.setdefault(other.key, Found(other.key, (step, *other.steps)))
         return next(iter(found.values())) if len(found) == 1 else None
 
-    def _spellings(self) -> dict[str, dict[str, list[str]]]:
-        """By seller and folded form, the names spelt so. Built when first asked for."""
-        if self._folded is None:
-            spellings: dict[str, dict[str, list[str]]] = {}
+    def _spellings(self, seller: str) -> dict[str, list[str]]:
+        """By folded form, the seller's names spelt so. Built for a seller when first asked for."""
+        own = self._folded.get(seller)
+        if own is None:
+            own = {}
+            for name in self._names().get(seller, ()):
+                own.setdefault(folded(seller, name), []).append(name)
+            self._folded[seller] = own
+        return own
+
+    def _names(self) -> dict[str | None, list[str]]:
+        if self._named is None:
+            named: dict[str | None, list[str]] = {}
             for seller, name in dict.fromkeys((*self._exact, *self.aliases.names())):
-                if seller is not None:
-                    own = spellings.setdefault(seller, {})
-                    own.setdefault(folded(seller, name), []).append(name)
-            self._folded = spellings
-        return self._folded
+                named.setdefault(seller, []).append(name)
+            self._named = named
+        return self._named
