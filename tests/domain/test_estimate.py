@@ -1,5 +1,7 @@
 """What an ask may use at most, in every unit, and shrunk."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,11 +21,16 @@ from tekton_budget.domain.estimate import (
     states_tokens,
 )
 from tekton_budget.domain.policy import Unpriced
-from tekton_budget.domain.price import Price, nano_half_even
+from tekton_budget.domain.price import Card, Rate, Rates, nano_half_even
 from tekton_budget.domain.usage import NO_TOKENS, TokenCounts
 
-OWN = Price("own", "p", "m", 3 * 10**9, 7 * 10**9, request_atto=10**9)
-OTHER = Price("other", "p", "n", 5 * 10**9, 5 * 10**9)
+
+def card(name: str, **usd: str) -> Card:
+    return Card(name, "p", name, Rates({unit: Rate(Decimal(rate)) for unit, rate in usd.items()}))
+
+
+OWN = card("own", input="3e-9", output="7e-9", request="1e-9")
+OTHER = card("other", input="5e-9", output="5e-9")
 numbers = st.integers(0, 10**6)
 
 
@@ -50,10 +57,12 @@ def test_a_smaller_ask_never_takes_more(one: Allocate, data: st.DataObject) -> N
     whole = shrinkable(one)
     less = data.draw(st.integers(0, whole))
     more = data.draw(st.integers(less, whole))
-    small, large = (asked_by(one, policy, Prices(OWN), size) for size in (less, more))
+    small, large = (asked_by(one, policy, Prices(0, OWN), size) for size in (less, more))
 
     assert all(s <= big for s, big in zip(small, large, strict=True))
-    assert asked_by(one, policy, Prices(OWN), whole) == asked_by(one, policy, Prices(OWN), None)
+    assert asked_by(one, policy, Prices(0, OWN), whole) == asked_by(
+        one, policy, Prices(0, OWN), None
+    )
 
 
 @given(numbers, numbers, numbers, numbers)
@@ -61,7 +70,9 @@ def test_a_hold_covers_any_usage_within_the_ask(given_, made, less, fewer) -> No
     one = ask(input_tokens=given_, max_output_tokens=made)
     used = TokenCounts(input=min(given_, less), output=min(made, fewer))
 
-    assert nano_half_even(OWN.cost_atto(used, 1)) <= cost_of(one, counts_of(one, None), None, OWN)
+    assert nano_half_even(OWN.grains_of_counts(used, 1, at_us=0)) <= cost_of(
+        one, counts_of(one, None), None, OWN, 0
+    )
 
 
 def test_kinds_are_known_as_far_as_they_are_stated() -> None:
@@ -86,11 +97,11 @@ def test_what_is_stated_is_known() -> None:
 def test_a_stated_cost_shrinks_with_the_tokens_rounded_up() -> None:
     one = ask(input_tokens=2, max_output_tokens=8, cost_nano=99)
 
-    assert cost_of(one, counts_of(one, 1), 1, None) == 30
-    assert cost_of(ask(cost_nano=99), NO_TOKENS, 40, None) == 40
+    assert cost_of(one, counts_of(one, 1), 1, None, 0) == 30
+    assert cost_of(ask(cost_nano=99), NO_TOKENS, 40, None, 0) == 40
     nothing = ask(tokens=0, cost_nano=99)
-    assert cost_of(nothing, counts_of(nothing, 0), 0, None) == 99
-    assert cost_of(ask(tokens=5), TokenCounts(other=5), None, None) == 0
+    assert cost_of(nothing, counts_of(nothing, 0), 0, None, 0) == 99
+    assert cost_of(ask(tokens=5), TokenCounts(other=5), None, None, 0) == 0
 
 
 def test_each_policy_sizes_with_the_price_it_may_use() -> None:
@@ -100,14 +111,14 @@ def test_each_policy_sizes_with_the_price_it_may_use() -> None:
     own = world.made("own", "1usd/day")
     output = world.made("output", "1usd/day", tokens_counted=("output",))
     one = ask(input_tokens=10, max_output_tokens=10)
-    prices = Prices(None, None, OWN, ((own.no, OTHER),))
+    prices = Prices(0, None, None, OWN, ((own.no, OTHER),))
 
     found = asked_by_each(one, [lax, best, own, output, best], prices, None)
 
     assert [amounts.cost_nano for amounts in found] == [0, 141, 100, 0, 141]
     assert [amounts.tokens for amounts in found] == [20, 20, 20, 10, 20]
-    assert Prices(None, OTHER, OWN).price_for(best) is OTHER
-    assert Prices(OWN, OTHER).price_for(lax) is OWN
+    assert Prices(0, None, OTHER, OWN).price_for(best) is OTHER
+    assert Prices(0, OWN, OTHER).price_for(lax) is OWN
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tekton_budget.domain.answer import Answer
 from tekton_budget.domain.command import Command, LedgerSettings
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.policy import Budget, GroupLimits, Policy
-from tekton_budget.domain.price import Price
+from tekton_budget.domain.price import Card
 
 SCENARIOS = scenarios_in(Path(__file__).parent.parent / "scenarios")
 
@@ -39,7 +39,7 @@ class PureDriver:
     def change_policy(self, policy_id: str, fields: dict[str, object]) -> None:
         self.world.change(policy_id, **fields)
 
-    def add_price(self, price: Price) -> None:
+    def add_price(self, price: Card) -> None:
         self.world.set_prices([*self.world.prices, price])
 
     def set_exception(self, policy_id: str, group: str, limits: GroupLimits | None) -> None:

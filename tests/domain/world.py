@@ -6,6 +6,7 @@ Time stands still until it is moved. `check` holds the world to what must be tru
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from itertools import count
 
 from tekton_budget.domain.allocation import Allocation
@@ -57,7 +58,7 @@ from tekton_budget.domain.policy import (
     Status,
 )
 from tekton_budget.domain.policy_set import PolicySet
-from tekton_budget.domain.price import Price, PriceBook
+from tekton_budget.domain.price import Card, PriceBook, Rate, Rates
 from tekton_budget.domain.scope import Scope
 from tekton_budget.domain.usage import TokenCounts, Usage
 
@@ -96,7 +97,7 @@ class World:
             DEFAULT_BUDGET: Budget(DEFAULT_BUDGET, "default", Scope())
         }
         self.policies: dict[int, Policy] = {}
-        self.prices: list[Price] = []
+        self.prices: list[Card] = []
         self.exceptions: dict[tuple[str, str], GroupLimits] = {}
         self.balances: dict[str, Balance] = {}
         self.allocations: dict[tuple[str, str], Allocation] = {}
@@ -209,31 +210,22 @@ class World:
             self.exceptions[policy_id, group] = limits
         self.opened(policy, group).exception = limits
 
-    def price(self, model: str, **fields: object) -> Price:
+    def price(self, model: str, **fields: object) -> Card:
         """`provider/model` at USD per 1,000,000 tokens; `request` is USD per request."""
         provider, _, name = model.partition("/")
-        rates = {
-            "input": "input_atto",
-            "output": "output_atto",
-            "read": "cache_read_atto",
-            "write": "cache_write_atto",
-        }
-        atto = {rates[k]: int(v * 10**12) for k, v in fields.items() if k in rates}
-        rest = {k: v for k, v in fields.items() if k not in rates and k != "request"}
-        request = int(fields.get("request", 0) * 10**18)
-        price = Price(
-            f"price-{len(self.prices)}",
-            provider,
-            name,
-            **{"input_atto": 0, "output_atto": 0, **atto},
-            request_atto=request,
-            **rest,
-        )
+        units = {"read": "cache_read", "write": "cache_write_5m"}
+        plain = {k: v for k, v in fields.items() if k in ("input", "output", "read", "write")}
+        rates = {units.get(k, k): Rate(Decimal(str(v)), 10**6) for k, v in plain.items()}
+        rates = {"input": Rate(Decimal(0), 10**6), "output": Rate(Decimal(0), 10**6), **rates}
+        if "request" in fields:
+            rates["request"] = Rate(Decimal(str(fields["request"])))
+        rest = {k: v for k, v in fields.items() if k not in plain and k != "request"}
+        price = Card(f"price-{len(self.prices)}", provider, name, Rates(rates), **rest)
         self.prices.append(price)
         self._book = None
         return price
 
-    def set_prices(self, prices: list[Price]) -> None:
+    def set_prices(self, prices: list[Card]) -> None:
         self.prices = prices
         self._book = None
 

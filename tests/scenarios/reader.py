@@ -81,7 +81,7 @@ from tekton_budget.domain.policy import (
     Policy,
     Unpriced,
 )
-from tekton_budget.domain.price import Price
+from tekton_budget.domain.price import Card, Rate, Rates
 from tekton_budget.domain.scope import Scope
 from tekton_budget.domain.usage import Measurement, TokenCounts, Usage
 
@@ -104,7 +104,7 @@ class Driver(Protocol):
     def change_policy(self, policy_id: str, fields: dict[str, object]) -> None:
         """Change fields of `Policy` in place."""
 
-    def add_price(self, price: Price) -> None:
+    def add_price(self, price: Card) -> None:
         """A price of the book."""
 
     def set_exception(self, policy_id: str, group: str, limits: GroupLimits | None) -> None:
@@ -281,24 +281,26 @@ def _one_or_more(value: str) -> str | list[str]:
     return value.split(",") if "," in value else value
 
 
-def price_of(line: Line) -> Price:
+def price_of(line: Line) -> Card:
     provider, _, model = line.words[0].partition("/")
     options = line.options
-    atto = {
-        name: int(Decimal(options[option]) * 10**12) if option in options else default
-        for option, name, default in (
-            ("input", "input_atto", 0),
-            ("output", "output_atto", 0),
-            ("read", "cache_read_atto", None),
-            ("write", "cache_write_atto", None),
+    rates = {"input": Rate(Decimal(0), 10**6), "output": Rate(Decimal(0), 10**6)} | {
+        unit: Rate(Decimal(options[option]), 10**6)
+        for option, unit in (
+            ("input", "input"),
+            ("output", "output"),
+            ("read", "cache_read"),
+            ("write", "cache_write_5m"),
         )
+        if option in options
     }
-    return Price(
+    if "request" in options:
+        rates["request"] = Rate(Decimal(options["request"]))
+    return Card(
         price_id=f"price-{line.number}",
         provider=provider,
         model=model,
-        **atto,
-        request_atto=int(Decimal(options.get("request", "0")) * 10**18),
+        rates=Rates(rates),
         valid_from_us=time_of(options["from"]) if "from" in options else 0,
         known_since_us=time_of(options["known"]) if "known" in options else 0,
     )

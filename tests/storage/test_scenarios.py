@@ -14,12 +14,12 @@ from tekton_budget.domain.command import Command, LedgerSettings
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.ledger import State
 from tekton_budget.domain.policy import Budget, GroupLimits, Policy
-from tekton_budget.domain.price import Price
+from tekton_budget.domain.price import Card
 from tekton_budget.storage import tables
 from tekton_budget.storage.appending import write_balances
 from tekton_budget.storage.loading import open_balances
 from tekton_budget.storage.policies import Changes
-from tekton_budget.storage.prices import insert_price
+from tekton_budget.storage.prices import insert_cards
 
 SCENARIOS = scenarios_in(Path(__file__).parents[1] / "scenarios")
 
@@ -52,8 +52,8 @@ class StorageDriver:
 
         self.bench.change(run)
 
-    def add_price(self, price: Price) -> None:
-        self.bench.writer.exclusively(lambda alone: insert_price(alone.session, price)).result(60)
+    def add_price(self, price: Card) -> None:
+        self.bench.writer.exclusively(lambda alone: insert_cards(alone.session, [price])).result(60)
 
     def set_exception(self, policy_id: str, group: str, limits: GroupLimits | None) -> None:
         def run(changes: Changes) -> None:

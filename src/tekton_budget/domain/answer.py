@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tekton_budget.domain.amounts import Amounts, Limits
+from tekton_budget.domain.usage import UsageFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class PinnedPrice:
-    """The price an ask was sized with, in 10⁻¹⁸ USD per token."""
+    """The price an ask was sized with: USD per 1,000,000 tokens, `None` without such a rate."""
 
     price_id: str
     provider: str
     model: str
-    input_atto: int
-    output_atto: int
     valid_from_us: int
+    input: Decimal | None = None
+    output: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Ended:
     expires_us: int
     late: bool = False
     policies: tuple[Standing, ...] = ()
+    usage_error: UsageFault | None = None  # why the whole hold was charged instead
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.policy import Policy, Unpriced
-from tekton_budget.domain.price import Price, nano_up
+from tekton_budget.domain.price import Card, nano_up
 from tekton_budget.domain.usage import NO_TOKENS, TokenCounts
 
 
@@ -14,12 +14,13 @@ from tekton_budget.domain.usage import NO_TOKENS, TokenCounts
 class Prices:
     """The prices an ask is sized with: of its own model, and what stands in where there is none."""
 
-    own: Price | None = None
-    assumed: Price | None = None  # of the installation's `assume_model`
-    dearest: Price | None = None  # the dearest known rate of the provider
-    assumed_by_policy: tuple[tuple[int, Price], ...] = ()
+    at_us: int  # by which the time of day is told
+    own: Card | None = None
+    assumed: Card | None = None  # of the installation's `assume_model`
+    dearest: Card | None = None  # the dearest known rate of the provider
+    assumed_by_policy: tuple[tuple[int, Card], ...] = ()
 
-    def price_for(self, policy: Policy) -> Price | None:
+    def price_for(self, policy: Policy) -> Card | None:
         """The price a policy sizes the ask with; `None` where it must do without."""
         if self.own is not None:
             return self.own
@@ -53,7 +54,7 @@ def states_tokens(ask: Allocate) -> bool:
     )
 
 
-def states_cost(ask: Allocate, price: Price | None) -> bool:
+def states_cost(ask: Allocate, price: Card | None) -> bool:
     """Whether the ask bounds its cost, given the price that would size it."""
     return ask.cost_nano is not None or (price is not None and states_tokens(ask))
 
@@ -68,13 +69,15 @@ def counts_of(ask: Allocate, size: int | None) -> TokenCounts:
     return TokenCounts(input=ask.input_tokens or 0) if ask.input_tokens else NO_TOKENS
 
 
-def cost_of(ask: Allocate, counts: TokenCounts, size: int | None, price: Price | None) -> int:
+def cost_of(
+    ask: Allocate, counts: TokenCounts, size: int | None, price: Card | None, at_us: int
+) -> int:
     """The most an ask shrunk to `size` may cost, rounded up; 0 where no price is known."""
     if ask.cost_nano is not None:
         return _shrunk_cost(ask, counts, size)
     if price is None:
         return 0
-    return nano_up(price.cost_atto(counts, ask.requests))
+    return nano_up(price.grains_of_counts(counts, ask.requests, at_us=at_us))
 
 
 def asked_by(ask: Allocate, policy: Policy, prices: Prices, size: int | None) -> Amounts:
@@ -88,7 +91,7 @@ def asked_by_each(
     """What an ask shrunk to `size` takes of each policy, in their order."""
     counts = counts_of(ask, size)
     total = counts.total
-    known: list[tuple[Price | None, int]] = []
+    known: list[tuple[Card | None, int]] = []
     found: list[Amounts] = []
     for policy in policies:
         price = prices.price_for(policy)
@@ -98,7 +101,7 @@ def asked_by_each(
                 break
         else:
             sized = counts if price is not prices.dearest else TokenCounts(other=total)
-            cost_nano = cost_of(ask, sized, size, price)
+            cost_nano = cost_of(ask, sized, size, price, prices.at_us)
             known.append((price, cost_nano))
         kinds = policy.tokens_counted
         found.append(Amounts(counts.counted(kinds) if kinds else total, cost_nano, ask.requests))

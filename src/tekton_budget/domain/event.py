@@ -24,6 +24,7 @@ class EventType(StrEnum):
     BUDGET_CREATED = "budget.created"
     BUDGET_CHANGED = "budget.changed"
     PRICE_SET = "price.set"
+    PRICES_TAKEN = "prices.taken"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from enum import StrEnum
 from operator import add, sub
 from typing import NamedTuple
 
+from tekton_budget.domain.units import Part
+
 KINDS = ("input", "output", "cache_read", "cache_write", "other")
 
 
@@ -63,6 +65,14 @@ class Measurement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class UsageFault:
+    """Why a usage cannot be told from what a provider returned."""
+
+    code: str  # invalid_usage, missing_usage
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """A usage as told by a caller. `cost_nano` is the cost they were charged, if they know it."""
 
@@ -77,6 +87,7 @@ class Usage:
     operation_id: str | None = None
     request_id: str | None = None
     metadata: str = "{}"  # JSON text, kept as given
+    parts: tuple[Part, ...] = ()  # what `counts` is made of, where that is known
 
     def assert_sound(self) -> None:
         """The door refuses negative and contradictory numbers; none may come this far."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import NotFound
 from tekton_budget.domain.ledger import UsageRecord
-from tekton_budget.domain.price import nano_half_even
+from tekton_budget.domain.price import PriceBook, Unpriced, nano_half_even, units_of
 from tekton_budget.domain.scope import checked_labels
+from tekton_budget.domain.units import KIND_OF_UNIT, Part
 from tekton_budget.service.paging import LIMIT_MAX, Page, Slice, cursor_place, cursor_text
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.usages import Place, StoredUsage, UsageFilter, UsageRows
@@ -87,17 +88,38 @@ class Records:
     def _views(self, found: "tuple[StoredUsage, ...] | list[StoredUsage]") -> Iterator[RecordView]:
         book = self._reader.book()
         for _, record in found:
-            priced = [
-                price
-                for price in book.history(record.provider or "", record.model or "")
-                if price.price_id == record.price_id
-            ]
-            if not priced or record.cost_nano is None or record.cost_nano != record.book_cost_nano:
+            if record.cost_nano is None or record.cost_nano != record.book_cost_nano:
                 yield RecordView(record)
                 continue
-            output = nano_half_even(record.counts.output * priced[0].output_atto)
+            output = _output_nano(book, record)
+            if output is None:
+                yield RecordView(record)
+                continue
             output = min(output, record.cost_nano)
             yield RecordView(record, record.cost_nano - output, output)
+
+
+def _output_nano(book: PriceBook, record: UsageRecord) -> int | None:
+    """What of the cost is for the answer, by the card that was charged by."""
+    card = book.charged_by(
+        record.price_id or "",
+        record.provider,
+        record.model or "",
+        valid_us=record.placed_us,
+        known_us=record.recorded_us,
+    )
+    if card is None:
+        return None
+    grains = 0
+    for part in record.parts or (Part(units_of(record.counts)),):
+        try:
+            charge = card.charge(part.units, part.context, at_us=record.placed_us)
+        except Unpriced:
+            return None
+        grains += sum(
+            one.grains for one in charge.components if KIND_OF_UNIT.get(one.unit) == "output"
+        )
+    return nano_half_even(grains)
 
 
 def usage_filter(caller: Caller, query: UsageQuery) -> UsageFilter | None:

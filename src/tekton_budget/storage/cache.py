@@ -6,7 +6,8 @@ from tekton_budget.domain.errors import Unavailable
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.price import PriceBook
 from tekton_budget.storage import tables
-from tekton_budget.storage.packing import budget_from_row, policy_from_row, price_from_row
+from tekton_budget.storage.packing import budget_from_row, policy_from_row
+from tekton_budget.storage.prices import load_book
 from tekton_budget.storage.session import GENERATIONS, Session
 
 
@@ -44,7 +45,7 @@ class Cache:
                 policy_generation,
             )
         if price_generation != self._price_generation:
-            self.book = PriceBook(price_from_row(row) for row in _all(session, tables.prices))
+            self.book = load_book(lambda table, names: _rows(session, table, names))
             self._price_generation = price_generation
 
     def _same_zone(self, session: Session) -> None:
@@ -59,6 +60,9 @@ class Cache:
 
 
 def _all(session: Session, table: Table) -> list[dict[str, object]]:
-    names = [column.name for column in table.columns]
-    rows = session.execute(f"SELECT {', '.join(names)} FROM {table.name}")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return _rows(session, table, ", ".join(column.name for column in table.columns))
+
+
+def _rows(session: Session, table: Table, names: str) -> list[dict[str, object]]:
+    rows = session.execute(f"SELECT {names} FROM {table.name}")
+    return [dict(zip(names.split(", "), row, strict=True)) for row in rows]

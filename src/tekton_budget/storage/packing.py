@@ -31,8 +31,8 @@ from tekton_budget.domain.policy import (
     Status,
     Unpriced,
 )
-from tekton_budget.domain.price import Price
 from tekton_budget.domain.scope import Scope
+from tekton_budget.domain.units import Part
 from tekton_budget.domain.usage import NO_TOKENS, TokenCounts
 
 Row = Mapping[str, Any]  # Any: a database row's columns have many types
@@ -44,6 +44,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode_holds = msgspec.json.Decoder(list[Hold]).decode
 _decode_credits = msgspec.json.Decoder(list[Credit]).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
+_decode_parts = msgspec.json.Decoder(tuple[Part, ...]).decode
 _decode_counts = msgspec.json.Decoder(list[int]).decode
 
 
@@ -238,7 +239,13 @@ def usage_row(record: UsageRecord) -> tuple[object, ...]:
         record.operation_id,
         record.request_id,
         record.metadata,
+        json_text(record.parts) if record.parts else None,
     )
+
+
+def parts_of(packed: str | None) -> tuple[Part, ...]:
+    """The parts of a usage, as they were packed."""
+    return () if packed is None else _decode_parts(packed)
 
 
 def pack_postings(postings: Sequence[Posting]) -> str:
@@ -384,22 +391,4 @@ def budget_from_row(row: Row) -> Budget:
         metadata=msgspec.json.decode(row["metadata"]),
         created_us=row["created_us"],
         updated_us=row["updated_us"],
-    )
-
-
-def price_from_row(row: Row) -> Price:
-    """A price from a row of `prices`."""
-    return Price(
-        price_id=row["price_id"],
-        provider=row["provider"],
-        model=row["model"],
-        input_atto=row["input_atto"],
-        output_atto=row["output_atto"],
-        cache_read_atto=row["cache_read_atto"],
-        cache_write_atto=row["cache_write_atto"],
-        request_atto=row["request_atto"],
-        valid_from_us=row["valid_from_us"],
-        valid_to_us=row["valid_to_us"],
-        known_since_us=row["known_since_us"],
-        source=row["source"],
     )

@@ -15,7 +15,8 @@ from tekton_budget.domain.errors import Unavailable
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.price import PriceBook
 from tekton_budget.storage import tables
-from tekton_budget.storage.packing import budget_from_row, policy_from_row, price_from_row
+from tekton_budget.storage.packing import budget_from_row, policy_from_row
+from tekton_budget.storage.prices import load_book
 from tekton_budget.storage.session import POLICY_LOCK
 from tekton_budget.storage.store import Store
 
@@ -97,7 +98,7 @@ class Reader:
                 known, known_generation = self._book, self._price_generation
             if known_generation == generation:
                 return known
-            found = PriceBook(price_from_row(row) for row in _all(connection, tables.prices))
+            found = load_book(lambda table, names: _rows(connection, table, names))
         with self._lock:
             if self._price_generation < generation:
                 self._book, self._price_generation = found, generation
@@ -136,6 +137,11 @@ class Reader:
 def whole(column: ColumnElement[Any]) -> ColumnElement[int]:
     """A sum as an integer on both stores."""
     return cast(func.coalesce(func.sum(column), 0), tables.NUMBER)
+
+
+def _rows(connection: Connection, table: Table, names: str) -> list[Any]:  # Any: columns' values
+    columns = [table.c[name] for name in names.split(", ")]
+    return [dict(row) for row in connection.execute(select(*columns)).mappings()]
 
 
 def _all(connection: Connection, table: Table) -> list[dict[str, Any]]:  # Any: columns' values

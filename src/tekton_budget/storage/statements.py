@@ -9,7 +9,7 @@ USAGE_COLUMNS = (
     "context_id, component, task_type, provider, model, input_tokens, output_tokens, "
     "cache_read_tokens, cache_write_tokens, other_tokens, reasoning_tokens, requests, cost_nano, "
     "book_cost_nano, cost_source, price_id, measurement, late, provisional, reverses, "
-    "operation_id, request_id, metadata"
+    "operation_id, request_id, metadata, parts"
 )
 ALLOCATION_INSERT = (
     "key_id, id, status, labels, granted_tokens, granted_cost_nano, granted_requests, "

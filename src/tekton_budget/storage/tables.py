@@ -227,6 +227,7 @@ usage = Table(
     _text("operation_id", optional=True),
     _text("request_id", optional=True),
     _text("metadata", "{}"),
+    _text("parts", optional=True),
     Index("usage_by_id", "record_id", "key_id", unique=True),
     Index("usage_by_time", "at_us", "no"),
     Index("usage_by_place", "placed_us", "no"),
@@ -374,16 +375,32 @@ prices = Table(
     Column("price_id", ID, primary_key=True),
     Column("provider", ID, nullable=False),
     Column("model", ID, nullable=False),
-    _count("input_atto"),
-    _count("output_atto"),
-    Column("cache_read_atto", BigInteger),
-    Column("cache_write_atto", BigInteger),
-    _count("request_atto"),
     _time("valid_from_us"),
     _time("valid_to_us", optional=True),
     _time("known_since_us"),
     _text("source"),
+    _text("pricing"),
     Index("prices_by_model", "provider", "model", "valid_from_us"),
+)
+
+# A list is taken over whole; its cards are parsed by those who ask for them.
+price_lists = Table(
+    "price_lists",
+    metadata,
+    Column("list_id", ID, primary_key=True),
+    Column("version", ID, nullable=False),
+    _time("known_since_us"),
+    _text("content"),
+)
+
+# What an operator adds: contracts, names of their own for models, tiers. The latest counts.
+price_terms = Table(
+    "price_terms",
+    metadata,
+    Column("term_id", ID, primary_key=True),
+    _text("kind"),
+    _text("body"),
+    _time("known_since_us"),
 )
 
 policy_use = Table(

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, select, true, tuple_
 from tekton_budget.domain.ledger import UsageRecord
 from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts
 from tekton_budget.storage import tables
+from tekton_budget.storage.packing import parts_of
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.rollup import DAY, ROLLED_LABELS
 from tekton_budget.storage.statements import USAGE_COLUMNS, names
@@ -274,4 +275,5 @@ def usage_from_row(row: Any) -> UsageRecord:  # Any: a row's columns have many t
         operation_id=row[28],
         request_id=row[29],
         metadata=row[30],
+        parts=parts_of(row[31]),
     )

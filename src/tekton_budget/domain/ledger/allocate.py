@@ -21,7 +21,7 @@ from tekton_budget.domain.ledger.retry import remembered_answer
 from tekton_budget.domain.ledger.state import DecisionCount, Outcome, State
 from tekton_budget.domain.policy import Unpriced
 from tekton_budget.domain.policy_set import Concern
-from tekton_budget.domain.price import Price
+from tekton_budget.domain.price import Card
 
 
 def allocate(state: State, ask: Allocate) -> Outcome:
@@ -42,8 +42,8 @@ def prices_for(state: State, ask: Allocate, concerns: Sequence[Concern]) -> Pric
     model, provider = ask.labels.get("model"), ask.labels.get("provider")
     own = _price(state, provider, model)
     if own is not None or ask.cost_nano is not None:
-        return Prices(own)
-    assumed: list[tuple[int, Price]] = []
+        return Prices(state.now_us, own)
+    assumed: list[tuple[int, Card]] = []
     if model is None:
         for concern in concerns:
             named = _price(state, None, concern.policy.assume_model)
@@ -53,14 +53,18 @@ def prices_for(state: State, ask: Allocate, concerns: Sequence[Concern]) -> Pric
     dearest = None
     if any(concern.policy.unpriced is Unpriced.HIGHEST for concern in concerns):
         dearest = state.book.dearest_of(provider, at_us=state.now_us)
-    return Prices(None, default, dearest, tuple(assumed))
+    return Prices(state.now_us, None, default, dearest, tuple(assumed))
 
 
-def _price(state: State, provider: str | None, model: str | None) -> Price | None:
+def _price(state: State, provider: str | None, model: str | None) -> Card | None:
+    """A card that prices tokens; one of pictures or seconds sizes no ask."""
     if model is None:
         return None
     now_us = state.now_us
-    return state.book.price_named(provider, model, valid_us=now_us, known_us=now_us)
+    found = state.book.card_named(provider, model, valid_us=now_us, known_us=now_us)
+    if found is None or found.card.standard(at_us=now_us).dearest is None:
+        return None
+    return found.card
 
 
 def _asked(state: State, ask: Allocate) -> Outcome:

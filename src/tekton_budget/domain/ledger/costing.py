@@ -1,6 +1,6 @@
 """Costing: what a usage costs, from whom that is known, and the row it is stored as."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from tekton_budget.domain.allocation import Allocation
@@ -8,8 +8,11 @@ from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.ledger.state import State, UsageRecord
 from tekton_budget.domain.money import CALL_COST_NANO_MAX, COST_NANO_MAX
+from tekton_budget.domain.naming import DEPLOYED, seller_id
 from tekton_budget.domain.policy import Policy, Unpriced
-from tekton_budget.domain.price import Price, nano_half_even
+from tekton_budget.domain.price import Card, nano_half_even
+from tekton_budget.domain.price import Unpriced as NoRate
+from tekton_budget.domain.units import KIND_OF_UNIT
 from tekton_budget.domain.usage import CostSource, TokenCounts, Usage
 
 
@@ -35,6 +38,7 @@ class Call(NamedTuple):
     placed_us: int  # its window, and the instant at which its price is valid
     known_us: int  # prices learnt later do not count
     requests: int
+    asked: str | None = None  # the model of the labels
 
 
 def call_of(
@@ -48,6 +52,7 @@ def call_of(
         placed_us,
         known_us,
         requests,
+        labels.get("model"),
     )
 
 
@@ -68,62 +73,117 @@ def costed(
 def _costed(
     state: State, usage: Usage, call: Call, policies: Sequence[Policy], held_nano: int
 ) -> Costed:
-    price = _price_of(state, usage, call)
-    book = None if price is None else nano_half_even(price.cost_atto(usage.counts, call.requests))
-    price_id = None if price is None else price.price_id
+    ours = _by_book(state, usage, call)
     if usage.cost_nano is not None:
-        return Costed(usage.cost_nano, book, usage.cost_source, price_id)
-    if price is not None:
-        counts = usage.counts
-        guessed = (
-            counts.other
-            or (counts.cache_read and price.cache_read_atto is None)
-            or (counts.cache_write and price.cache_write_atto is None)
-        )
-        return Costed(book, book, CostSource.ESTIMATED if guessed else CostSource.BOOK, price_id)
+        book_nano = None if ours is None else ours.cost_nano
+        price_id = None if ours is None else ours.price_id
+        return Costed(usage.cost_nano, book_nano, usage.cost_source, price_id)
+    if ours is not None:
+        return ours
     assumed = _assumed(state, call, policies)
     if assumed is not None:
-        return _estimated(assumed, assumed.cost_atto(usage.counts, call.requests))
+        return _estimated(assumed, usage.counts, call)
     if any(p.unpriced is Unpriced.HIGHEST and p.limits.cost_nano is not None for p in policies):
         dearest = state.book.dearest_of(call.provider, at_us=call.placed_us)
         if dearest is not None:
-            tokens = TokenCounts(other=usage.counts.total)
-            return _estimated(dearest, dearest.cost_atto(tokens, call.requests))
+            return _estimated(dearest, TokenCounts(other=usage.counts.total), call)
     if held_nano:
         return Costed(held_nano, None, CostSource.ESTIMATED, None, provisional=True)
     return UNKNOWN
 
 
-def _price_of(state: State, usage: Usage, call: Call) -> Price | None:
-    if call.model is None:
+def _by_book(state: State, usage: Usage, call: Call) -> Costed | None:
+    """By the book: exactly where every unit used has a rate, else as an estimate, else not."""
+    card = _card_of(state, usage, call)
+    if card is None:
         return None
-    price = state.book.price_named(
-        call.provider, call.model, valid_us=call.placed_us, known_us=call.known_us
-    )
-    if price is None and usage.model_used is not None and usage.provider_used is None:
+    if usage.parts:
+        exact = _exactly(state, usage, call, card)
+        if exact is not None:
+            return Costed(exact, exact, CostSource.BOOK, card.price_id)
+        if any(
+            not card.standard(at_us=call.placed_us).has_rate(unit) for unit in _uncounted(usage)
+        ):
+            return None  # what is no token has no dearest rate to stand in
+    try:
+        grains = card.grains_of_counts(usage.counts, call.requests, at_us=call.placed_us)
+    except NoRate:
+        return None
+    cost_nano = nano_half_even(grains)
+    stands_in = bool(usage.parts)
+    guessed = stands_in or card.is_guess(usage.counts, at_us=call.placed_us)
+    source = CostSource.ESTIMATED if guessed else CostSource.BOOK
+    return Costed(cost_nano, cost_nano, source, card.price_id, provisional=stands_in)
+
+
+def _exactly(state: State, usage: Usage, call: Call, card: Card) -> int | None:
+    """All parts by their own cards, added up and rounded once; `None` if one has no rate."""
+    grains = 0
+    for number, part in enumerate(usage.parts):
+        own = card
+        if part.model is not None and part.model != call.model:
+            found = state.book.card_named(
+                card.provider, part.model, valid_us=call.placed_us, known_us=call.known_us
+            )
+            if found is None:
+                return None
+            own = found.card
+        requests = 0 if number else call.requests
+        try:
+            grains += own.grains_of(part, at_us=call.placed_us, requests=requests)
+        except NoRate:
+            return None
+    return nano_half_even(grains)
+
+
+def _uncounted(usage: Usage) -> Iterator[str]:
+    """Units used that are no tokens, so that no kind of token stands for them."""
+    for part in usage.parts:
+        yield from (unit for unit, _ in part.units if unit not in KIND_OF_UNIT)
+
+
+def _card_of(state: State, usage: Usage, call: Call) -> Card | None:
+    """The card of the model that answered.
+
+    Where models are deployed under names that say more than a response does (a data zone), the
+    name that was asked for decides.
+    """
+    found: Card | None = None
+    if usage.model_used is not None and seller_id(call.provider or "") in DEPLOYED:
+        found = _found(state, (call.provider, call.asked), call)
+    if found is None:
+        found = _found(state, (call.provider, call.model), call)
+    if found is None and usage.model_used is not None and usage.provider_used is None:
         # The provider is that of the ask, and another one's model answered.
-        price = state.book.price_named(
-            None, call.model, valid_us=call.placed_us, known_us=call.known_us
-        )
-    return price
+        found = _found(state, (None, call.model), call)
+    return found
 
 
-def _assumed(state: State, call: Call, policies: Sequence[Policy]) -> Price | None:
-    """The price of the model that is assumed where none is named."""
+def _found(state: State, name: tuple[str | None, str | None], call: Call) -> Card | None:
+    provider, model = name
+    if model is None:
+        return None
+    found = state.book.card_named(provider, model, valid_us=call.placed_us, known_us=call.known_us)
+    return None if found is None else found.card
+
+
+def _assumed(state: State, call: Call, policies: Sequence[Policy]) -> Card | None:
+    """The card of the model that is assumed where none is named."""
     if call.model is not None:
         return None
     for name in (*(policy.assume_model for policy in policies), state.settings.assume_model):
         if name is None:
             continue
-        price = state.book.price_named(None, name, valid_us=call.placed_us, known_us=call.known_us)
-        if price is not None:
-            return price
+        found = state.book.card_named(None, name, valid_us=call.placed_us, known_us=call.known_us)
+        if found is not None and found.card.standard(at_us=call.placed_us).dearest is not None:
+            return found.card
     return None
 
 
-def _estimated(price: Price, cost_atto: int) -> Costed:
-    cost_nano = nano_half_even(cost_atto)
-    return Costed(cost_nano, None, CostSource.ESTIMATED, price.price_id, provisional=True)
+def _estimated(card: Card, counts: TokenCounts, call: Call) -> Costed:
+    grains = card.grains_of_counts(counts, call.requests, at_us=call.placed_us)
+    cost_nano = nano_half_even(grains)
+    return Costed(cost_nano, None, CostSource.ESTIMATED, card.price_id, provisional=True)
 
 
 def usage_record(
@@ -162,4 +222,5 @@ def usage_record(
         operation_id=usage.operation_id,
         request_id=usage.request_id,
         metadata=usage.metadata,
+        parts=usage.parts,
     )

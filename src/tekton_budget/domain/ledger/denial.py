@@ -16,7 +16,7 @@ from tekton_budget.domain.money import NANO_PER_USD
 from tekton_budget.domain.period import duration_text, time_text
 from tekton_budget.domain.policy import PPM, Enforcement
 from tekton_budget.domain.policy_set import group_label_names
-from tekton_budget.domain.price import Price, nano_up
+from tekton_budget.domain.price import Card, ModelFacts, PriceBook, nano_up
 from tekton_budget.domain.scope import SHARED_GROUP, group_labels
 
 DETAIL_MAX = 400
@@ -70,15 +70,46 @@ def alternatives_to(
     state: State, ask: Allocate, passed: Sequence[Judgement], prices: Prices
 ) -> tuple[str, ...]:
     """Cheaper priced models by which the very same call would fit, dearest first."""
-    own = prices.own
-    if own is None or ask.cost_nano is not None:
+    if prices.own is None or ask.cost_nano is not None:
         return ()
-    current = state.book.current(at_us=state.now_us)
-    cheaper = [price for price in current if price.dearest_atto < own.dearest_atto]
-    near = [price for price in cheaper if price.provider == own.provider]
-    near += [price for price in cheaper if price.provider != own.provider]
-    tried = near[:_PRICES_TRIED_MAX]
+    tried = _cheaper(state, ask, prices.own)[:_PRICES_TRIED_MAX]
     return tuple(islice(_fitting_models(state, ask, passed, prices, tried), ALTERNATIVES_MAX))
+
+
+def _cheaper(state: State, ask: Allocate, own: Card) -> list[tuple[int, Card]]:
+    """Cards that cost less for this call, dearest first: the seller's own, then those set by hand.
+
+    Whoever calls one seller has no account with all the others that a price list knows.
+    """
+    book, now_us, counts = state.book, state.now_us, counts_of(ask, shrinkable(ask))
+    near = book.current(at_us=now_us, provider=own.provider)
+    known = {own.price_id, *(card.price_id for card in near)}
+    others = [card for card in book.by_hand(at_us=now_us) if card.price_id not in known]
+    whole = own.grains_of_counts(counts, ask.requests, at_us=now_us)
+    found: list[tuple[int, Card]] = []
+    for cards in (near, others):
+        costs = [
+            (card.grains_of_counts(counts, ask.requests, at_us=now_us), card)
+            for card in cards
+            if card.standard(at_us=now_us).prices_text and _can_do(book, card, own, counts.total)
+        ]
+        cheaper = [(grains, card) for grains, card in costs if grains < whole]
+        found += sorted(cheaper, key=lambda one: (-one[0], one[1].model))
+    return found
+
+
+def _can_do(book: PriceBook, card: Card, own: Card, tokens: int) -> bool:
+    """Whether a model does the same kind of work at such a length, as far as that is known."""
+    facts, wanted = book.facts((card.provider, card.model)), book.facts((own.provider, own.model))
+    if facts is None or wanted is None:
+        return True
+    if facts.context_tokens is not None and facts.context_tokens < tokens:
+        return False
+    return _kind_of_work(facts) == _kind_of_work(wanted)
+
+
+def _kind_of_work(facts: ModelFacts) -> tuple[str | None, tuple[str, ...]]:
+    return facts.mode, facts.output
 
 
 def _tightness(judgement: Judgement) -> tuple[int, int]:
@@ -109,7 +140,7 @@ def _fitting(ask: Allocate, prices: Prices, size: int) -> Fitting | None:
     known = ask.cost_nano is not None or price is not None
     return Fitting(
         tokens=counts.total or None,
-        cost_nano=cost_of(ask, counts, size, price) if known else None,
+        cost_nano=cost_of(ask, counts, size, price, prices.at_us) if known else None,
         max_output_tokens=counts.output if ask.max_output_tokens is not None else None,
     )
 
@@ -119,19 +150,18 @@ def _fitting_models(
     ask: Allocate,
     passed: Sequence[Judgement],
     prices: Prices,
-    candidates: Sequence[Price],
+    candidates: Sequence[tuple[int, Card]],
 ) -> Iterator[str]:
-    counts = counts_of(ask, shrinkable(ask))
     known = {policy.no for policy in state.policies.concerning(ask.labels, state.now_us)}
-    for price in candidates:
-        labels = {**ask.labels, "model": price.model, "provider": price.provider}
+    for grains, card in candidates:
+        labels = {**ask.labels, "model": card.model, "provider": card.provider}
         concerned = state.policies.concerning(labels, state.now_us)
         if any(p.no not in known and p.enforcement is Enforcement.HARD_LIMIT for p in concerned):
             continue  # a limit of its own, whose balance was not looked at
         still = {policy.no for policy in concerned}
-        cost_nano = nano_up(price.cost_atto(counts, ask.requests))
+        cost_nano = nano_up(grains)
         if not any(_refuses(ask, j, cost_nano, prices) for j in passed if j.policy.no in still):
-            yield price.model
+            yield card.model
 
 
 def _refuses(ask: Allocate, judgement: Judgement, cost_nano: int, prices: Prices) -> bool:

@@ -10,6 +10,7 @@ from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.command import Record, Settle
 from tekton_budget.domain.event import Event
 from tekton_budget.domain.ledger.costing import Costed, call_of, costed, usage_record
+from tekton_budget.domain.ledger.estimates import reversal, stand_in
 from tekton_budget.domain.ledger.retry import remember
 from tekton_budget.domain.ledger.standing import standing_after
 from tekton_budget.domain.ledger.state import (
@@ -24,7 +25,7 @@ from tekton_budget.domain.ledger.state import (
 from tekton_budget.domain.ledger.thresholds import newly_told
 from tekton_budget.domain.policy import Policy
 from tekton_budget.domain.policy_set import Concern
-from tekton_budget.domain.usage import NO_TOKENS, CostSource, Measurement, Usage
+from tekton_budget.domain.usage import NO_TOKENS, Measurement, TokenCounts, Usage
 
 _UNMOVED = (NOTHING, NOTHING)
 
@@ -41,6 +42,7 @@ class Draft:
         self._moved: dict[str, tuple[Amounts, Amounts]] = {}
         self._rows: list[UsageRecord] = []
         self._reversed = False
+        self._estimate: tuple[str, TokenCounts, int] | None = None
         self._policies = self._policies_of(allocation)
         self._relabelled = bool(labels) and self._labels != allocation.labels
         self.freed = NOTHING  # the most that came back from any hold
@@ -84,6 +86,21 @@ class Draft:
                 self.freed = Amounts.larger(self.freed, hold.held)
                 self._holds[position] = hold._replace(held=NOTHING)
 
+    def charge_rest(self, record_id: str) -> None:
+        """All that is still held becomes spent, until measured usage arrives after all."""
+        allocation = self._allocation
+        counts = TokenCounts(other=max(0, allocation.granted.tokens - self.used.total))
+        cost_nano = max(0, allocation.granted.cost_nano - self.used_cost_nano)
+        for position, hold in enumerate(self._holds):
+            self._post(hold.balance_id, "", hold.held, NOTHING.minus(hold.held))
+            self._holds[position] = hold._replace(held=NOTHING, charged=hold.held)
+        requests = 0 if self.usage_records else allocation.granted.requests
+        self._rows.append(stand_in(self._state, allocation, record_id, counts, cost_nano, requests))
+        self.used = self.used.plus(counts)
+        self.used_cost_nano += cost_nano
+        self.usage_records += 1
+        self._estimate = (record_id, counts, cost_nano)
+
     def add_unheld(self, concerns: Sequence[Concern]) -> None:
         """Policies that only labels added now concern: all usage so far counts there, unheld."""
         for concern in concerns:
@@ -125,24 +142,33 @@ class Draft:
         event: Event,
     ) -> Outcome:
         """All of it: the journal's entry, the allocation as it now is, the answer for retries."""
-        allocation, now_us = self._allocation, self._state.now_us
         told, events = newly_told(
             self._state, [(key, spent.plus(held)) for key, (spent, held) in self._moved.items()]
         )
         kind = "settle" if isinstance(command, Settle) else "record"
         return Outcome(
             answer,
-            entry=Entry(kind, allocation.key_id, allocation.id, tuple(self._postings)),
-            allocation=self._changed(status, now_us),
+            entry=self.entry(kind),
+            allocation=self.changed(status),
             relabelled=self._relabelled,
-            usage=tuple(self._rows),
+            usage=self.rows(),
             told=told,
             events=(event, *events),
             remembered=remember(command, answer),
         )
 
-    def _changed(self, status: AllocationStatus, now_us: int) -> Allocation:
-        allocation = self._allocation
+    def entry(self, kind: str) -> Entry:
+        """The journal's entry; where the hold was charged, it says so."""
+        allocation, note = self._allocation, "" if self._estimate is None else "charged"
+        return Entry(kind, allocation.key_id, allocation.id, tuple(self._postings), note)
+
+    def rows(self) -> tuple[UsageRecord, ...]:
+        """The usage records made so far."""
+        return tuple(self._rows)
+
+    def changed(self, status: AllocationStatus) -> Allocation:
+        """The allocation as it now is."""
+        allocation, now_us = self._allocation, self._state.now_us
         active = status is AllocationStatus.ACTIVE
         changed = replace(
             allocation,
@@ -155,6 +181,14 @@ class Draft:
             ended_us=None if active else allocation.ended_us or now_us,
             updated_us=now_us,
         )
+        if self._estimate is not None:
+            record_id, counts, cost_nano = self._estimate
+            return replace(
+                changed,
+                estimated_record=record_id,
+                estimated=counts,
+                estimated_cost_nano=cost_nano,
+            )
         if not self._reversed:
             return changed
         return replace(changed, estimated_record=None, estimated=NO_TOKENS, estimated_cost_nano=0)
@@ -194,7 +228,7 @@ class Draft:
                 back = NOTHING.minus(hold.charged)
                 self._post(hold.balance_id, "", back, NOTHING, ended_us)
                 self._holds[position] = hold._replace(charged=NOTHING)
-        self._rows.append(_reversal(allocation, requests, record_id, ended_us, now_us))
+        self._rows.append(reversal(allocation, requests, record_id, ended_us, now_us))
         self.used = self.used.minus(allocation.estimated)
         self.used_cost_nano -= allocation.estimated_cost_nano
         self.usage_records -= 1
@@ -213,33 +247,3 @@ class Draft:
         if known is not None:
             spent, held = known[0].plus(spent), known[1].plus(held)
         self._moved[balance_id] = (spent, held)
-
-
-def _reversal(
-    allocation: Allocation, requests: int, record_id: str, ended_us: int, now_us: int
-) -> UsageRecord:
-    """The row that takes an estimated usage back, in reports at the moment it stood for."""
-    return UsageRecord(
-        record_id=f"{allocation.estimated_record}~reversed",
-        key_id=allocation.key_id,
-        allocation_id=allocation.id,
-        allocation_key_id=allocation.key_id,
-        at_us=ended_us,
-        placed_us=allocation.created_us,
-        recorded_us=now_us,
-        labels=dict(allocation.labels),
-        provider=allocation.labels.get("provider"),
-        model=allocation.labels.get("model"),
-        counts=NO_TOKENS.minus(allocation.estimated),
-        reasoning_tokens=0,
-        requests=-requests,
-        cost_nano=-allocation.estimated_cost_nano if allocation.cost_is_known else None,
-        book_cost_nano=None,
-        cost_source=CostSource.ESTIMATED,
-        price_id=None,
-        measurement=Measurement.ESTIMATED,
-        late=True,
-        provisional=False,
-        reverses=allocation.estimated_record,
-        request_id=record_id,
-    )

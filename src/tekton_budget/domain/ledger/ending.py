@@ -8,6 +8,7 @@ from tekton_budget.domain.answer import Ended, Expired
 from tekton_budget.domain.command import Expire, Extend, Release
 from tekton_budget.domain.errors import Conflict, invalid
 from tekton_budget.domain.event import Event, EventType
+from tekton_budget.domain.ledger.draft import Draft
 from tekton_budget.domain.ledger.retry import remember, remembered_answer
 from tekton_budget.domain.ledger.settle import already_ended, unknown_allocation
 from tekton_budget.domain.ledger.state import (
@@ -15,10 +16,8 @@ from tekton_budget.domain.ledger.state import (
     Outcome,
     Posting,
     State,
-    UsageRecord,
     allocation_key,
 )
-from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts
 
 
 def release(state: State, command: Release) -> Outcome:
@@ -135,57 +134,15 @@ def _expired(state: State, allocation: Allocation) -> Outcome:
 
 def _charged(state: State, allocation: Allocation) -> Outcome:
     """The rest of the hold becomes spent, until measured usage arrives after all."""
-    cost_nano = max(0, allocation.granted.cost_nano - allocation.used_cost_nano)
-    counts = TokenCounts(other=max(0, allocation.granted.tokens - allocation.used.total))
-    record_id = f"{allocation.id}~expired"  # no caller's id can have that letter
-    postings = tuple(
-        Posting(hold.balance_id, "", hold.held, NOTHING.minus(hold.held))
-        for hold in allocation.holds
-        if hold.held != NOTHING
-    )
-    ended = replace(
-        allocation,
-        status=AllocationStatus.EXPIRED,
-        holds=tuple(hold._replace(held=NOTHING, charged=hold.held) for hold in allocation.holds),
-        used=allocation.used.plus(counts),
-        used_cost_nano=allocation.used_cost_nano + cost_nano,
-        usage_records=allocation.usage_records + 1,
-        estimated_record=record_id,
-        estimated=counts,
-        estimated_cost_nano=cost_nano,
-        ended_us=state.now_us,
-        updated_us=state.now_us,
-    )
+    draft = Draft(state, allocation, {})
+    draft.charge_rest(f"{allocation.id}~expired")  # no caller's id can have that letter
+    ended = draft.changed(AllocationStatus.EXPIRED)
+    cost_nano = ended.estimated_cost_nano
     event = Event(EventType.ALLOCATION_EXPIRED, allocation.id, "", {"charged_cost_nano": cost_nano})
     return Outcome(
         Expired(1),
-        entry=Entry("expire", allocation.key_id, allocation.id, postings, "charged"),
+        entry=draft.entry("expire"),
         allocation=ended,
-        usage=(_stand_in(state, allocation, ended),),
+        usage=draft.rows(),
         events=(event,),
-    )
-
-
-def _stand_in(state: State, allocation: Allocation, ended: Allocation) -> UsageRecord:
-    return UsageRecord(
-        record_id=ended.estimated_record or "",
-        key_id=allocation.key_id,
-        allocation_id=allocation.id,
-        allocation_key_id=allocation.key_id,
-        at_us=state.now_us,
-        placed_us=allocation.created_us,
-        recorded_us=state.now_us,
-        labels=dict(allocation.labels),
-        provider=allocation.labels.get("provider"),
-        model=allocation.labels.get("model"),
-        counts=ended.estimated,
-        reasoning_tokens=0,
-        requests=0 if allocation.usage_records else allocation.granted.requests,
-        cost_nano=ended.estimated_cost_nano if allocation.cost_is_known else None,
-        book_cost_nano=None,
-        cost_source=CostSource.ESTIMATED,
-        price_id=allocation.price_id,
-        measurement=Measurement.ESTIMATED,
-        late=False,
-        provisional=True,
     )

@@ -26,7 +26,7 @@ from tekton_budget.domain.ledger.state import (
 from tekton_budget.domain.ledger.thresholds import newly_told
 from tekton_budget.domain.money import CALL_COST_NANO_MAX
 from tekton_budget.domain.policy import Status
-from tekton_budget.domain.price import Price
+from tekton_budget.domain.price import Card
 
 
 def granted(
@@ -70,7 +70,8 @@ def _grant(
     counts = counts_of(ask, size)
     costs = [j.asked.cost_nano for j in judgements]
     if not costs:
-        costs = [cost_of(ask, counts, size, prices.own or prices.assumed or prices.dearest)]
+        price = prices.own or prices.assumed or prices.dearest
+        costs = [cost_of(ask, counts, size, price, prices.at_us)]
     if max(costs) > CALL_COST_NANO_MAX:
         raise invalid("tokens", "may cost more than any call can; check their number")
     whole = shrinkable(ask)
@@ -82,7 +83,7 @@ def _grant(
         state.now_us,
         ask.ends_at(state.now_us),
         _standings(state, ask, judgements),
-        _pinned(prices.own),
+        _pinned(prices.own, state.now_us),
         _reasons(state, ask, verdict, prices),
         tuple(j.policy.name for j in verdict.would_deny),
         tuple(j.policy.name for j in verdict.bypassed),
@@ -93,7 +94,7 @@ def _grant(
 
 
 def _allocation(
-    ask: Allocate, judgements: Sequence[Judgement], grant: Grant, price: Price | None
+    ask: Allocate, judgements: Sequence[Judgement], grant: Grant, price: Card | None
 ) -> Allocation:
     return Allocation(
         key_id=ask.caller.key_id,
@@ -149,16 +150,17 @@ def _is_provisional(judgement: Judgement, prices: Prices) -> bool:
     return prices.price_for(judgement.policy) is prices.dearest
 
 
-def _pinned(price: Price | None) -> PinnedPrice | None:
-    if price is None:
+def _pinned(card: Card | None, now_us: int) -> PinnedPrice | None:
+    if card is None:
         return None
+    rates = card.standard(at_us=now_us)
     return PinnedPrice(
-        price.price_id,
-        price.provider,
-        price.model,
-        price.input_atto,
-        price.output_atto,
-        price.valid_from_us,
+        card.price_id,
+        card.provider,
+        card.model,
+        card.valid_from_us,
+        rates.per_million("input"),
+        rates.per_million("output"),
     )
 
 

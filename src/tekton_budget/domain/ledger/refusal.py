@@ -15,6 +15,7 @@ from tekton_budget.domain.errors import (
 )
 from tekton_budget.domain.estimate import Prices, states_cost, states_tokens
 from tekton_budget.domain.ledger.state import State
+from tekton_budget.domain.naming import Unknown
 from tekton_budget.domain.policy import Enforcement, PerMissing, Policy, Unpriced
 from tekton_budget.domain.policy_set import Concern
 
@@ -67,13 +68,14 @@ def unknown_price(
     state: State, model: str | None, provider: str | None, policy_name: str
 ) -> InvalidInput:
     """The refusal of a model without a price, with what to do about it."""
-    sellers = state.book.sellers(model) if model and provider is None else []
-    if len(sellers) > 1:
-        named = ", ".join(sorted(sellers))
-        text = f"several providers sell {model} ({named}): send provider"
+    now_us = state.now_us
+    found = state.book.find(provider, model or "", valid_us=now_us, known_us=now_us)
+    near = list(found.suggestions) if isinstance(found, Unknown) else []
+    sellers = {one.partition("/")[0] for one in near if one.partition("/")[2] == model}
+    if provider is None and len(sellers) > 1:
+        text = f"several providers sell {model} ({', '.join(sorted(sellers))}): send provider"
         return InvalidInput(text, FieldFault("provider", text), code="unknown_price")
     name = f"{provider}/{model}" if provider else f"PROVIDER/{model}"
-    near = state.book.suggestions(model or "")
     hint = f" Near: {', '.join(near)}." if near else ""
     return InvalidInput(
         f'No price is known for {model} and "{policy_name}" limits cost.{hint} '

@@ -23,7 +23,7 @@ from tekton_budget.domain.ledger.state import (
     placed_at,
 )
 from tekton_budget.domain.ledger.thresholds import newly_told
-from tekton_budget.domain.usage import Usage
+from tekton_budget.domain.usage import CostSource, Usage
 
 
 def settle(state: State, command: Settle) -> Outcome:
@@ -36,6 +36,8 @@ def settle(state: State, command: Settle) -> Outcome:
         if allocation.status is AllocationStatus.RELEASED or isinstance(first, Conflict):
             return Outcome(already_ended(allocation))
         return Outcome(first)
+    if command.unreadable is not None:
+        return _charged(state, command, allocation)
     late = allocation.status is AllocationStatus.EXPIRED and command.usage is not None
     if not allocation.is_active and not late:
         return Outcome(already_ended(allocation))
@@ -138,6 +140,44 @@ def _settled(state: State, command: Settle, allocation: Allocation, *, late: boo
         {"spent": answer.spent, "status": status.value, "late": late},
     )
     return draft.outcome(command, status, answer, event)
+
+
+def _charged(state: State, command: Settle, allocation: Allocation) -> Outcome:
+    """The call was made and what it used cannot be told: all that is held for it is charged.
+
+    It is an estimate, which the measured usage takes back when it is recorded after all.
+    """
+    fault = command.unreadable
+    assert fault is not None, "asked for where a usage could not be read"
+    refused = _changed_labels(allocation, command)
+    if refused is not None:
+        return Outcome(refused)
+    if not allocation.is_active:
+        return Outcome(InvalidInput(fault.detail, code=fault.code))
+    draft = Draft(state, allocation, command.labels)
+    record_id = f"{allocation.id}~unread"  # no caller's id can have that letter
+    draft.charge_rest(record_id)
+    draft.add_unheld(concerns_added(state, allocation, command.labels))
+    ended = draft.changed(AllocationStatus.SETTLED)
+    answer = Ended(
+        allocation_id=allocation.id,
+        status=ended.status.value,
+        released=NOTHING,
+        spent=draft.spent(),
+        cost_nano=ended.estimated_cost_nano if allocation.cost_is_known else None,
+        cost_source=CostSource.ESTIMATED.value,
+        record_id=record_id,
+        expires_us=allocation.expires_us,
+        policies=draft.standings(command.caller),
+        usage_error=fault,
+    )
+    event = Event(
+        EventType.ALLOCATION_SETTLED,
+        allocation.id,
+        draft.budget_id(),
+        {"spent": answer.spent, "status": answer.status, "late": False, "unreadable": fault.code},
+    )
+    return draft.outcome(command, AllocationStatus.SETTLED, answer, event)
 
 
 def _recorded(state: State, command: Record, allocation: Allocation) -> Outcome:

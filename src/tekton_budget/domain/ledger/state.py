@@ -26,6 +26,7 @@ from tekton_budget.domain.policy import Credit, Policy
 from tekton_budget.domain.policy_set import Concern, PolicySet, group_label_names
 from tekton_budget.domain.price import PriceBook
 from tekton_budget.domain.scope import group_labels
+from tekton_budget.domain.units import Part
 from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts
 
 
@@ -91,6 +92,7 @@ class UsageRecord(NamedTuple):
     operation_id: str | None = None
     request_id: str | None = None
     metadata: str = "{}"
+    parts: tuple[Part, ...] = ()
 
 
 class Remembered(NamedTuple):

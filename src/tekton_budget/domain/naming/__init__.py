@@ -3,10 +3,19 @@
 from tekton_budget.domain.naming.catalogue import Alias, Catalogue, Key
 from tekton_budget.domain.naming.expectation import is_as_expected
 from tekton_budget.domain.naming.resolver import Resolution, Resolver, Unknown
-from tekton_budget.domain.naming.sellers import CLOUDS, SELLERS, Kind, Seller, kind_of, seller_id
+from tekton_budget.domain.naming.sellers import (
+    CLOUDS,
+    DEPLOYED,
+    SELLERS,
+    Kind,
+    Seller,
+    kind_of,
+    seller_id,
+)
 
 __all__ = [
     "CLOUDS",
+    "DEPLOYED",
     "SELLERS",
     "Alias",
     "Catalogue",

@@ -31,7 +31,7 @@ CACHED_MAX = 4096
 
 _PREFIX = re.compile(r"([^/:]+)[/:](.+)")
 
-Reason = Literal["unknown model", "unknown provider"]
+Reason = Literal["unknown model", "unknown provider", "no price then"]
 
 
 class Resolution(NamedTuple):

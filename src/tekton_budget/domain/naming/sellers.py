@@ -161,6 +161,8 @@ def dashed(spelling: str) -> str:
 
 
 SELLER_OF_ID = {seller.id: seller for seller in SELLERS}
+# Where a name is of a deployment, and a response names only the model behind it.
+DEPLOYED = frozenset({"azure", "azure_ai"})
 CLOUDS = tuple(seller.id for seller in SELLERS if seller.kind is Kind.CLOUD)
 
 _ID_OF_SPELLING = {

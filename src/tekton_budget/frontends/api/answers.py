@@ -14,7 +14,6 @@ from tekton_budget.domain.answer import (
     Recorded,
 )
 from tekton_budget.domain.command import Allocate
-from tekton_budget.domain.price import usd_per_million
 from tekton_budget.frontends.api.standings import to_api_standing
 from tekton_budget.frontends.api.wire import amounts, number, ppm, time_text, usd
 
@@ -171,14 +170,14 @@ def to_api_pinned(price: PinnedPrice) -> dict[str, object]:
         "price_id": price.price_id,
         "provider": price.provider,
         "model": price.model,
-        "input_per_million": number(usd_per_million(price.input_atto)),
-        "output_per_million": number(usd_per_million(price.output_atto)),
-        "input_cost_per_token": usd_per_token(price.input_atto),
-        "output_cost_per_token": usd_per_token(price.output_atto),
+        "input_per_million": number(price.input),
+        "output_per_million": number(price.output),
+        "input_cost_per_token": per_token(price.input),
+        "output_cost_per_token": per_token(price.output),
         "valid_from": time_text(price.valid_from_us),
     }
 
 
-def usd_per_token(atto: int | None) -> object:
-    """10⁻¹⁸ USD → USD, with all its digits."""
-    return None if atto is None else number(Decimal(atto).scaleb(-18).normalize() + 0)
+def per_token(per_million: Decimal | None) -> object:
+    """USD per 1,000,000 tokens → USD per token, with all its digits."""
+    return None if per_million is None else number(per_million.scaleb(-6).normalize() + 0)

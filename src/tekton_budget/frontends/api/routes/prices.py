@@ -1,4 +1,4 @@
-"""Prices: set by hand with a date, and read as they are, were and will be."""
+"""Prices: set with a date, read as they are, were and will be, taken over from files."""
 
 from decimal import Decimal
 from typing import Annotated, Any
@@ -7,19 +7,20 @@ from fastapi import Query
 from pydantic import Field
 
 from tekton_budget.domain.errors import invalid
-from tekton_budget.domain.price import Price, rates_json
-from tekton_budget.frontends.api.answers import usd_per_token
-from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Runs, Verbs
+from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Verbs
 from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.schemas import Body, Time, TimeOut, Usd, UsdOut, View
+from tekton_budget.frontends.api.prices import PriceOut, to_api_price
+from tekton_budget.frontends.api.schemas import Body, Time, Usd
 from tekton_budget.frontends.api.spending import retry_of
-from tekton_budget.frontends.api.wire import Reply, number, time_text
-from tekton_budget.service.prices import Rates
+from tekton_budget.frontends.api.wire import Reply
 
 router = exact_router("/prices")
 
+Json = dict[str, Any]  # Any: JSON
 _PER_MILLION = "USD per 1,000,000 tokens"
 _PER_ONE = "The original's name: USD per token"
+_PLAIN = {"input": "input", "output": "output", "cache_read": "cache_read"}
+_PLAIN |= {"cache_write": "cache_write_5m"}
 
 
 class PriceBody(Body):
@@ -31,121 +32,92 @@ class PriceBody(Body):
     output: Usd | None = Field(None, description=_PER_MILLION, examples=[2])
     cache_read: Usd | None = Field(None, description=_PER_MILLION)
     cache_write: Usd | None = Field(None, description=_PER_MILLION)
-    request: Usd = Field(Decimal(0), description="USD per request")
+    request: Usd | None = Field(None, description="USD per request")
     input_cost_per_token: Usd | None = Field(None, description=_PER_ONE)
     output_cost_per_token: Usd | None = Field(None, description=_PER_ONE)
+    rates: dict[str, Usd] | None = Field(None, description="Any units of tokens, beside the above")
+    fees: Json | None = Field(None, description="What is not by tokens: web_search, image, …")
+    tiers: list[Json] | None = Field(None, description="Rates above a length of input")
+    service_tiers: Json | None = Field(None, description="batch, flex, priority, …")
+    schedule: list[Json] | None = Field(None, description="Rates by time of day and weekday")
+    regions: Json | None = Field(None, description="Factors by region")
     valid_from: Time | None = None
     valid_to: Time | None = None
     source: str = Field("manual", max_length=200)
 
 
 class CurrentBody(Body):
-    """Whose price, and when."""
+    """Whose price, valid when, as known when."""
 
     provider: str | None = None
     model: str
     at: Time | None = None
-
-
-class PriceOut(View):
-    """A price with the original's names beside ours."""
-
-    pricing_id: str
-    provider: str
-    model: str
-    input: UsdOut
-    output: UsdOut
-    cache_read: UsdOut
-    cache_write: UsdOut
-    request: UsdOut
-    price_type: str
-    input_cost_per_token: UsdOut
-    output_cost_per_token: UsdOut
-    fixed_cost_per_request: UsdOut
-    source: str
-    effective_date: TimeOut
-    end_date: TimeOut
-    known_since: TimeOut
+    known: Time | None = None
 
 
 @router.get("", response_model=list[PriceOut])
 def list_prices(
-    runs: Runs,
+    verbs: Verbs,
     provider: Annotated[str | None, Query()] = None,
     model: Annotated[str | None, Query()] = None,
+    at: Annotated[Time | None, Query()] = None,
+    known: Annotated[Time | None, Query()] = None,
 ) -> Reply:
-    """The prices valid now."""
-    found = runs.service.prices.list_prices(
-        at_us=runs.store.now_us(), provider=provider, model=model
-    )
-    return Reply([to_api_price(price) for price in found])
+    """The prices valid now, or at a moment as known at another."""
+    found = verbs.book.listed(provider=provider, model=model, at_us=at, known_us=known)
+    return Reply([to_api_price(card) for card in found])
 
 
 @router.post("", status_code=201, response_model=PriceOut)
 def set_price(body: PriceBody, asker: Asker, verbs: Verbs, key: IdempotencyKey = None) -> Reply:
     """A price from a date on (default: now). Prices are never edited; later ones follow."""
-    price = verbs.prices.set_price(
+    card = verbs.prices.set_price(
         asker,
         body.provider,
         body.model,
-        _rates(body),
+        _pricing(body),
         valid_from_us=body.valid_from,
         valid_to_us=body.valid_to,
         source=body.source,
         retry=retry_of("prices", key, body.given()),
     )
-    return Reply(to_api_price(price), status_code=201)
+    return Reply(to_api_price(card), status_code=201)
 
 
 @router.post("/current", response_model=PriceOut)
-def current_price(body: CurrentBody, runs: Runs) -> Reply:
-    """The price valid now, or at a moment."""
-    at_us = runs.store.now_us() if body.at is None else body.at
-    return Reply(
-        to_api_price(runs.service.prices.current_price(body.provider, body.model, at_us=at_us))
-    )
+def current_price(body: CurrentBody, verbs: Verbs) -> Reply:
+    """The price valid now, or at a moment as known at another, and how the name led to it."""
+    found = verbs.book.current(body.provider, body.model, at_us=body.at, known_us=body.known)
+    return Reply(to_api_price(found.card, found.resolution))
 
 
 @router.get("/history/{provider}/{model:path}", response_model=list[PriceOut])
 def price_history(provider: str, model: str, verbs: Verbs) -> Reply:
     """Every price of a model, by start of validity."""
-    return Reply([to_api_price(price) for price in verbs.prices.price_history(provider, model)])
+    return Reply([to_api_price(card) for card in verbs.book.history(provider, model)])
 
 
-def to_api_price(price: Price) -> dict[str, Any]:  # Any: JSON
-    """A price."""
-    rates = {name: number(rate) for name, rate in rates_json(price).items()}
-    return {
-        "pricing_id": price.price_id,
-        "provider": price.provider,
-        "model": price.model,
-        **rates,
-        "price_type": "token_based",
-        "input_cost_per_token": usd_per_token(price.input_atto),
-        "output_cost_per_token": usd_per_token(price.output_atto),
-        "fixed_cost_per_request": usd_per_token(price.request_atto),
-        "source": price.source,
-        "effective_date": time_text(price.valid_from_us),
-        "end_date": time_text(price.valid_to_us),
-        "known_since": time_text(price.known_since_us),
-    }
+def _pricing(body: PriceBody) -> Json:
+    """The card of a body, its plain rates among the others."""
+    per_token = {"input": body.input_cost_per_token, "output": body.output_cost_per_token}
+    rates: dict[str, object] = dict(body.rates or {})
+    for name, unit in _PLAIN.items():
+        rate = _rate(name, getattr(body, name), per_token.get(name))
+        if rate is not None and unit in rates:
+            raise invalid(name, f"is sent as rates.{unit} too: send it once")
+        if rate is not None:
+            rates[unit] = rate
+    fees = dict(body.fees or {})
+    if body.request:
+        fees["request"] = body.request
+    others = ("tiers", "service_tiers", "schedule", "regions")
+    given = {name: value for name in others if (value := getattr(body, name)) is not None}
+    return {"rates": rates, **({"fees": fees} if fees else {}), **given}
 
 
-def _rates(body: PriceBody) -> Rates:
-    return Rates(
-        input=_rate("input", body.input, body.input_cost_per_token),
-        output=_rate("output", body.output, body.output_cost_per_token),
-        cache_read=body.cache_read,
-        cache_write=body.cache_write,
-        request=body.request,
-    )
-
-
-def _rate(field: str, per_million: Decimal | None, per_token: Decimal | None) -> Decimal:
-    if per_million is not None and per_token is None:
-        return per_million
-    if per_token is None or per_million is not None:
+def _rate(field: str, per_million: Decimal | None, per_token: Decimal | None) -> Decimal | None:
+    if per_million is not None and per_token is not None:
         raise invalid(
             field, f"send either {field} (per 1,000,000 tokens) or {field}_cost_per_token"
         )
-    return per_token.scaleb(6)
+    return per_million if per_token is None else per_token.scaleb(6)

@@ -1,0 +1,57 @@
+"""Prices: cards with exact rates, and the book that finds the one for a call."""
+
+from tekton_budget.domain.price.bill import Bill, bill_of
+from tekton_budget.domain.price.book import Found, PriceBook, dearest_token
+from tekton_budget.domain.price.card import Card, Charge, Component, input_tokens, units_of
+from tekton_budget.domain.price.card_text import (
+    card_from_json,
+    card_json,
+    checked_factor,
+    checked_name,
+    checked_rate,
+    moment_text,
+    moment_us,
+    number_of,
+    pricing_json,
+)
+from tekton_budget.domain.price.contract import Contract
+from tekton_budget.domain.price.facts import ModelFacts, facts_json
+from tekton_budget.domain.price.grain import GRAINS_PER_NANO, nano_half_even, nano_up, usd_of
+from tekton_budget.domain.price.price_list import PriceList
+from tekton_budget.domain.price.rates import Rate, Rates, Tariff, Unpriced
+from tekton_budget.domain.price.tiers import TierTerm
+
+__all__ = [
+    "GRAINS_PER_NANO",
+    "Bill",
+    "Card",
+    "Charge",
+    "Component",
+    "Contract",
+    "Found",
+    "ModelFacts",
+    "PriceBook",
+    "PriceList",
+    "Rate",
+    "Rates",
+    "Tariff",
+    "TierTerm",
+    "Unpriced",
+    "bill_of",
+    "card_from_json",
+    "card_json",
+    "checked_factor",
+    "checked_name",
+    "checked_rate",
+    "dearest_token",
+    "facts_json",
+    "input_tokens",
+    "moment_text",
+    "moment_us",
+    "nano_half_even",
+    "nano_up",
+    "number_of",
+    "pricing_json",
+    "units_of",
+    "usd_of",
+]

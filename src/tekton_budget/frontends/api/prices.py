@@ -1,0 +1,100 @@
+"""Prices as the API shows them: the original's names beside ours, and whole cards."""
+
+from decimal import Decimal
+from typing import Any
+
+from tekton_budget.domain.naming import Resolution
+from tekton_budget.domain.price import Card, Rate, pricing_json
+from tekton_budget.frontends.api.answers import per_token
+from tekton_budget.frontends.api.schemas import TimeOut, UsdOut, View
+from tekton_budget.frontends.api.wire import number, time_text
+
+Json = dict[str, Any]  # Any: JSON
+
+_KINDS = {"input": "input", "output": "output", "cache_read": "cache_read"}
+_KINDS |= {"cache_write": "cache_write_5m"}
+
+
+class PriceOut(View):
+    """A price: its plain rates in USD per 1,000,000 tokens, and in `card` all that it charges."""
+
+    pricing_id: str
+    provider: str
+    model: str
+    input: UsdOut
+    output: UsdOut
+    cache_read: UsdOut
+    cache_write: UsdOut
+    request: UsdOut
+    price_type: str
+    input_cost_per_token: UsdOut
+    output_cost_per_token: UsdOut
+    input_cost_per_char: UsdOut
+    output_cost_per_char: UsdOut
+    cost_per_image: UsdOut
+    cost_per_second: UsdOut
+    fixed_cost_per_request: UsdOut
+    version: str
+    source: str
+    verified: bool
+    factor: UsdOut
+    effective_date: TimeOut
+    end_date: TimeOut
+    known_since: TimeOut
+    card: Json
+    resolved_by: list[str]
+
+
+def to_api_price(card: Card, resolution: Resolution | None = None) -> Json:
+    """A price; `resolved_by` says how a name led to it."""
+    rates = card.rates.flat
+    plain = {name: rates.get(unit) for name, unit in _KINDS.items()}
+    return {
+        "pricing_id": card.price_id,
+        "provider": card.provider,
+        "model": card.model,
+        **{name: None if rate is None else number(rate.usd) for name, rate in plain.items()},
+        "request": _each(rates.get("request")) or number(Decimal(0)),
+        "price_type": _type_of(card),
+        "input_cost_per_token": _token(plain["input"]),
+        "output_cost_per_token": _token(plain["output"]),
+        "input_cost_per_char": _each(rates.get("input_character")),
+        "output_cost_per_char": _each(rates.get("output_character")),
+        "cost_per_image": _each(rates.get("image")),
+        "cost_per_second": _each(rates.get("input_second") or rates.get("output_second")),
+        "fixed_cost_per_request": _each(rates.get("request")) or number(Decimal(0)),
+        "version": card.price_id,
+        "source": card.source,
+        "verified": card.source.startswith("verified"),
+        "factor": number(card.factor),
+        "effective_date": time_text(card.valid_from_us),
+        "end_date": time_text(card.valid_to_us),
+        "known_since": time_text(card.known_since_us),
+        "card": pricing_json(card),
+        "resolved_by": [] if resolution is None else list(resolution.path),
+    }
+
+
+def _type_of(card: Card) -> str:
+    """The original's word for what a price is by."""
+    rates = card.rates.flat
+    for unit, name in (
+        ("input", "token_based"),
+        ("output", "token_based"),
+        ("image", "image_based"),
+        ("input_second", "time_based"),
+        ("output_second", "time_based"),
+        ("input_character", "character_based"),
+        ("output_character", "character_based"),
+    ):
+        if unit in rates:
+            return name
+    return "fixed" if "request" in rates or card.rates.sized else "token_based"
+
+
+def _token(rate: Rate | None) -> object:
+    return None if rate is None else per_token(rate.usd)
+
+
+def _each(rate: Rate | None) -> object:
+    return None if rate is None else number((rate.usd / rate.per).normalize() + 0)

@@ -1,0 +1,156 @@
+"""What a call costs, did cost or would cost: exactly, with the card and the reasons."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
+from tekton_budget.domain.metering import Metered, read_response
+from tekton_budget.domain.naming import Unknown
+from tekton_budget.domain.price import Bill, Found, PriceBook, bill_of, moment_us
+from tekton_budget.domain.units import UNITS, Part, PriceContext
+from tekton_budget.service.prices.setting import unknown_model
+
+Json = Mapping[str, Any]  # Any: JSON
+
+REQUESTS_MAX = 10**9
+_QUANTITY_MAX = 10**12
+_OURS = {
+    "input_tokens": "input",
+    "output_tokens": "output",
+    "cache_read_tokens": "cache_read",
+    "cache_write_tokens": "cache_write_5m",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whose price, for which usage, and when. `response` is a provider's body as it came.
+
+    `usage` is that body's usage alone, or units of ours with their quantities.
+    """
+
+    model: str | None = None
+    provider: str | None = None
+    api: str | None = None
+    response: Json | None = None
+    usage: Json | None = None
+    at_us: int | None = None
+    known_us: int | None = None
+    context: Json = field(default_factory=dict)
+    requests: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Calculated:
+    """The bill, what was read of the response, and what the provider says it charged."""
+
+    bill: Bill
+    metered: Metered
+    at_us: int
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Ours less the provider's own, where it says one."""
+        billed = self.metered.billed_usd
+        return None if billed is None else self.bill.usd - billed
+
+
+class Calculations:
+    """Costs by the book in force."""
+
+    def __init__(self, book: Callable[[], PriceBook], now_us: Callable[[], int]) -> None:
+        self._book = book
+        self._now_us = now_us
+
+    def calculate(self, question: Question) -> Calculated:
+        """What a usage costs; refuses names without a price, units without a rate, bad usage."""
+        now_us = self._now_us()
+        at_us = now_us if question.at_us is None else question.at_us
+        known_us = now_us if question.known_us is None else question.known_us
+        return calculated(self._book(), question, at_us=at_us, known_us=known_us)
+
+
+def calculated(
+    book: PriceBook,
+    question: Question,
+    *,
+    at_us: int,
+    known_us: int,
+    found: Found | None = None,
+) -> Calculated:
+    """The same by any book; `found` is the card, where it is named and not looked for."""
+    if not 0 <= question.requests <= REQUESTS_MAX:
+        raise invalid("requests", f"send 0 to {REQUESTS_MAX}")
+    name = question.model
+    if name is None:
+        said = _mapping("response", question.response).get("model")
+        if not isinstance(said, str):
+            raise invalid("model", "send the model: the response does not name it")
+        name = said
+    if found is None:
+        looked = book.find(question.provider, name, valid_us=at_us, known_us=known_us)
+        if isinstance(looked, Unknown):
+            raise unknown_model(question.provider, name, looked)
+        found = looked
+    metered = metered_of(question, found.card.provider, name)
+    made = bill_of(
+        book, found, metered.parts, at_us=at_us, known_us=known_us, requests=question.requests
+    )
+    if isinstance(made, Unknown):
+        raise unknown_model(found.card.provider, "the model of a further step", made)
+    return Calculated(made, metered, at_us)
+
+
+def metered_of(question: Question, provider: str, model: str) -> Metered:
+    """The usage of a question in units."""
+    if (question.response is None) == (question.usage is None):
+        raise invalid("response", "send either the response of the provider, or usage")
+    if question.usage is not None and not question.usage.keys() - _OURS.keys() - set(UNITS):
+        return _in_units(question)
+    body = question.response if question.response is not None else {"usage": question.usage}
+    return read_response(
+        body, api=question.api, provider=provider, context=question.context, model=model
+    )
+
+
+def _in_units(question: Question) -> Metered:
+    quantities: dict[str, int] = {}
+    for name, sent in (question.usage or {}).items():
+        unit = _OURS.get(name, name)
+        is_whole = isinstance(sent, Decimal) and sent == sent.to_integral_value()
+        quantity = int(sent) if is_whole else sent
+        whole = isinstance(quantity, int) and not isinstance(quantity, bool)
+        if not whole or not 0 <= quantity <= _QUANTITY_MAX:
+            raise InvalidInput(
+                f"usage.{name}: send a whole number, 0 to {_QUANTITY_MAX:,}",
+                FieldFault(f"usage.{name}", "send a whole number"),
+                code="invalid_usage",
+            )
+        if unit == "request" or unit in quantities:
+            raise invalid(f"usage.{name}", "is sent twice, or is the field requests")
+        quantities[unit] = quantity
+    if not quantities:
+        raise InvalidInput("usage: is empty, which is not the same as none", code="missing_usage")
+    units = tuple((unit, quantities[unit]) for unit in UNITS if quantities.get(unit))
+    empty = read_context(question)
+    return Metered(api="units", parts=(Part(units, empty),))
+
+
+def read_context(question: Question) -> PriceContext:
+    """What a price depends on besides the amounts, as the caller says it."""
+    body = {"usage": {"input_tokens": 0, "output_tokens": 0}}
+    read = read_response(body, api="openai.responses", context=question.context)
+    return read.parts[0].context
+
+
+def moment_of(field_name: str, value: object) -> int | None:
+    """A day or moment as people and files write it."""
+    return moment_us(field_name, value)
+
+
+def _mapping(field_name: str, value: object) -> Json:
+    if not isinstance(value, Mapping):
+        raise invalid(field_name, "send the response as an object, or name the model")
+    return value

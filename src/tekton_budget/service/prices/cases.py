@@ -1,0 +1,240 @@
+"""Files of cases, run against the cards in them or the names of the book: what differs and how."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
+from tekton_budget.domain.naming import Resolution, Unknown
+from tekton_budget.domain.price import (
+    Card,
+    Component,
+    Found,
+    PriceBook,
+    card_from_json,
+    moment_us,
+    number_of,
+)
+from tekton_budget.service.prices.calculating import Calculated, Question, calculated
+from tekton_budget.service.prices.setting import unknown_model
+
+Json = Mapping[str, Any]  # Any: JSON
+
+COST_CASES = "cost-cases/1"
+NAME_CASES = "name-cases/1"
+_FOREVER_US = 1 << 60
+# A refusal's code → the class of error that a case may expect; the file's wording is its own.
+_CLASSES = {
+    "invalid_usage": "invalid usage",
+    "missing_usage": "missing usage",
+    "unpriced_unit": "unpriced unit",
+}
+_KNOWN_CLASSES = {*_CLASSES.values(), "unknown model", "unknown provider", "no price then"}
+_REMARKS = (" (global)", " (regional)")
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """One case: what came out and what was expected, in words; `differs` is empty if they agree."""
+
+    name: str
+    outcome: str
+    expected: str
+    differs: str
+    why: str = ""
+
+
+def run_cost_cases(file: object) -> list[CaseRow]:
+    """Every case of a file of costs, by the cards in the file."""
+    fields, cases = _opened(file, COST_CASES)
+    cards = {
+        name: card_from_json(card, price_id=str(name), at=f"rate_cards.{name}.")
+        for name, card in _mapping("rate_cards", fields.get("rate_cards")).items()
+    }
+    book = PriceBook(cards.values())
+    return [_cost_row(book, cards, case, f"cases[{i}]") for i, case in enumerate(cases)]
+
+
+def run_name_cases(file: object, book: PriceBook) -> list[CaseRow]:
+    """Every name of a file, resolved and priced by a book as of the file's day."""
+    fields, cases = _opened(file, NAME_CASES)
+    at_us = moment_us("as_of", fields.get("as_of")) or 0
+    return [_name_row(book, case, at_us, f"cases[{i}]") for i, case in enumerate(cases)]
+
+
+def _cost_row(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -> CaseRow:
+    expected = _mapping(f"{at}.expected", case.get("expected", {}))
+    name = str(case.get("id", at))
+    wanted = str(expected.get("error", expected.get("cost_usd", "")))
+    try:
+        done = _costed(book, cards, case, at)
+    except InvalidInput as refusal:
+        if refusal.code == "invalid_file":
+            raise
+        return _refused(name, wanted, expected, _class_of(refusal), refusal.detail)
+    except BudgetError as refusal:
+        return _refused(name, wanted, expected, _class_of(refusal), refusal.detail)
+    why = "; ".join(reason for charge in done.bill.charges for reason in charge.why)
+    differs = "; ".join(_differences(done, case, expected, at))
+    return CaseRow(name, f"{done.bill.usd:f}", wanted, differs, why)
+
+
+def _costed(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -> Calculated:
+    at_us = moment_us(f"{at}.at", case.get("at")) or 0
+    provider, model = case.get("provider"), case.get("model")
+    if not isinstance(model, str) or not isinstance(provider, str | None):
+        raise _broken(f"{at}.model", "name the model, and the provider or null, as text")
+    found: Found | None = None
+    card_name = case.get("rate_card")
+    if card_name is not None:
+        if card_name not in cards:
+            raise _broken(f"{at}.rate_card", f"there is no rate card {card_name!r} in the file")
+        card = cards[card_name]
+        if not card.is_valid(at_us):
+            raise unknown_model(provider, model, Unknown("no price then"))
+        found = Found(card, Resolution(card.provider, card.model, None, (f"card {card_name}",)))
+    question = Question(
+        model=model,
+        provider=provider,
+        api=case.get("api"),
+        response=case.get("response"),
+        usage=case.get("usage"),
+        context=case.get("context") or {},
+    )
+    return calculated(book, question, at_us=at_us, known_us=_FOREVER_US, found=found)
+
+
+def _refused(name: str, wanted: str, expected: Json, error: str, detail: str) -> CaseRow:
+    outcome = f"refused: {error}"
+    if "error" not in expected:
+        return CaseRow(name, outcome, wanted, f"expected a cost, got {error}", detail)
+    # The class of error may be worded in any way; one of our own words must be the right one.
+    if wanted != error and wanted in _KNOWN_CLASSES:
+        return CaseRow(name, outcome, wanted, f"expected {wanted}, got {error}", detail)
+    return CaseRow(name, outcome, wanted, "", detail)
+
+
+def _class_of(refusal: BudgetError) -> str:
+    return str(refusal.extra.get("reason") or _CLASSES.get(refusal.code, refusal.code))
+
+
+def _differences(done: Calculated, case: Json, expected: Json, at: str) -> Iterator[str]:
+    if "error" in expected:
+        yield f"expected {expected['error']}, got a cost"
+        return
+    if "cost_usd" in expected:
+        wanted = number_of(f"{at}.expected.cost_usd", expected["cost_usd"])
+        if done.bill.usd != wanted:
+            yield f"cost {done.bill.usd:f}, expected {wanted:f}"
+    if "components" in expected:
+        ours = {_told(one) for charge in done.bill.charges for one in charge.components}
+        theirs = set(_expected_components(expected["components"], at))
+        for one in sorted(ours - theirs):
+            yield f"has {_in_words(one)}"
+        for one in sorted(theirs - ours):
+            yield f"lacks {_in_words(one)}"
+    billed = expected.get("billed_by_provider_usd")
+    ours_billed = done.metered.billed_usd
+    if (
+        billed is not None
+        and ours_billed is not None
+        and ours_billed != number_of(f"{at}.expected.billed_by_provider_usd", billed)
+    ):
+        yield f"billed {ours_billed:f}, expected {billed}"
+    if "response" not in case and "usage" not in case:
+        yield "has neither response nor usage"
+
+
+_Told = tuple[str, int, Decimal]
+
+
+def _told(one: Component) -> _Told:
+    return one.unit, one.quantity, one.usd
+
+
+def _expected_components(components: object, at: str) -> Iterator[_Told]:
+    for i, one in enumerate(_sequence(f"{at}.expected.components", components)):
+        place = f"{at}.expected.components[{i}]"
+        quantity = number_of(f"{place}.quantity", one.get("quantity"))
+        if quantity:
+            usd = number_of(f"{place}.usd", one.get("usd"))
+            yield str(one.get("unit")), int(quantity), usd.normalize() + 0
+
+
+def _in_words(one: _Told) -> str:
+    return f"{one[1]:,} {one[0]} for {one[2]:f} USD"
+
+
+def _name_row(book: PriceBook, case: Json, at_us: int, at: str) -> CaseRow:
+    name, provider = case.get("name"), case.get("provider_hint", case.get("provider"))
+    if not isinstance(name, str) or not isinstance(provider, str | None):
+        raise _broken(f"{at}.name", "send the name, and the provider or null, as text")
+    found = book.resolver.resolve(provider, name, at_us)
+    answer = case.get("answer")
+    wanted = "unknown" if answer is None else f"{answer.get('provider')}/{answer.get('model')}"
+    if isinstance(found, Unknown):
+        hint = ", ".join(found.suggestions)
+        differs = "" if answer is None else f"expected {wanted}, is unknown"
+        return CaseRow(name, found.reason, wanted, differs, hint)
+    region = "" if found.region is None else f" ({found.region})"
+    outcome, why = f"{found.provider}/{found.model}{region}", ", ".join(found.path)
+    if answer is None:
+        return CaseRow(name, outcome, wanted, "expected to be unknown", why)
+    differs = "; ".join(_name_differences(book, found, answer, at_us, at))
+    return CaseRow(name, outcome, wanted, differs, why)
+
+
+def _name_differences(
+    book: PriceBook, found: Resolution, answer: Json, at_us: int, at: str
+) -> Iterator[str]:
+    seller, model = str(answer.get("provider")), str(answer.get("model"))
+    if seller != found.provider:
+        yield f"seller {found.provider}, expected {seller}"
+    plain = model.partition(" (")[0]
+    same = book.resolver.resolve(seller, plain, at_us)
+    is_remark = " " in plain  # "floating alias: depends on the date"
+    is_same = not isinstance(same, Unknown) and same.model == found.model
+    if not is_remark and not is_same and not found.model.endswith(plain):
+        yield f"model {found.model}, expected {plain}"
+    card = book.card_named(found.provider, found.model, valid_us=at_us, known_us=_FOREVER_US)
+    for unit in ("input", "output"):
+        told = answer.get(f"{unit}_usd_per_mtok")
+        if told is None:
+            continue
+        wanted = number_of(f"{at}.answer.{unit}_usd_per_mtok", told)
+        rate = None if card is None else _rate(book, found, unit, at_us)
+        if rate != wanted:
+            yield f"{unit} {'unknown' if rate is None else f'{rate:f}'}, expected {wanted:f}"
+
+
+def _rate(book: PriceBook, found: Resolution, unit: str, at_us: int) -> Decimal | None:
+    key = found.provider, found.model
+    card = book.card_at(key, valid_us=at_us, known_us=_FOREVER_US, region=found.region)
+    return None if card is None else card.standard(at_us=at_us).per_million(unit)
+
+
+def _opened(file: object, known: str) -> tuple[Json, Sequence[Json]]:
+    fields = _mapping("file", file)
+    if fields.get("format") != known:
+        raise _broken("format", f'is {fields.get("format")!r}; this reads "{known}"')
+    cases = _sequence("cases", fields.get("cases"))
+    for i, case in enumerate(cases):
+        _mapping(f"cases[{i}]", case)
+    return fields, cases
+
+
+def _mapping(field: str, value: object) -> Json:
+    if not isinstance(value, Mapping):
+        raise _broken(field, "must be an object")
+    return value
+
+
+def _sequence(field: str, value: object) -> Sequence[Any]:  # Any: JSON
+    if not isinstance(value, list):
+        raise _broken(field, "must be a list")
+    return value
+
+
+def _broken(field: str, message: str) -> InvalidInput:
+    return InvalidInput(f"{field} {message}", FieldFault(field, message), code="invalid_file")
