@@ -19,7 +19,7 @@ from tekton_budget.service.lists import Lists
 from tekton_budget.service.overview import Overview
 from tekton_budget.service.passes import Keep, Passes
 from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.prices import PriceLooks, PriceVerbs
+from tekton_budget.service.prices import Calculations, PriceLooks, PriceVerbs
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
 from tekton_budget.service.short_forms import ShortForms
@@ -66,6 +66,7 @@ class Running:
             short=ShortForms(policies, ledger, self.reader.policies),
             prices=PriceVerbs(self.writer, self.reader.book),
             book=PriceLooks(self.reader.book, self.reader.now_us),
+            costs=Calculations(self.reader.book, self.reader.now_us),
             keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),

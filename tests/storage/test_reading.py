@@ -60,6 +60,7 @@ def test_who_read_slowly_does_not_put_back_what_was_in_force(
         return read(connection, table)
 
     monkeypatch.setattr(reading, "_all", slowly)
+    monkeypatch.setattr(reading, "_rows", lambda connection, table, _: slowly(connection, table))
 
     assert reader.policies() is not newer
     assert reader._policies is newer

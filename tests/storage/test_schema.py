@@ -14,7 +14,9 @@ from sqlalchemy.pool import NullPool
 
 import tekton_budget.storage
 from tekton_budget.domain.errors import BudgetError
+from tekton_budget.domain.price import card_json
 from tekton_budget.storage import schema, tables
+from tekton_budget.storage.prices import _card
 from tekton_budget.storage.schema import (
     HEAD,
     REVISIONS,
@@ -108,6 +110,12 @@ def test_to_look_at_a_store_that_is_not_there_does_not_make_it(tmp_path: Path) -
     assert not path.exists()
 
 
+PRICE_COLUMNS_OF_0001 = (
+    "price_id, provider, model, input_atto, output_atto, cache_read_atto, cache_write_atto, "
+    "request_atto, valid_from_us, valid_to_us, known_since_us, source"
+)
+
+
 def set_version(store: Store, version: str) -> None:
     with engine_of(store).begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
@@ -142,6 +150,11 @@ def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(store_url: s
         connection.execute(
             text("INSERT INTO meta (id, installation_id, created_us) VALUES (1, 'mine', 7)")
         )
+        for row in (
+            "('a', 'p', 'm', 250000000001, 2000000000000, 25000000000, NULL, 0, 5, 9, 6, 'manual')",
+            "('b', 'p', 'n', 0, 1, NULL, 1250000000000, 5000000000000000, 0, NULL, 0, 'file')",
+        ):
+            connection.execute(text(f"INSERT INTO prices ({PRICE_COLUMNS_OF_0001}) VALUES {row}"))
     assert schema_state(store) is SchemaState.OLDER
 
     assert upgrade(store) == list(REVISIONS[1:])
@@ -149,6 +162,19 @@ def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(store_url: s
     with engine_of(store).connect() as connection:
         query = "SELECT installation_id, created_us, last_position, timezone FROM meta"
         assert connection.execute(text(query)).all() == [("mine", 7, 0, None)]
+        rows = connection.execute(text("SELECT * FROM prices ORDER BY price_id")).mappings().all()
+    cards = [card_json(_card(row)) for row in rows]
+    assert [(row["price_id"], row["known_since_us"], row["valid_to_us"]) for row in rows] == [
+        ("a", 6, 9),
+        ("b", 0, None),
+    ]
+    assert cards[0]["rates"] == {"input": "0.250000000001", "output": "2", "cache_read": "0.025"}
+    assert cards[1]["rates"] == {
+        "input": "0",
+        "output": "0.000000000001",
+        "cache_write_5m": "1.25",
+    }
+    assert cards[1]["fees"] == {"request": {"usd": "0.005"}}
     assert schema_state(store) is SchemaState.CURRENT
 
 

@@ -11,7 +11,6 @@ from tekton_budget.domain.answer import Denial, Ended, Grant, Recorded
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.policy import Policy
 from tekton_budget.service.asks import Ask, Used
-from tekton_budget.service.prices import Rates
 from tekton_budget.settings import load_settings
 from tekton_budget.storage import tables
 from tekton_budget.storage.reading import Reader
@@ -54,8 +53,8 @@ class World:
         return made.budget_id
 
     def price(self, model: str = "gpt-5", provider: str = "openai", usd: str = "1") -> None:
-        rate = Decimal(usd)
-        self.running.service.prices.set_price(LOCAL, provider, model, Rates(rate, rate))
+        pricing = {"rates": {"input": usd, "output": usd}}
+        self.running.service.prices.set_price(LOCAL, provider, model, pricing)
 
     def hold(self, usd: str = "1", caller: Caller = LOCAL, **labels: str) -> Grant | Denial:
         ask = Ask(labels=labels, cost=Decimal(usd), tokens=100)

@@ -20,11 +20,10 @@ from tekton_budget.service.asks import (
     Used,
 )
 from tekton_budget.service.commands import CALL_TOKENS_MAX
-from tekton_budget.service.prices import Rates
 from tekton_budget.storage import tables
 from tekton_budget.wiring import Running
 
-DEAR = Rates(Decimal(9_000_000), Decimal(9_000_000))
+DEAR = {"rates": {"input": "9000000", "output": "9000000"}}
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ import pytest
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound
 from tekton_budget.service.asks import Ask, Used
-from tekton_budget.service.prices import Rates
 from tekton_budget.wiring import Running
 
-MINI = Rates(Decimal("0.25"), Decimal(2), cache_read=Decimal("0.025"))
+MINI = {"rates": {"input": "0.25", "output": "2", "cache_read": "0.025"}}
 DAY = 24 * 3600
 
 
@@ -22,23 +21,28 @@ def test_a_price_counts_from_its_date(running: Running, clock: Any) -> None:
         LOCAL,
         "openai",
         "gpt-5-mini",
-        Rates(Decimal(1), Decimal(4)),
+        {"rates": {"input": "1", "output": "4"}},
         valid_from_us=clock.now_us + DAY * 1_000_000,
         valid_to_us=clock.now_us + 2 * DAY * 1_000_000,
     )
 
     at = clock.now_us
-    assert verbs.current_price("openai", "gpt-5-mini", at_us=at) == first
-    assert verbs.current_price(None, "gpt-5-mini", at_us=at + DAY * 1_000_000) == later
-    assert verbs.current_price("openai", "gpt-5-mini", at_us=at + 2 * DAY * 1_000_000) == first
-    assert verbs.price_history("openai", "gpt-5-mini") == [first, later]
-    assert verbs.list_prices(at_us=at) == [first]
-    assert verbs.list_prices(at_us=at, provider="x") == []
+    book, day_us = running.service.book, DAY * 1_000_000
+    assert book.current("openai", "gpt-5-mini").card == first
+    assert book.current("openai", "gpt-5-mini", at_us=at).card == first
+    assert book.current(None, "gpt-5-mini", at_us=at + day_us).card == later
+    assert book.current("openai", "gpt-5-mini", at_us=at + 2 * day_us).card == first
+    assert book.history("openai", "gpt-5-mini") == [first, later]
+    assert book.listed() == book.listed(at_us=at) == [first]
+    assert book.listed(at_us=at + day_us) == [later]
+    assert book.listed(known_us=at - 1) == book.listed(provider="x") == book.listed(model="x") == []
     with pytest.raises(NotFound) as unknown:
-        verbs.current_price("openai", "gpt-5-maxi", at_us=at)
+        book.current("openai", "gpt-5-maxi", at_us=at)
     assert unknown.value.extra["suggestions"] == ["openai/gpt-5-mini"]
-    with pytest.raises(NotFound):
-        verbs.current_price("openai", "gpt-5-mini", at_us=at - 1)
+    with pytest.raises(NotFound, match="prices set openai/gpt-5-maxi"):
+        book.history("openai", "gpt-5-maxi")
+    with pytest.raises(NotFound, match="no price then"):
+        book.current("openai", "gpt-5-mini", at_us=at - 1)
 
 
 def test_what_is_charged_is_what_was_known_at_the_ask(running: Running, clock: Any) -> None:
@@ -48,7 +52,11 @@ def test_what_is_charged_is_what_was_known_at_the_ask(running: Running, clock: A
     ).result()
     clock.pass_seconds(1)
     running.service.prices.set_price(
-        LOCAL, "openai", "m", Rates(Decimal(9), Decimal(9)), valid_from_us=clock.now_us - 10**9
+        LOCAL,
+        "openai",
+        "m",
+        {"rates": {"input": "9", "output": "9"}},
+        valid_from_us=clock.now_us - 10**9,
     )
     ended = running.service.ledger.settle(
         LOCAL,
@@ -61,17 +69,18 @@ def test_what_is_charged_is_what_was_known_at_the_ask(running: Running, clock: A
 
 
 @pytest.mark.parametrize(
-    ("rates", "field"),
+    ("pricing", "field"),
     [
-        (Rates(Decimal(-1), Decimal(1)), "input"),
-        (Rates(Decimal(1), Decimal("Infinity")), "output"),
-        (Rates(Decimal(1), Decimal(1), cache_read=Decimal("0.0000000000001")), "cache_read"),
-        (Rates(Decimal(1), Decimal(1), request=Decimal(10)), "request"),
+        ({"rates": {"input": "-1"}}, "rates.input"),
+        ({"rates": {"output": Decimal("Infinity")}}, "rates.output"),
+        ({"rates": {"cache_read": "0.0000000000001"}}, "rates.cache_read"),
+        ({"fees": {"request": "-1"}}, "fees.request"),
+        ({}, "rates"),
     ],
 )
-def test_a_faulty_rate_is_named(quick: Running, rates: Rates, field: str) -> None:
+def test_a_faulty_rate_is_named(quick: Running, pricing: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        quick.service.prices.set_price(LOCAL, "p", "m", rates)
+        quick.service.prices.set_price(LOCAL, "p", "m", pricing)
     assert refused.value.fields[0].field == field
 
 

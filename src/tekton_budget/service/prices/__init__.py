@@ -1,6 +1,18 @@
 """Prices: set, taken over, agreed and named by operators; looked up, computed and compared."""
 
+from tekton_budget.service.prices.calculating import Calculated, Calculations, Question
+from tekton_budget.service.prices.cases import CaseRow, run_cost_cases, run_name_cases
 from tekton_budget.service.prices.looking import ListAge, PriceLooks
 from tekton_budget.service.prices.setting import PriceVerbs
 
-__all__ = ["ListAge", "PriceLooks", "PriceVerbs"]
+__all__ = [
+    "Calculated",
+    "Calculations",
+    "CaseRow",
+    "ListAge",
+    "PriceLooks",
+    "PriceVerbs",
+    "Question",
+    "run_cost_cases",
+    "run_name_cases",
+]

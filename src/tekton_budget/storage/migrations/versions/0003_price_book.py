@@ -22,18 +22,25 @@ _RATES |= {"cache_write_5m": "cache_write"}
 
 def upgrade() -> None:
     """Prices set before keep their ids, their dates and every digit."""
-    with op.batch_alter_table("prices") as prices:
-        prices.add_column(sa.Column("pricing", sa.Text(), nullable=True))
     connection = op.get_bind()
-    for row in connection.execute(sa.text("SELECT * FROM prices")).mappings().all():
-        connection.execute(
-            sa.text("UPDATE prices SET pricing = :pricing WHERE price_id = :price_id"),
-            {"pricing": _pricing(row), "price_id": row["price_id"]},
-        )
-    with op.batch_alter_table("prices") as prices:
-        prices.alter_column("pricing", existing_type=sa.Text(), nullable=False)
-        for name in ("input", "output", "cache_read", "cache_write", "request"):
-            prices.drop_column(f"{name}_atto")
+    known = connection.execute(sa.text("SELECT * FROM prices")).mappings().all()
+    op.drop_index("prices_by_model", table_name="prices")
+    op.drop_table("prices")
+    prices = op.create_table(
+        "prices",
+        sa.Column("price_id", ID, primary_key=True),
+        sa.Column("provider", ID, nullable=False),
+        sa.Column("model", ID, nullable=False),
+        sa.Column("valid_from_us", sa.BigInteger(), nullable=False),
+        sa.Column("valid_to_us", sa.BigInteger(), nullable=True),
+        sa.Column("known_since_us", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("pricing", sa.Text(), nullable=False),
+    )
+    op.create_index("prices_by_model", "prices", ["provider", "model", "valid_from_us"])
+    for row in known:
+        kept = {name: row[name] for name in prices.c.keys() if name != "pricing"}
+        connection.execute(prices.insert().values(**kept, pricing=_pricing(row)))
     op.create_table(
         "price_lists",
         sa.Column("list_id", ID, primary_key=True),
