@@ -24,7 +24,9 @@ def test_prices_are_set_read_and_remembered(door: Door) -> None:
     assert [one["pricing_id"] for one in history] == [first["pricing_id"], second["pricing_id"]]
     assert door.get("/prices", provider="openai") == [second]
     assert door.get("/prices", model="other") == []
-    past = door.post("/prices/current", {"model": "gpt-5/mini", "at": "2026-02-01T00:00:00Z"}, 404)
+    then = {"model": "gpt-5/mini", "at": "2026-02-01T00:00:00Z"}
+    assert door.post("/prices/current", then, 200)["pricing_id"] == first["pricing_id"]
+    past = door.post("/prices/current", {**then, "known": "2026-02-01T00:00:00Z"}, 404)
     assert past["code"] == "price_not_found"  # not known then
 
 

@@ -39,7 +39,8 @@ def upgrade() -> None:
     )
     op.create_index("prices_by_model", "prices", ["provider", "model", "valid_from_us"])
     for row in known:
-        kept = {name: row[name] for name in prices.c.keys() if name != "pricing"}
+        names = [column.name for column in prices.c if column.name != "pricing"]
+        kept = {name: row[name] for name in names}
         connection.execute(prices.insert().values(**kept, pricing=_pricing(row)))
     op.create_table(
         "price_lists",
