@@ -13,36 +13,15 @@ from tekton_budget.domain.metering.apis import FLAVOURS
 from tekton_budget.domain.units import COUNT_UNITS, UNITS
 
 APIS = [
-    "openai.chat",
-    "openai.responses",
-    "openai.realtime",
-    "openai.images",
-    "openai.transcriptions",
-    "openai.speech",
-    "openai.embeddings",
-    "anthropic.messages",
-    "google.generate",
-    "google.batch",
-    "google.openai",
-    "bedrock.converse",
-    "bedrock.invoke",
-    "mistral.chat",
-    "mistral.ocr",
-    "deepseek.chat",
-    "xai.chat",
-    "xai.responses",
-    "moonshot.chat",
-    "cohere.chat_v2",
-    "cohere.chat",
-    "cohere.rerank",
-    "perplexity.chat",
-    "openrouter.chat",
-    "groq.chat",
-    "ollama.chat",
-    "vertex.anthropic",
-    "azure.chat",
-    "acme.unheard",
-]
+    "openai.chat", "openai.responses", "openai.realtime", "openai.images",
+    "openai.transcriptions", "openai.speech", "openai.embeddings", "anthropic.messages",
+    "google.generate", "google.batch", "google.openai", "google.interactions",
+    "bedrock.converse", "bedrock.invoke", "mistral.chat", "mistral.ocr",
+    "deepseek.chat", "xai.chat", "xai.responses", "moonshot.chat",
+    "cohere.chat_v2", "cohere.chat", "cohere.rerank", "perplexity.chat",
+    "openrouter.chat", "groq.chat", "ollama.chat", "vertex.anthropic",
+    "azure.chat", "acme.unheard",
+]  # fmt: skip
 NAMES = sorted(
     {
         step

@@ -199,6 +199,34 @@ OTHERS: list[tuple[str, str | None, dict[str, Any], dict[str, int]]] = [
         {**TOKENS, "web_search": 1},
     ),
     (
+        "a model that always searches",
+        "openai.chat",
+        chat(PROMPT, model="gpt-4o-search-preview-2025-03-11"),
+        {**TOKENS, "web_search": 1},
+    ),
+    (
+        "the same elsewhere, if there is any",
+        "acme.chat",
+        chat(PROMPT, model="gpt-4o-search-preview"),
+        TOKENS,
+    ),
+    (
+        "Google's interactions",
+        None,
+        {
+            "usage": {
+                "total_input_tokens": 7,
+                "input_tokens_by_modality": [{"modality": "audio", "tokens": 4}],
+                "total_tool_use_tokens": 2,
+                "total_cached_tokens": 0,
+                "total_output_tokens": 23,
+                "total_thought_tokens": 49,
+                "total_tokens": 81,
+            }
+        },
+        {"input": 5, "input_audio": 4, "output": 72},
+    ),
+    (
         "other notes are no search",
         "openai.chat",
         chat(PROMPT, choices=cited("file_citation")),

@@ -6,7 +6,7 @@ from tekton_budget.domain.errors import invalid
 
 from .counting import missing
 from .fields import INVALID, Place
-from .shapes import ANTHROPIC, BARE, BEDROCK, COHERE, GEMINI, OPENAI, Shape
+from .shapes import ANTHROPIC, BARE, BEDROCK, COHERE, GEMINI, INTERACTIONS, OPENAI, Shape
 
 # How each flavour of API tells usage.
 FLAVOURS: dict[str, Shape] = {
@@ -23,6 +23,7 @@ FLAVOURS: dict[str, Shape] = {
     "ocr": OPENAI,
     "messages": ANTHROPIC,
     "generate": GEMINI,
+    "interactions": INTERACTIONS,
     "converse": BEDROCK,
     "bare": BARE,
     "cohere": COHERE,
@@ -93,6 +94,7 @@ _MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("realtime", ("usage.input_token_details", "usage.output_token_details")),
     ("responses", ("usage.input_tokens_details", "usage.output_tokens_details")),
     ("responses", ("usage.input_tokens", "usage.output_tokens")),
+    ("interactions", ("usage.total_input_tokens", "usage.total_output_tokens")),
     ("embeddings", ("usage.total_tokens",)),
     ("bare", ("prompt_eval_count", "eval_count")),
     ("bare", ("prompt_token_count", "generation_token_count")),

@@ -44,6 +44,7 @@ _TIER_FIELDS = (
     "serviceTier",
     "usageMetadata.serviceTier",
     "usageMetadata.trafficType",
+    "usage_metadata.service_tier",
     "usage_metadata.traffic_type",
 )
 

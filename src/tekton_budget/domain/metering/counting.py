@@ -138,7 +138,7 @@ def _left(usage: Place, names: Names, total: int | None, rest: int, *, may_be_ze
 
 def _judged(shape: Shape, usage: Place, told: _Told) -> _Told:
     """Let the total say what includes what, as far as the API leaves it open."""
-    if told.total is None:
+    if told.total is None or told.total == told.sum:
         return told
     readings = [told]
     if shape.judged:
@@ -205,7 +205,7 @@ def _by_modality(
                     found[modality] = count
         for item in usage.items(name):
             modality = (item.text("modality") or TEXT).lower()
-            count = item.count("tokenCount", "token_count") or 0
+            count = item.count("tokenCount", "token_count", "tokens") or 0
             key = modality if modality in MODALITIES else TEXT  # documents are charged as text
             found[key] = found.get(key, 0) + count
         if found:

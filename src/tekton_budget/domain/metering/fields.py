@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from functools import lru_cache
 from numbers import Real
 
 from tekton_budget.domain.errors import InvalidInput, invalid
@@ -36,9 +37,13 @@ class Place:
 
     def value(self, name: str) -> object:
         """What stands at a name; `None` where nothing does, or nothing of use on the way to it."""
+        if "." not in name:
+            return self.body.get(name) if name else self.body
         found: object = self.body
-        for step in name.split(".") if name else ():
-            if isinstance(found, Mapping):
+        for step in _steps(name):
+            if found is None:
+                return None
+            if type(found) is dict or isinstance(found, Mapping):  # a dict's test is the cheap one
                 found = found.get(step)
             elif isinstance(found, list | tuple) and step.isdecimal() and int(step) < len(found):
                 found = found[int(step)]
@@ -75,7 +80,8 @@ class Place:
         found: int | None = None
         seen = ""
         for name in names:
-            amount = whole(self.value(name), self.path_of(name))
+            value = self.value(name)
+            amount = None if value is None else whole(value, self.path_of(name))
             if amount and found and amount != found:
                 raise faulty(
                     self.path_of(name),
@@ -85,6 +91,11 @@ class Place:
             if amount is not None and not found:
                 found, seen = amount, name
         return found
+
+
+@lru_cache(maxsize=1024)  # the names of our own tables: some hundreds
+def _steps(name: str) -> tuple[str, ...]:
+    return tuple(name.split("."))
 
 
 def number(value: object, path: str, *, most: int = MOST) -> Decimal:
@@ -109,6 +120,8 @@ def whole(value: object, path: str) -> int | None:
     """A whole amount, 0 or more; `None` where nothing is told."""
     if value is None:
         return None
+    if type(value) is int and 0 <= value <= MOST:  # as nearly all are
+        return value
     exact = number(value, path)
     if exact != exact.to_integral_value():
         raise faulty(path, "must be whole; tokens have no fractions")

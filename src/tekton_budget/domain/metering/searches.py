@@ -6,6 +6,7 @@ from collections.abc import Callable
 from .fields import Place
 
 _GENERATION = re.compile(r"gemini-(\d+)")
+_ALWAYS = re.compile(r"search-(preview|api)")  # OpenAI's chats that search before they answer
 _CITES = {"", "openai", "azure", "openrouter"}  # where a citation tells of one billed search
 _TOOLS = ("server_tool_use.web_search_requests", "server_tool_use_details.web_search_requests")
 _DETAILS = "server_side_tool_usage_details"
@@ -34,7 +35,8 @@ def _of_chat(seller: str, body: Place, usage: Place, model: str) -> int | None:
         for choice in body.items("choices")
         for note in choice.items("message.annotations")
     )
-    return 1 if cited and seller in _CITES else None
+    always = _ALWAYS.search(model.lower()) is not None
+    return 1 if (cited or always) and seller in _CITES else None
 
 
 def _of_responses(seller: str, body: Place, usage: Place, model: str) -> int | None:

@@ -128,6 +128,23 @@ GEMINI = Shape(
     judged=True,
     zeros_left_out=True,
 )
+# Google's second way, for agents.
+INTERACTIONS = Shape(
+    roots=("usage",),
+    input=("total_input_tokens",),
+    more_input=("total_tool_use_tokens",),
+    output=("total_output_tokens",),
+    total=("total_tokens",),
+    cached=("total_cached_tokens",),
+    reasoning=("total_thought_tokens", "total_reasoning_tokens"),
+    input_details=("input_tokens_by_modality",),
+    more_input_details=("tool_use_tokens_by_modality",),
+    output_details=("output_tokens_by_modality",),
+    cached_details=("cached_tokens_by_modality",),
+    reasoning_inside=False,
+    judged=True,
+    zeros_left_out=True,
+)
 BEDROCK = Shape(
     roots=("usage", "amazon-bedrock-invocationMetrics"),
     input=("inputTokens", "inputTokenCount"),
