@@ -58,6 +58,7 @@ class Settled:
     late: bool
     policies: tuple[PolicyLeft, ...]
     answer: Json = field(repr=False)
+    usage_error: str | None = None  # why the whole hold was charged, as an estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ def read_settled(answer: Json) -> Settled:
         late=bool(answer.get("late")),
         policies=policies_left(answer),
         answer=answer,
+        usage_error=(answer.get("usage_error") or {}).get("detail"),
     )
 
 

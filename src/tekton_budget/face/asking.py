@@ -68,6 +68,7 @@ class LedgerVerbs:
     def settle(
         self,
         allocation_id: str,
+        response: object = None,
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,
@@ -85,8 +86,13 @@ class LedgerVerbs:
         metadata: Mapping[str, Any] | None = None,
         labels: Labels | None = None,
         record_id: str | None = None,
+        api: str | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> Request[Settled]:
-        """Say what an allocation's call really used; the rest of its hold is free again."""
+        """Say what an allocation's call really used; the rest of its hold is free again.
+
+        `response` is the provider's own answer, or the chunks of its stream: see `Hold.settle`.
+        """
         used = ledger.used_fields(
             input_tokens=input_tokens,
             output_tokens=output_tokens,
@@ -102,6 +108,9 @@ class LedgerVerbs:
             operation_id=operation_id,
             request_id=request_id,
             metadata=metadata,
+            response=response,
+            api=api,
+            context=context,
         )
         return ledger.settle(allocation_id, used, labels, record_id)
 
@@ -118,6 +127,7 @@ class LedgerVerbs:
     @verb
     def record(
         self,
+        response: object = None,
         *,
         model: str | None = None,
         provider: str | None = None,
@@ -137,8 +147,13 @@ class LedgerVerbs:
         allocation_id: str | None = None,
         final: bool = False,
         record_id: str | None = None,
+        api: str | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> Request[Recorded]:
-        """Post a usage: a fact, never denied. `final` settles its allocation."""
+        """Post a usage: a fact, never denied. `final` settles its allocation.
+
+        `response` is the provider's own answer, of which everything is read.
+        """
         used = ledger.used_fields(
             input_tokens=input_tokens,
             output_tokens=output_tokens,
@@ -152,6 +167,9 @@ class LedgerVerbs:
             operation_id=operation_id,
             request_id=request_id,
             metadata=metadata,
+            response=response,
+            api=api,
+            context=context,
         )
         if allocation_id is None:
             together = {**self.labels, **(labels or {}), **given(model=model, provider=provider)}

@@ -64,6 +64,7 @@ class HoldVerbs:
     @verb
     def settle(
         self,
+        response: object = None,
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,
@@ -79,8 +80,15 @@ class HoldVerbs:
         request_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
+        api: str | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> Request[Settled]:
-        """Say what the call really used; the rest of the hold is free again."""
+        """Say what the call really used; the rest of the hold is free again.
+
+        `response` is the provider's own answer (an SDK's object or its JSON), or the chunks of its
+        stream: everything is read of it. If nothing can be, the whole hold is charged as an
+        estimate, and `usage_error` of the answer says why.
+        """
         used = ledger.used_fields(
             input_tokens=input_tokens,
             output_tokens=output_tokens,
@@ -95,6 +103,9 @@ class HoldVerbs:
             operation_id=operation_id,
             request_id=request_id,
             metadata=metadata,
+            response=response,
+            api=api,
+            context=context,
         )
         return ledger.settle(self.allocation_id, used, labels, self._record_id, self._end)
 
@@ -111,6 +122,7 @@ class HoldVerbs:
     @verb
     def record(
         self,
+        response: object = None,
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,
@@ -127,6 +139,8 @@ class HoldVerbs:
         metadata: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
         record_id: str | None = None,
+        api: str | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> Request[Recorded]:
         """Post a part of the usage and keep the hold: one more step of a longer call."""
         used = ledger.used_fields(
@@ -143,6 +157,9 @@ class HoldVerbs:
             operation_id=operation_id,
             request_id=request_id,
             metadata=metadata,
+            response=response,
+            api=api,
+            context=context,
         )
         return ledger.record(
             used, labels=labels, allocation_id=self.allocation_id, record_id=record_id

@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.metering import slimmed
 from tekton_budget.face.answers import Recorded, Settled, read_recorded, read_settled
 from tekton_budget.face.request import Request, given, new_id
 
 Fields = Mapping[str, Any]  # Any: JSON with decimals
+
+_AS_SAID = frozenset({"cost", "response", "context"})
 
 
 def exact(value: Decimal | int | str | float | None, field: str = "cost") -> Decimal | None:
@@ -23,13 +26,17 @@ def exact(value: Decimal | int | str | float | None, field: str = "cost") -> Dec
 
 
 def used_fields(**fields: Any) -> dict[str, Any]:
-    """A usage as it is sent: what was said of it, money exact."""
-    said = {name: value for name, value in fields.items() if value not in (None, False)}
+    """A usage as it is sent: what was said of it, money exact, responses without their texts."""
+    said = {
+        name: value for name, value in fields.items() if value is not None and value is not False
+    }
+    if "response" in said:
+        said["response"] = slimmed(said["response"])
     if said.get("cost") is not None:
         said["cost"] = exact(said["cost"])
     if "timestamp" in said:
         said["timestamp"] = text_of(said["timestamp"])
-    return {name: value for name, value in said.items() if value != 0 or name == "cost"}
+    return {name: value for name, value in said.items() if name in _AS_SAID or value != 0}
 
 
 def text_of(at: datetime | str | None) -> str | None:

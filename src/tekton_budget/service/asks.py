@@ -26,7 +26,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a call really used, by kinds that never overlap. `cost` is USD as the caller paid it."""
+    """What a call really used, by kinds that never overlap. `cost` is USD as the caller paid it.
+
+    Or the provider's own `response`, or the frames of its stream, from which all of it is read.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -42,6 +45,9 @@ class Used:
     operation_id: str | None = None
     request_id: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    response: Mapping[str, object] | list[object] | None = None
+    api: str | None = None  # of which API the response is, where its shape does not say
+    context: Mapping[str, object] = field(default_factory=dict)  # what a response cannot say
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar, assert_never
@@ -23,7 +24,13 @@ from tekton_budget.domain.command import (
 from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
 from tekton_budget.domain.money import CALL_COST_NANO_MAX, NANO_PER_USD, nano_ceiling, nano_from_usd
 from tekton_budget.domain.scope import LABEL_VALUE_MAX, checked_labels
-from tekton_budget.domain.usage import CostSource, Measurement, TokenCounts, Usage
+from tekton_budget.domain.usage import (
+    CostSource,
+    Measurement,
+    TokenCounts,
+    Usage,
+    UsageFault,
+)
 from tekton_budget.service.asks import (
     AllocateRequest,
     Ask,
@@ -34,6 +41,7 @@ from tekton_budget.service.asks import (
     SettleRequest,
     Used,
 )
+from tekton_budget.service.readings import UNREADABLE, metered_of, told_of, usage_read
 
 TOKENS_MAX = 10**15
 CALL_TOKENS_MAX = 10**12  # of each kind
@@ -131,15 +139,17 @@ def allocate_command(
 
 def settle_command(caller: Caller, request: SettleRequest) -> Settle:
     """The end of an allocation."""
-    content = content_of({"used": request.used, "labels": dict(request.labels)})
+    usage, told, unreadable = _read(request.used, request.labels)
+    content = content_of({"used": told, "labels": dict(request.labels)})
     return Settle(
         id=new_id(),
         caller=caller,
         content=content,
         allocation_id=checked_id(request.allocation_id, "allocation_id"),
-        usage=None if request.used is None else usage_of(request.used),
+        usage=usage,
         labels=checked_labels(request.labels),
         record_id=checked_id(request.record_id, "record_id"),
+        unreadable=unreadable,
     )
 
 
@@ -165,9 +175,13 @@ def record_command(caller: Caller, request: RecordRequest) -> Record | Settle:
             caller,
             SettleRequest(request.allocation_id, request.used, request.labels, record_id),
         )
+    usage, told, unreadable = _read(request.used, request.labels)
+    if unreadable is not None or usage is None:
+        detail = "send a usage" if unreadable is None else unreadable.detail
+        raise InvalidInput(detail, code="invalid_usage" if unreadable is None else unreadable.code)
     content = content_of(
         {
-            "used": request.used,
+            "used": told,
             "labels": dict(request.labels),
             "allocation_id": request.allocation_id,
         }
@@ -180,10 +194,27 @@ def record_command(caller: Caller, request: RecordRequest) -> Record | Settle:
         id=record_id,
         caller=caller,
         content=content,
-        usage=usage_of(request.used),
+        usage=usage,
         labels=labels if allocation_id is not None else caller.labelled(labels),
         allocation_id=allocation_id,
     )
+
+
+def _read(
+    used: Used | None, labels: Mapping[str, object]
+) -> tuple[Usage | None, object, UsageFault | None]:
+    """A usage, its content by which a retry is known, and why it cannot be told, if so."""
+    if used is None or used.response is None:
+        return None if used is None else usage_of(used), used, None
+    usage = usage_of(used)
+    rest = replace(used, response=None)
+    try:
+        metered = metered_of(used, labels)
+    except InvalidInput as fault:
+        if fault.code not in UNREADABLE:
+            raise
+        return None, {"used": rest, "fault": fault.code}, UsageFault(fault.code, fault.detail)
+    return usage_read(metered, usage), {"used": rest, "read": told_of(metered)}, None
 
 
 def usage_of(used: Used) -> Usage:

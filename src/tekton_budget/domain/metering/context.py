@@ -92,6 +92,11 @@ def told_by(context: Mapping[str, object] | None) -> Told:
     )
 
 
+def context_of(context: Mapping[str, object] | None) -> PriceContext:
+    """A caller's context alone, where there is no response to go before it."""
+    return price_context(Place({}), None, told_by(context), seller="", batch=False)
+
+
 def price_context(
     body: Place, usage: Place | None, told: Told, *, seller: str, batch: bool
 ) -> PriceContext:

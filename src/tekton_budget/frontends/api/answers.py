@@ -14,6 +14,7 @@ from tekton_budget.domain.answer import (
     Recorded,
 )
 from tekton_budget.domain.command import Allocate
+from tekton_budget.domain.usage import UsageFault
 from tekton_budget.frontends.api.standings import to_api_standing
 from tekton_budget.frontends.api.wire import amounts, number, ppm, time_text, usd
 
@@ -125,12 +126,18 @@ def to_api_ended(ended: Ended) -> dict[str, object]:
         "record_id": ended.record_id,
         "expires_at": time_text(ended.expires_us),
         "late": ended.late,
+        "usage_error": None if ended.usage_error is None else fault_of(ended.usage_error),
         "policies": [to_api_standing(standing) for standing in ended.policies],
         # The original's names.
         "tokens_used": ended.spent.tokens,
         "actual_cost": usd(ended.spent.cost_nano),
         "expiration_time": time_text(ended.expires_us),
     }
+
+
+def fault_of(fault: UsageFault) -> dict[str, object]:
+    """Why a usage could not be read, so that all that was held is charged in its place."""
+    return {"code": fault.code, "detail": fault.detail}
 
 
 def to_api_recorded(recorded: Recorded) -> dict[str, object]:

@@ -121,6 +121,15 @@ class _UsageFields(_Labelled, total=False):
     operation_id: str | None
     request_id: str | None
     metadata: Metadata | None
+    response: Annotated[
+        dict[str, Any] | list[Any] | None,
+        Field(description="The provider's own answer, or its stream's frames: usage is read of it"),
+    ]
+    api: Annotated[str | None, Field(description="Of which API, where the shape does not say it")]
+    context: Annotated[
+        dict[str, Any] | None,
+        Field(description="What the answer cannot say: processing (batch), region, …"),
+    ]
 
 
 @with_config(_Closed)
@@ -172,6 +181,9 @@ USED_FIELDS = {
     "operation_id": "operation_id",
     "request_id": "request_id",
     "metadata": "metadata",
+    "response": "response",
+    "api": "api",
+    "context": "context",
 }
 ASK_FIELDS = {
     "input_tokens": "input_tokens",

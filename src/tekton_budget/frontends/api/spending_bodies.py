@@ -88,6 +88,7 @@ class EndedOut(View):
     released: AmountsOut
     cost: UsdOut = Field(description="Of this usage; unknown is null")
     cost_source: str | None
+    usage_error: dict[str, str] | None
     record_id: str | None
     expires_at: TimeOut
     late: bool

@@ -16,7 +16,7 @@ from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.domain.money import NANO_PER_USD
 
 # Objects whose names are people's own words and stay as they were sent.
-AS_SENT = frozenset({"labels", "metadata", "scope", "groups"})
+AS_SENT = frozenset({"labels", "metadata", "scope", "groups", "response", "context"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _DIGITS_MAX = 60

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
-from tekton_budget.domain.metering import Metered, read_response
+from tekton_budget.domain.metering import Metered, context_of, read_response
 from tekton_budget.domain.naming import Unknown
-from tekton_budget.domain.price import Bill, Found, PriceBook, bill_of, moment_us
-from tekton_budget.domain.units import UNITS, Part, PriceContext
+from tekton_budget.domain.price import Bill, Found, PriceBook, bill_of
+from tekton_budget.domain.units import UNITS, Part
 from tekton_budget.service.prices.setting import unknown_model
 
 Json = Mapping[str, Any]  # Any: JSON
@@ -134,20 +134,7 @@ def _in_units(question: Question) -> Metered:
     if not quantities:
         raise InvalidInput("usage: is empty, which is not the same as none", code="missing_usage")
     units = tuple((unit, quantities[unit]) for unit in UNITS if quantities.get(unit))
-    empty = read_context(question)
-    return Metered(api="units", parts=(Part(units, empty),))
-
-
-def read_context(question: Question) -> PriceContext:
-    """What a price depends on besides the amounts, as the caller says it."""
-    body = {"usage": {"input_tokens": 0, "output_tokens": 0}}
-    read = read_response(body, api="openai.responses", context=question.context)
-    return read.parts[0].context
-
-
-def moment_of(field_name: str, value: object) -> int | None:
-    """A day or moment as people and files write it."""
-    return moment_us(field_name, value)
+    return Metered(api="units", parts=(Part(units, context_of(question.context)),))
 
 
 def _mapping(field_name: str, value: object) -> Json:
