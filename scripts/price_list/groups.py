@@ -1,0 +1,144 @@
+"""Groups: listings of one model of one seller in one region, and the verdict on them."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from lists import NEWEST, SOURCES
+from interim import judge
+from tekton_budget.domain.verify import Quote, Status, Verdict
+from tekton_budget.prices.listing import Listing, Tier
+
+Key = tuple[str, str, str | None]  # seller, folded model, region
+AS_OF = NEWEST.isoformat()
+_VERSION = re.compile(r"-v\d+(:\d+)?$")
+
+
+def folded(provider: str, model: str) -> str:
+    """A model name without case and punctuation, for comparing; Bedrock's version put aside."""
+    name = model.lower().replace(".", "-").replace("_", "-")
+    return _VERSION.sub("", name) if provider == "bedrock" else name
+
+
+@dataclass
+class Group:
+    """What the sources list under one key. `now` is by family; history is of one source."""
+
+    provider: str
+    model: str  # as its best source spells it
+    region: str | None
+    now: dict[str, Listing] = field(default_factory=dict)
+    days: dict[str, str] = field(default_factory=dict)
+    history: list[Listing] = field(default_factory=list)
+    spellings: set[str] = field(default_factory=set)
+    verdict: Verdict = field(default_factory=lambda: Verdict(Status.REJECTED))
+
+    @property
+    def agreeing(self) -> list[str]:
+        """Families whose input and output are the verdict's, best first."""
+        members = self.verdict.groups[0] if self.verdict.groups else tuple(self.now)
+        return [family for family in self.now if family in members]
+
+
+def grouped(
+    listings: Iterable[tuple[int, Listing]], same: Mapping[tuple[str, str], str]
+) -> dict[Key, Group]:
+    """Listings by key; `same` maps another name of a model to the one its card has."""
+    found: dict[Key, Group] = {}
+    direct: dict[Key, set[str]] = defaultdict(set)
+    late = []
+    for rank, listing in listings:
+        if not listing.rates:
+            continue
+        name = same.get((listing.provider, folded(listing.provider, listing.model)))
+        if name and folded(listing.provider, name) != folded(listing.provider, listing.model):
+            late.append((rank, listing, name))
+            continue
+        key = (listing.provider, folded(listing.provider, listing.model), listing.region)
+        direct[key].add(SOURCES[rank].family)
+        _add(found, key, rank, listing)
+    for rank, listing, name in late:  # by another name only where the source has not the first
+        key = (listing.provider, folded(listing.provider, name), listing.region)
+        if SOURCES[rank].family not in direct[key]:
+            _add(found, key, rank, listing.called(name))
+    return found
+
+
+def _add(found: dict[Key, Group], key: Key, rank: int, listing: Listing) -> None:
+    group = found.setdefault(key, Group(listing.provider, listing.model, listing.region))
+    family = SOURCES[rank].family
+    group.spellings.add(listing.model)
+    if not _covers(listing, AS_OF):
+        group.history.append(listing)
+    elif family not in group.now:
+        group.now[family] = listing
+        group.days[family] = SOURCES[rank].day.isoformat()
+
+
+def _covers(listing: Listing, day: str) -> bool:
+    starts = listing.valid_from is None or listing.valid_from <= day
+    return starts and (listing.valid_to is None or day < listing.valid_to)
+
+
+def decided(groups: dict[Key, Group]) -> None:
+    """Judge every group. OpenRouter's own list speaks for OpenRouter alone."""
+    for group in groups.values():
+        quoting = group.now
+        if "openrouter" in quoting:
+            quoting = {"openrouter": quoting["openrouter"]}
+        quotes = [
+            Quote(
+                family,
+                group.provider,
+                group.model,
+                dimensions(listing),
+                listing.listed_as,
+                mode=_mode(group),
+                as_of=SOURCES[_rank(family, group.days[family])].day,
+            )
+            for family, listing in quoting.items()
+        ]
+        group.now = dict(quoting) | {k: v for k, v in group.now.items() if k not in quoting}
+        group.verdict = judge(quotes) if quotes else Verdict(Status.REJECTED)
+
+
+def _rank(family: str, day: str) -> int:
+    return next(
+        rank
+        for rank, source in enumerate(SOURCES)
+        if (source.family, source.day.isoformat()) == (family, day)
+    )
+
+
+def _mode(group: Group) -> str | None:
+    return next((listing.mode for listing in group.now.values() if listing.mode), None)
+
+
+def dimensions(listing: Listing) -> dict[str, Decimal]:
+    """Rates by unit, and by unit under a condition: `input@>200000`, `output@batch`,
+    `output@batch@>200000`. Zeros of other units than input and output say nothing."""
+    found = dict(_of(listing.rates, ""))
+    found |= _of_tiers(listing.tiers, "")
+    for name, service in listing.service_tiers.items():
+        found |= _of(service.rates, f"@{name}")
+        found |= _of_tiers(service.tiers, f"@{name}")
+    if listing.rates.get("output") == 0 and listing.rates.get("input"):
+        del found["output"]  # embeddings: there is no output
+    return found
+
+
+def _of(rates: Mapping[str, Decimal], under: str) -> dict[str, Decimal]:
+    return {
+        f"{unit}{under}": rate
+        for unit, rate in rates.items()
+        if rate or (unit in {"input", "output"} and not under)
+    }
+
+
+def _of_tiers(tiers: tuple[Tier, ...], under: str) -> dict[str, Decimal]:
+    found = {}
+    for tier in tiers:
+        found |= _of(tier.rates, f"{under}@>{tier.over}")
+    return found
