@@ -18,9 +18,8 @@ import facts
 import rules
 from cards import card_of, with_regions
 from curate import Curated
-from groups import Group, Key, decided, folded, grouped
+from groups import Group, Key, decided, grouped
 from lists import NEWEST, SOURCES, Read, read_all
-from tekton_budget.domain.verify import Status
 
 TARGET = Path(__file__).parents[2] / "src" / "tekton_budget" / "prices" / "embedded.json"
 FORMAT = "price-list/1"
@@ -33,17 +32,17 @@ def build(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: JSON
     read = read_all(folder)
     groups = grouped(read.listings, curated.same())
     decided(groups)
-    left_out = curated.left_out()
-    kept = {key: group for key, group in groups.items() if _keeps(key, group, left_out)}
+    closed = curated.closed()
+    kept = {key: group for key, group in groups.items() if _keeps(key, group, closed)}
     cards = with_regions(kept, {key: card_of(group) for key, group in kept.items()})
+    named = aliases.of_curated(curated.aliases, cards, joins=True)
+    named += aliases.of_snapshots(cards)
+    named += aliases.of_lists(kept, cards, set(closed))
     for several in cards.values():
         rules.apply(several)
     curated.put(cards)
-    named = [*curated.aliases]
-    taken = {(one["provider"], folded(one["provider"], one["name"])) for one in named}
-    for provider, model in taken:
-        cards.pop((provider, model, None), None)
-    named += [*aliases.of_snapshots(cards), *aliases.of_lists(kept, cards)]
+    named += aliases.of_curated(curated.aliases, cards, joins=False)
+    named += aliases.of_openrouter(kept, cards)
     document = {
         "format": FORMAT,
         "version": f"{NEWEST.isoformat()}.1",
@@ -51,16 +50,14 @@ def build(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: JSON
         "sources": [source.head for source in SOURCES],
         "cards": _sorted(cards),
         "aliases": _unique(named, cards),
-        "models": facts.of(
-            groups, {(several[0]["provider"], several[0]["model"]) for several in cards.values()}
-        ),
+        "models": facts.of(groups, cards),
     }
-    return document, _report(read, groups, left_out, document)
+    return document, _report(read, groups, closed, document)
 
 
-def _keeps(key: Key, group: Group, left_out: dict[Key, str]) -> bool:
-    floating = aliases.floats(group.model)
-    return group.verdict.usable and key not in left_out and not floating
+def _keeps(key: Key, group: Group, closed: dict[Key, str]) -> bool:
+    base = (key[0], key[1], None)
+    return group.verdict.usable and base not in closed and not aliases.floats(group.model)
 
 
 def _sorted(cards: dict[Key, list[Card]]) -> list[Card]:
@@ -71,20 +68,22 @@ def _sorted(cards: dict[Key, list[Card]]) -> list[Card]:
 
 
 def _unique(named: list[Card], cards: dict[Key, list[Card]]) -> list[Card]:
-    """Aliases to cards that exist, each name once per date; curated ones are first and win."""
+    """Each name once per date, curated ones first; none that is a card's own name."""
     models = {(card["provider"], card["model"]) for several in cards.values() for card in several}
+    joined = {(one["provider"], one["name"]): one["model"] for one in named}
     found: dict[tuple[str, str, str], Card] = {}
     for alias in named:
-        slim = {
-            key: alias[key] for key in ("provider", "name", "model", "from", "to") if alias.get(key)
-        }
-        if (slim["provider"], slim["model"]) in models and slim["name"] != slim["model"]:
-            found.setdefault((slim["provider"], slim["name"], slim.get("from", "")), slim)
+        provider, model = alias["provider"], alias["model"]
+        while (provider, model) not in models:  # its card was joined to another one
+            model = joined[provider, model]
+        if (provider, alias["name"]) not in models:
+            place = (provider, alias["name"], alias.get("from", ""))
+            found.setdefault(place, alias | {"model": model})
     return [found[key] for key in sorted(found)]
 
 
 def _report(
-    read: Read, groups: dict[Key, Group], left_out: dict[Key, str], document: dict[str, Any]
+    read: Read, groups: dict[Key, Group], closed: dict[Key, str], document: dict[str, Any]
 ) -> dict[str, Any]:  # Any: JSON
     undecided = {
         " ".join(filter(None, key)): {
@@ -110,7 +109,7 @@ def _report(
         "floating": sorted(
             {f"{g.provider} {g.model}" for g in groups.values() if aliases.floats(g.model)}
         ),
-        "left out by hand": {" ".join(filter(None, key)): why for key, why in left_out.items()},
+        "left out by hand": {" ".join(filter(None, key)): why for key, why in closed.items()},
         "undecided": dict(sorted(undecided.items())),
         "set aside": sorted(
             f"{group.provider} {group.model} {one.source} {one.dimension or ''}: {one.reason}"

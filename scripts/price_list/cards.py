@@ -5,11 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 from groups import Group, Key, dimensions
+
 from tekton_budget.domain.units import TOKEN_UNITS
 from tekton_budget.domain.verify import Status
 from tekton_budget.prices.listing import Fee, Hours, Listing, plain
 
 Card = dict[str, Any]  # Any: JSON
+ROUNDED = Decimal("0.02")
 CEILING = Decimal(2000)  # USD per M: nothing that is sold per token costs more
 
 
@@ -79,6 +81,8 @@ def _with_rates(card: Card, rates: dict[str, Decimal]) -> Card:
         found = _DIMENSION.fullmatch(name)
         if not found or found["unit"] not in TOKEN_UNITS or rates[name] > CEILING:
             continue
+        if found["service"] and not _is_complete(rates, found["service"]):
+            continue
         if found["service"] == "standard":
             continue
         flat, banded = (
@@ -91,6 +95,9 @@ def _with_rates(card: Card, rates: dict[str, Decimal]) -> Card:
         for band in tiers.values():
             band.pop("reasoning", None)
     card["rates"] = base
+    tiers = {
+        over: band for over, band in _told_once(tiers).items() if not band.items() <= base.items()
+    }
     if tiers:
         card["tiers"] = _bands(tiers)
     if services:
@@ -99,6 +106,30 @@ def _with_rates(card: Card, rates: dict[str, Decimal]) -> Card:
             for name, (flat, banded) in sorted(services.items())
         }
     return card
+
+
+def _is_complete(rates: dict[str, Decimal], service: str) -> bool:
+    """Whether a tier prices input and output, within a factor of ten of the standard rates."""
+    names = [unit for unit in ("input", "output") if rates.get(unit)]
+    found = [rates.get(f"{unit}@{service}") for unit in names]
+    return all(
+        rate is not None and rates[unit] / 10 <= rate <= rates[unit] * 10
+        for unit, rate in zip(names, found, strict=True)
+    )
+
+
+def _told_once(tiers: dict[int, dict[str, str]]) -> dict[int, dict[str, str]]:
+    """Bands without such as say the same for a lower threshold as the next one.
+
+    models.dev has one field for all long contexts, named for 200k; where another source names
+    the real threshold, both are there with the same rates.
+    """
+    overs = sorted(tiers)
+    return {
+        over: tiers[over]
+        for place, over in enumerate(overs)
+        if place + 1 == len(overs) or not tiers[over].items() <= tiers[overs[place + 1]].items()
+    }
 
 
 def _place(name: str) -> tuple[int, str]:
@@ -154,10 +185,9 @@ def with_regions(groups: dict[Key, Group], cards: dict[Key, Card]) -> dict[Key, 
             regional.setdefault(base, {})[region] = card
     for base, by_region in regional.items():
         if base not in found:
-            if "*" in by_region:
-                found[base] = [by_region.pop("*")]
-            else:
+            if "*" not in by_region or (base in groups and groups[base].now):
                 continue
+            found[base] = [by_region.pop("*")]  # listed as one price for every region
         factors, own = {}, []
         card = found[base][0]
         for region, other in by_region.items():
@@ -179,11 +209,21 @@ def with_regions(groups: dict[Key, Group], cards: dict[Key, Card]) -> dict[Key, 
 
 
 def _factor(card: Card, other: Card) -> Decimal | None:
-    """By what a region multiplies the rates, if it is one number for all of them."""
+    """By what a region multiplies the rates, if it is one short number for all of them.
+
+    Rates beside input and output may be listed rounded: 0.28 for 0.275.
+    """
     ours, theirs = card["rates"], other["rates"]
-    common = [unit for unit in theirs if unit in ours and Decimal(ours[unit])]
-    factors = {Decimal(theirs[unit]) / Decimal(ours[unit]) for unit in common}
-    return factors.pop().normalize() if len(factors) == 1 else None
+    ratios = {
+        unit: Decimal(theirs[unit]) / Decimal(ours[unit])
+        for unit in theirs
+        if unit in ours and Decimal(ours[unit])
+    }
+    factor = ratios.get("input")
+    if factor is None or ratios.get("output", factor) != factor or factor != round(factor, 4):
+        return None
+    near = all(abs(ratio - factor) <= factor * ROUNDED for ratio in ratios.values())
+    return factor.normalize() if near else None
 
 
 def _named(card: Card, region: str) -> Card:

@@ -9,32 +9,38 @@ from groups import Key, folded
 
 Card = dict[str, Any]  # Any: JSON
 HERE = Path(__file__).parent
+_ONE_MODEL = ("openai", "anthropic", "google", "vertex")  # where a pair of names is one model
 
 
 class Curated:
-    """`curated.json` and the floating aliases of `aliases.json`."""
+    """`curated.json`, and the names of `aliases.json`."""
 
     def __init__(self) -> None:
         told = json.loads((HERE / "curated.json").read_text(), parse_float=Decimal)
-        floating = HERE / "aliases.json"
         self.replace: list[Card] = told["replace"]
         self.amend: list[Card] = told["amend"]
         self.leave_out: list[Card] = told["leave_out"]
-        self.aliases: list[Card] = told["aliases"]
-        if floating.exists():
-            listed = json.loads(floating.read_text())
-            self.aliases += listed["aliases"] if isinstance(listed, dict) else listed
+        self.speaks_for: list[Card] = told["speaks_for"]
+        self.aliases: list[Card] = [
+            *told["aliases"],
+            *json.loads((HERE / "aliases.json").read_text()),
+        ]
 
     def same(self) -> dict[tuple[str, str], str]:
         """Names that mean one model at all times: their listings speak for that model."""
-        return {
-            (alias["provider"], folded(alias["provider"], alias["name"])): alias["model"]
-            for alias in self.aliases
-            if not alias.get("from") and not alias.get("to")
-        }
+        found: dict[tuple[str, str], str] = {}
+        for one in self.speaks_for:
+            found[one["provider"], folded(one["provider"], one["name"])] = one["model"]
+        for alias in self.aliases:
+            provider = alias["provider"]
+            name, model = (folded(provider, alias[it]) for it in ("name", "model"))
+            dated = alias.get("from") or alias.get("to")
+            if provider in _ONE_MODEL and not dated and (provider, model) not in found:
+                found.setdefault((provider, name), alias["model"])
+        return found
 
-    def left_out(self) -> dict[Key, str]:
-        """Keys that get no card, and why."""
+    def closed(self) -> dict[Key, str]:
+        """Keys that get no card from the lists, and why."""
         return {_key(one): one["reason"] for one in self.leave_out}
 
     def put(self, cards: dict[Key, list[Card]]) -> None:
@@ -58,7 +64,9 @@ def _key(one: Card) -> Key:
 
 def _merge(into: Card, told: Card) -> None:
     for key, value in told.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
+        if value is None:
+            into.pop(key, None)
+        elif isinstance(value, dict) and isinstance(into.get(key), dict):
             _merge(into[key], value)
         else:
             into[key] = json.loads(json.dumps(value))

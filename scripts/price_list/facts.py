@@ -22,22 +22,22 @@ FIELDS = (
 _MODALITIES = ("text", "image", "audio", "video", "pdf")
 
 
-def of(groups: dict[Key, Group], models: set[tuple[str, str]]) -> list[dict[str, Any]]:
+def of(groups: dict[Key, Group], cards: dict[Key, list[Any]]) -> list[dict[str, Any]]:  # Any: JSON
     """One object per model, without what nobody says; the best source of each fact counts."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for key in sorted(groups, key=str):
-        group = groups[key]
-        if group.region is not None or (group.provider, group.model) not in models:
+    for key in sorted(cards, key=str):
+        if key not in groups:
             continue
-        facts = found.setdefault((group.provider, group.model), {})
-        for listing in group.now.values():
+        facts: dict[str, Any] = {}
+        for listing in groups[key].now.values():
             for name, value in listing.facts.items():
                 facts.setdefault(name, _told(value))
+        if facts:
+            head = (groups[key].provider, cards[key][0]["model"])
+            found[head] = {name: facts[name] for name in FIELDS if name in facts}
     return [
-        {"provider": provider, "model": model}
-        | {name: facts[name] for name in FIELDS if name in facts}
+        {"provider": provider, "model": model} | facts
         for (provider, model), facts in sorted(found.items())
-        if facts
     ]
 
 

@@ -4,21 +4,25 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 
 from lists import NEWEST, SOURCES
-from interim import judge
-from tekton_budget.domain.verify import Quote, Status, Verdict
+
+from tekton_budget.domain.verify import Quote, Rates, Status, Verdict, judge
 from tekton_budget.prices.listing import Listing, Tier
 
 Key = tuple[str, str, str | None]  # seller, folded model, region
 AS_OF = NEWEST.isoformat()
+TOLERANCE = Decimal("0.005")
 _VERSION = re.compile(r"-v\d+(:\d+)?$")
 
 
 def folded(provider: str, model: str) -> str:
     """A model name without case and punctuation, for comparing; Bedrock's version put aside."""
     name = model.lower().replace(".", "-").replace("_", "-")
+    if provider == "vertex":
+        return name.removesuffix("@default")
     return _VERSION.sub("", name) if provider == "bedrock" else name
 
 
@@ -38,8 +42,15 @@ class Group:
     @property
     def agreeing(self) -> list[str]:
         """Families whose input and output are the verdict's, best first."""
-        members = self.verdict.groups[0] if self.verdict.groups else tuple(self.now)
-        return [family for family in self.now if family in members]
+        value = {name: self.verdict.rates.get(name, Decimal(0)) for name in ("input", "output")}
+        return [
+            family
+            for family, listing in self.now.items()
+            if all(
+                abs(listing.rates.get(name, Decimal(0)) - rate) <= rate * TOLERANCE
+                for name, rate in value.items()
+            )
+        ]
 
 
 def grouped(
@@ -52,13 +63,15 @@ def grouped(
     for rank, listing in listings:
         if not listing.rates:
             continue
-        name = same.get((listing.provider, folded(listing.provider, listing.model)))
-        if name and folded(listing.provider, name) != folded(listing.provider, listing.model):
+        own = folded(listing.provider, listing.model)
+        name = same.get((listing.provider, own))
+        if name and folded(listing.provider, name) != own:
             late.append((rank, listing, name))
             continue
-        key = (listing.provider, folded(listing.provider, listing.model), listing.region)
+        key = (listing.provider, own, listing.region)
         direct[key].add(SOURCES[rank].family)
-        _add(found, key, rank, listing)
+        # The same but for punctuation: spelt as the curated list has it.
+        _add(found, key, rank, listing.called(name) if name else listing)
     for rank, listing, name in late:  # by another name only where the source has not the first
         key = (listing.provider, folded(listing.provider, name), listing.region)
         if SOURCES[rank].family not in direct[key]:
@@ -70,6 +83,8 @@ def _add(found: dict[Key, Group], key: Key, rank: int, listing: Listing) -> None
     group = found.setdefault(key, Group(listing.provider, listing.model, listing.region))
     family = SOURCES[rank].family
     group.spellings.add(listing.model)
+    if group.provider == "bedrock" and family == "modelsdev" and "litellm" not in group.now:
+        group.model = listing.model  # genai adds a version to ids that have none
     if not _covers(listing, AS_OF):
         group.history.append(listing)
     elif family not in group.now:
@@ -83,33 +98,49 @@ def _covers(listing: Listing, day: str) -> bool:
 
 
 def decided(groups: dict[Key, Group]) -> None:
-    """Judge every group. OpenRouter's own list speaks for OpenRouter alone."""
+    """Judge every group; a lone quote a second time, beside what its siblings came to.
+
+    OpenRouter's own list speaks for OpenRouter alone.
+    """
     for group in groups.values():
-        quoting = group.now
-        if "openrouter" in quoting:
-            quoting = {"openrouter": quoting["openrouter"]}
-        quotes = [
-            Quote(
-                family,
-                group.provider,
-                group.model,
-                dimensions(listing),
-                listing.listed_as,
-                mode=_mode(group),
-                as_of=SOURCES[_rank(family, group.days[family])].day,
-            )
-            for family, listing in quoting.items()
-        ]
-        group.now = dict(quoting) | {k: v for k, v in group.now.items() if k not in quoting}
-        group.verdict = judge(quotes) if quotes else Verdict(Status.REJECTED)
+        if "openrouter" in group.now:
+            own = {"openrouter": group.now["openrouter"]}
+            group.now = own | group.now
+            group.verdict = judge(_quotes(group, own))
+        elif group.now:
+            group.verdict = judge(_quotes(group, group.now))
+    verified: dict[str, dict[str, Rates]] = defaultdict(dict)
+    for (provider, model, region), group in groups.items():
+        if group.verdict.status is Status.VERIFIED and region is None:
+            verified[_bare(model)][provider] = group.verdict.rates
+    for (_, model, _), group in groups.items():
+        siblings = verified.get(_bare(model))
+        if siblings and group.verdict.status is Status.SINGLE_SOURCE and _is_lone(group):
+            group.verdict = judge(_quotes(group, group.now), siblings=siblings)
 
 
-def _rank(family: str, day: str) -> int:
-    return next(
-        rank
-        for rank, source in enumerate(SOURCES)
-        if (source.family, source.day.isoformat()) == (family, day)
-    )
+def _is_lone(group: Group) -> bool:
+    return "openrouter" not in group.now
+
+
+def _bare(model: str) -> str:
+    """A model's name without its maker, to find it at other sellers."""
+    return re.sub(r"^.*/|^[a-z]+-(?=claude|nova|llama|gpt)", "", model)
+
+
+def _quotes(group: Group, quoting: Mapping[str, Listing]) -> list[Quote]:
+    return [
+        Quote(
+            family,
+            group.provider,
+            group.model,
+            dimensions(listing),
+            group.model,  # regions were told apart before
+            mode=_mode(group),
+            as_of=date.fromisoformat(group.days[family]),
+        )
+        for family, listing in quoting.items()
+    ]
 
 
 def _mode(group: Group) -> str | None:
@@ -126,6 +157,9 @@ def dimensions(listing: Listing) -> dict[str, Decimal]:
         found |= _of_tiers(service.tiers, f"@{name}")
     if listing.rates.get("output") == 0 and listing.rates.get("input"):
         del found["output"]  # embeddings: there is no output
+    if listing.provider in {"google", "vertex"} and "gemini" in listing.model:
+        # What is listed as a write is the price of storage by the hour.
+        found = {name: rate for name, rate in found.items() if not name.startswith("cache_write")}
     return found
 
 

@@ -13,13 +13,14 @@ _OPENAI_BATCH = re.compile(
     r"(gpt-(3\.5|4|4o|4\.1|4\.5|[5-9])|o[134]|text-embedding)(?![\w.]*(audio|real))"
 )
 _NEW_OPENAI = re.compile(r"gpt-([5-9]|[1-9]\d)(?![\d])")
+_SPEAKS = re.compile(r"(?:^|[-_])tts(?:$|[-_])")
 _GEMINI = re.compile(r"gemini-(2\.[05]|[3-9])(?!.*(live|tts|audio|image|embedding))")
 
 
 def apply(cards: list[Card]) -> None:
     """Every rule, on every card of its seller."""
     for card in cards:
-        for rule in _RULES.get(card["provider"], ()):
+        for rule in (_speech, *_RULES.get(card["provider"], ())):
             rule(card)
 
 
@@ -47,8 +48,8 @@ def _put(card: Card, name: str, tier: Any) -> None:  # Any: JSON
     if listed is None:
         services[name] = tier
         return
-    rates = listed["rates"] if "rates" in listed else listed
-    ruled = tier["rates"] if "rates" in tier else tier
+    rates = listed.get("rates", listed)
+    ruled = tier.get("rates", tier)
     for unit, rate in ruled.items():
         rates.setdefault(unit, rate)
     if "tiers" in tier and "tiers" not in listed:
@@ -83,6 +84,13 @@ def _google_batch(card: Card) -> None:
     """Batch halves everything but cached input."""
     if _GEMINI.match(card["model"]):
         _put(card, "batch", _scaled(card, HALF, ("cache_read", "cache_audio_read")))
+
+
+def _speech(card: Card) -> None:
+    """Where speech is all that comes out, the output rate is that of audio."""
+    rates = card["rates"]
+    if _SPEAKS.search(card["model"]) and "output" in rates:
+        rates.setdefault("output_audio", rates["output"])
 
 
 _RULES: Mapping[str, tuple[Callable[[Card], None], ...]] = {

@@ -65,8 +65,8 @@ def read(text: str | bytes) -> Reading:
         provider_id = text_of(provider.get("id"))
         for model in objects(provider.get("models")):
             name = text_of(model.get("id"))
-            if provider_id and name:
-                listings += _of_model(provider_id, name, model, problems)
+            if provider_id and name and name.strip("-"):
+                listings += _of_model(provider_id, name.rstrip("-"), model, problems)
     return Reading(tuple(listings), tuple(problems))
 
 

@@ -76,7 +76,7 @@ _TIER_BANDS, _OFF_PEAK, _SEARCHES = (
     "search_context_cost_per_query",
 )
 _UPLIFT = "regional_processing_uplift_multiplier_"
-_TINIEST_PICTURE = Decimal("0.0001")  # USD; below it, a price "per image" is one per image token
+_PER_TOKEN = 10  # a price "per image" of fewer input tokens than this is one per image token
 
 
 class Key(NamedTuple):
@@ -145,8 +145,9 @@ class _Entry:
             self.count(name, key.unit, listed)
 
     def count(self, name: str, unit: str, usd: Decimal) -> None:
-        """A price per thing. A picture for next to nothing is priced per token of it."""
-        if unit == "image" and 0 < usd < _TINIEST_PICTURE:
+        """A price per thing. A picture for as little as a token is priced per token of it."""
+        token = self.rates[None, None].get("input", Decimal(0))
+        if unit == "image" and 0 < usd * MILLION < token * _PER_TOKEN:
             self.rates[None, None].setdefault(f"{name.partition('_')[0]}_image", usd * MILLION)
         elif usd and (unit != "image" or name.startswith("output")):
             self.fees.setdefault(unit, usd)
@@ -318,7 +319,8 @@ def read(text: str | bytes) -> Reading:
 
 def _listing(name: str, provider: str, listed: Mapping[str, Any]) -> tuple[_Entry, Listing]:
     entry = _Entry(name)
-    for key in sorted(listed):  # `…_batch` before `…_batches`: whichever way the map is ordered
+    # Token prices first, then by name: whichever way the map is ordered.
+    for key in sorted(listed, key=lambda key: ("_token" not in key, key)):
         _read_key(entry, key, listed[key])
     seller, model, region = place_of(name, provider)
     mode = listed.get("mode")

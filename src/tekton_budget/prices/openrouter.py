@@ -38,7 +38,7 @@ _TOKENS = {
     "image_token": "input_image",
 }
 _COUNTS = {"web_search": "web_search", "request": "request"}
-_TINIEST_PICTURE = Decimal("0.0001")  # USD; below it, "image" is a price per image token
+_PER_TOKEN = 10  # "image" at fewer prompt tokens than this is a price per image token
 
 
 def read(text: str | bytes) -> Reading:
@@ -75,7 +75,7 @@ def _prices(
 ) -> tuple[dict[str, Decimal], dict[str, Fee]]:
     rates: dict[str, Decimal] = {}
     fees: dict[str, Fee] = {}
-    for key, value in pricing.items():
+    for key, value in sorted(pricing.items(), key=lambda item: item[0] != "prompt"):
         try:
             usd = amount(value)
         except BadNumber as fault:
@@ -86,7 +86,7 @@ def _prices(
         elif key in _COUNTS:
             fees |= {_COUNTS[key]: usd} if usd else {}
         elif key == "image":
-            if 0 < usd < _TINIEST_PICTURE:
+            if 0 < usd * MILLION < rates.get("input", Decimal(0)) * _PER_TOKEN:
                 rates["input_image"] = usd * MILLION
             elif usd:
                 problems.append(Problem(name, key, "no unit of ours"))
