@@ -100,7 +100,9 @@ def of_lists(
     the same card. `closed`: keys that are to have none.
     """
     found = []
-    for (provider, name), targets in sorted(_claims(groups, cards).items()):
+    claims = _claims(groups, cards)
+    for provider, name in sorted(claims, key=lambda it: ("." not in it[1], it)):  # 5.5, then 5-5
+        targets = claims[provider, name]
         key = (provider, folded(provider, name), None)
         if len(targets) > 1 or key in cards or key in closed or floats(name) or "/" in name:
             continue

@@ -37,7 +37,7 @@ def build(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: JSON
     cards = with_regions(kept, {key: card_of(group) for key, group in kept.items()})
     named = aliases.of_curated(curated.aliases, cards, joins=True)
     named += aliases.of_snapshots(cards)
-    named += aliases.of_lists(kept, cards, set(closed))
+    named += aliases.of_lists(kept, cards, {*closed, *((*name, None) for name in curated.names())})
     for several in cards.values():
         rules.apply(several)
     curated.put(cards)

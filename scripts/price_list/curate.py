@@ -39,6 +39,10 @@ class Curated:
                 found.setdefault((provider, name), alias["model"])
         return found
 
+    def names(self) -> set[tuple[str, str]]:
+        """Every name that the curated lists say something of, folded."""
+        return {(one["provider"], folded(one["provider"], one["name"])) for one in self.aliases}
+
     def closed(self) -> dict[Key, str]:
         """Keys that get no card from the lists, and why."""
         return {_key(one): one["reason"] for one in self.leave_out}
@@ -53,9 +57,20 @@ class Curated:
             for model in one["models"]:
                 key = (one["provider"], folded(one["provider"], model), None)
                 assert key in cards, f"curated.json amends {model}, which has no card"
-                for card in cards[key]:
-                    _merge(card, one["set"])
-                    card["source"] += f"; curated: {one['reason']}"
+                cards[key] = [part for card in cards[key] for part in _amended(card, one)]
+
+
+def _amended(card: Card, one: Card) -> list[Card]:
+    """The card as amended; before `from`, where that is given, as it was."""
+    later = json.loads(json.dumps(card))
+    _merge(later, one["set"])
+    later["source"] += f"; curated: {one['reason']}"
+    day = one.get("from")
+    if day is None or (card.get("effective_from") or "") >= day:
+        return [later]
+    if (card.get("effective_to") or day) < day:
+        return [card]
+    return [card | {"effective_to": day}, later | {"effective_from": day}]
 
 
 def _key(one: Card) -> Key:
@@ -66,7 +81,7 @@ def _merge(into: Card, told: Card) -> None:
     for key, value in told.items():
         if value is None:
             into.pop(key, None)
-        elif isinstance(value, dict) and isinstance(into.get(key), dict):
+        elif isinstance(value, dict) and isinstance(into.get(key), dict) and "rates" not in value:
             _merge(into[key], value)
         else:
             into[key] = json.loads(json.dumps(value))

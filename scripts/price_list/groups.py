@@ -3,8 +3,8 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from decimal import Decimal
 
 from lists import NEWEST, SOURCES
@@ -14,6 +14,8 @@ from tekton_budget.prices.listing import Listing, Tier
 
 Key = tuple[str, str, str | None]  # seller, folded model, region
 AS_OF = NEWEST.isoformat()
+TIER_AWARE = ("litellm", "genai")
+FRESH = timedelta(days=60)
 TOLERANCE = Decimal("0.005")
 _VERSION = re.compile(r"-v\d+(:\d+)?$")
 
@@ -108,7 +110,7 @@ def decided(groups: dict[Key, Group]) -> None:
             group.now = own | group.now
             group.verdict = judge(_quotes(group, own))
         elif group.now:
-            group.verdict = judge(_quotes(group, group.now))
+            group.verdict = _with_fresh(group, judge(_quotes(group, group.now)))
     verified: dict[str, dict[str, Rates]] = defaultdict(dict)
     for (provider, model, region), group in groups.items():
         if group.verdict.status is Status.VERIFIED and region is None:
@@ -117,6 +119,26 @@ def decided(groups: dict[Key, Group]) -> None:
         siblings = verified.get(_bare(model))
         if siblings and group.verdict.status is Status.SINGLE_SOURCE and _is_lone(group):
             group.verdict = judge(_quotes(group, group.now), siblings=siblings)
+
+
+def _with_fresh(group: Group, verdict: Verdict) -> Verdict:
+    """The verdict, where older sources alone keep a dimension open, with what the fresh ones say.
+
+    All were read at different times: an old quote does not speak against a newer one of others.
+    """
+    fresh = {family: group.now[family] for family in group.now if _is_fresh(group, family)}
+    open_ = [it for it, how in verdict.dimensions.items() if how is Status.DISPUTED]
+    if verdict.status is not Status.VERIFIED or not open_ or not fresh:
+        return verdict
+    newer = judge(_quotes(group, fresh)).rates
+    if any(newer.get(it) != verdict.rates.get(it) for it in ("input", "output")):
+        return verdict
+    told = {it: newer[it] for it in open_ if it in newer and it not in verdict.rates}
+    return replace(verdict, rates={**verdict.rates, **told})
+
+
+def _is_fresh(group: Group, family: str) -> bool:
+    return date.fromisoformat(group.days[family]) >= NEWEST - FRESH
 
 
 def _is_lone(group: Group) -> bool:
@@ -129,18 +151,33 @@ def _bare(model: str) -> str:
 
 
 def _quotes(group: Group, quoting: Mapping[str, Listing]) -> list[Quote]:
+    silent = _flat_by_now(group)
     return [
         Quote(
             family,
             group.provider,
             group.model,
-            dimensions(listing),
+            _told(dimensions(listing), silent),
             group.model,  # regions were told apart before
             mode=_mode(group),
             as_of=date.fromisoformat(group.days[family]),
         )
         for family, listing in quoting.items()
     ]
+
+
+def _flat_by_now(group: Group) -> bool:
+    """Whether the sources that are fresh and keep tiers list none: older ones are late, then."""
+    fresh = [
+        group.now[family]
+        for family in TIER_AWARE
+        if family in group.now and _is_fresh(group, family)
+    ]
+    return bool(fresh) and not any(listing.tiers for listing in fresh)
+
+
+def _told(rates: dict[str, Decimal], flat: bool) -> dict[str, Decimal]:
+    return {name: rate for name, rate in rates.items() if not (flat and "@>" in name)}
 
 
 def _mode(group: Group) -> str | None:

@@ -76,7 +76,7 @@ _TIER_BANDS, _OFF_PEAK, _SEARCHES = (
     "search_context_cost_per_query",
 )
 _UPLIFT = "regional_processing_uplift_multiplier_"
-_PER_TOKEN = 10  # a price "per image" of fewer input tokens than this is one per image token
+_PER_TOKEN = 20  # a price "per image" of fewer tokens than this is one per image token
 
 
 class Key(NamedTuple):
@@ -146,9 +146,10 @@ class _Entry:
 
     def count(self, name: str, unit: str, usd: Decimal) -> None:
         """A price per thing. A picture for as little as a token is priced per token of it."""
-        token = self.rates[None, None].get("input", Decimal(0))
+        way = name.partition("_")[0]
+        token = self.rates[None, None].get(way, Decimal(0))
         if unit == "image" and 0 < usd * MILLION < token * _PER_TOKEN:
-            self.rates[None, None].setdefault(f"{name.partition('_')[0]}_image", usd * MILLION)
+            self.rates[None, None].setdefault(f"{way}_image", usd * MILLION)
         elif usd and (unit != "image" or name.startswith("output")):
             self.fees.setdefault(unit, usd)
         elif usd:
