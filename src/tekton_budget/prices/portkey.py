@@ -122,7 +122,7 @@ def _extras(
             continue
         if key in _SIZES:
             sizes[_SIZES[key]] = usd
-        elif key == "web_search":
+        elif key in {"web_search", "search"}:
             fees |= {"web_search": usd} if usd else {}
         elif key in _EXTRA_TOKENS:
             rates |= {_EXTRA_TOKENS[key]: usd * MILLION} if usd else {}
