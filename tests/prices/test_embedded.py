@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_every_card_is_of_the_format(book: Book) -> None:
                     assert f"{Decimal(text):f}" == text, (provider, model, text)
         spans = [(it.get("effective_from") or "", it.get("effective_to") or "9999") for it in cards]
         assert all(start < end for start, end in spans)
-        assert all(one[1] <= two[0] for one, two in zip(spans, spans[1:], strict=False)), model
+        assert all(one[1] <= two[0] for one, two in pairwise(spans)), model
 
 
 def _all_rates(card: dict[str, Any]) -> list[dict[str, str]]:

@@ -89,7 +89,7 @@ def parsed(text: str | bytes) -> Any:  # Any: JSON
     except (ValueError, RecursionError, ArithmeticError) as error:
         raise InvalidInput(
             "the price list is not valid JSON; fetch it again or give another file",
-            code="bad_price_list",
+            code="invalid_file",
         ) from error
 
 
