@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from tests.prices.conftest import Book
 
+from tekton_budget.domain.naming import Resolution, Resolver, Unknown
+from tekton_budget.domain.price.card_text import moment_us
+from tekton_budget.domain.price.price_list import PriceList
 from tekton_budget.domain.units import COUNT_UNITS, TOKEN_UNITS
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 
@@ -334,3 +337,37 @@ def _day(card: dict[str, Any]) -> str:
     if card.get("effective_from"):
         return card["effective_from"]
     return "2026-03-01" if card.get("effective_to") else "2026-08-21"
+
+
+# The domain's own reading of it.
+
+
+@pytest.fixture(scope="module")
+def price_list() -> PriceList:
+    return PriceList(json.loads(embedded_text()), "included", 0)
+
+
+def test_the_domain_parses_every_card_and_fact(price_list: PriceList) -> None:
+    keys = [*price_list.keys()]
+    for key in keys:
+        assert price_list.cards(key), key
+    facts = [price_list.facts(key) for key in keys]
+    assert sum(one is not None for one in facts) > 500
+
+
+def test_known_names_lead_to_their_cards(
+    price_list: PriceList, data_of: Callable[[str], Any]
+) -> None:
+    resolver = Resolver(price_list.keys(), price_list.aliases())
+    at_us = moment_us("at", NAMES_AS_OF)
+    assert at_us is not None
+    for case in data_of("name-cases.json")["cases"]:
+        found = resolver.resolve(case["provider_hint"], case["name"], at_us)
+        answer = case["answer"]
+        if answer is None:
+            assert isinstance(found, Unknown), case
+            continue
+        assert isinstance(found, Resolution), case
+        assert found.provider == answer["provider"]
+        if not answer["model"].startswith("floating"):
+            assert found.model == answer["model"].partition(" (")[0], case
