@@ -149,6 +149,26 @@ def test_genai_prices_keeps_dates_and_hours(listed: Callable[..., list[Listing]]
     assert told(regional.rates)["input"] == "5.5"
 
 
+def test_genai_prices_has_service_tiers_by_date() -> None:
+    text = """[{"id": "google", "models": [{"id": "m",
+      "prices": [{"prices": {"input_mtok": 1}},
+                 {"constraint": {"start_date": "2027-01-01"}, "prices": {"input_mtok": 2}}],
+      "price_variants": [
+        {"when": {"service_tier": "default"}, "prices": {}},
+        {"when": {"processing": "batch"}, "prices": {"input_mtok": 1}, "constraint": {"start_date": "2027-01-01"}},
+        {"when": {"processing": "batch"}, "prices": {"input_mtok": 0.5}, "constraint": {"start_date": "2026-10-14"}},
+        {"when": {"service_tier": "flex"}, "prices": {"input_mtok": {"base": 0.5, "tiers": [{"start": 9, "price": 1}]}}},
+        {"when": {"speed": "fast", "service_tier": "x"}, "prices": {"input_mtok": 9}},
+        {"when": {"search_type": "pro"}, "prices": {"input_mtok": 9}}]}]}]"""
+    reading = genai_prices.read(text)
+    before, after = reading.listings
+    assert told(before.service_tiers["batch"].rates) == {"input": "0.5"}
+    assert told(after.service_tiers["batch"].rates) == {"input": "1"}
+    assert [tier.over for tier in after.service_tiers["flex"].tiers] == [9]
+    assert set(after.service_tiers) == {"batch", "flex"}
+    assert [one.key for one in reading.problems] == ["price_variants"] * 2
+
+
 def test_openrouter_refuses_routers_and_reads_pictures(readings: dict[str, Reading]) -> None:
     reading = readings["openrouter-models-2026-05-15.json"]
     assert not [one for one in reading.listings if one.model == "openrouter/auto"]

@@ -13,6 +13,7 @@ from .listing import (
     Listing,
     Problem,
     Reading,
+    ServiceTier,
     Tier,
     amount,
     filled,
@@ -41,6 +42,7 @@ _MTOK = {
     },
 }  # fmt: skip
 _KCOUNT = {"web_searches": "web_search", "requests": "request"}
+_STANDARD = frozenset({"default", "standard"})  # what the base prices are for
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"(\d{2}:\d{2}):00Z")
 
@@ -52,6 +54,11 @@ class _Prices:
     rates: dict[str, Decimal] = field(default_factory=dict)
     tiers: dict[int, dict[str, Decimal]] = field(default_factory=dict)
     fees: dict[str, Fee] = field(default_factory=dict)
+
+    @property
+    def bands(self) -> tuple[Tier, ...]:
+        """Rates above each threshold, the lowest first."""
+        return tuple(Tier(over, self.tiers[over]) for over in sorted(self.tiers))
 
 
 def read(text: str | bytes) -> Reading:
@@ -77,6 +84,8 @@ def _of_model(
     plain_name, region = without_region(seller, name)
     names = tuple(sorted({without_region(seller, one)[0] for one in _equals(model.get("match"))}))
     facts = filled({"context_tokens": whole(model.get("context_window"))})
+    listed_as = f"{provider}/{name}"
+    variants = _variants(listed_as, model, problems)
     return [
         Listing(
             SOURCE,
@@ -85,7 +94,10 @@ def _of_model(
             plain_name,
             region,
             rates=prices.rates,
-            tiers=tuple(Tier(over, prices.tiers[over]) for over in sorted(prices.tiers)),
+            tiers=prices.bands,
+            service_tiers={
+                tier: ServiceTier(it.rates, it.bands) for tier, it in _of_dates(variants, end)
+            },
             schedule=hours,
             fees=prices.fees,
             valid_from=start,
@@ -93,7 +105,7 @@ def _of_model(
             names=names if not region else (),
             facts=facts,
         )
-        for prices, hours, start, end in _intervals(f"{provider}/{name}", model, problems)
+        for prices, hours, start, end in _intervals(listed_as, model, problems)
     ]
 
 
@@ -112,6 +124,41 @@ def _equals(clause: object) -> Iterator[str]:
     for part in objects(clause.get("or")):
         if name := text_of(part.get("equals")):
             yield name
+
+
+_Variant = tuple[str, str, _Prices]  # service tier, since which day ("" is always), what it costs
+
+
+def _variants(listed_as: str, model: Mapping[str, Any], problems: list[Problem]) -> list[_Variant]:
+    """Prices of service tiers, and of batches; any other condition is a problem."""
+    found = []
+    for item in objects(model.get("price_variants")):
+        when, constraint = item.get("when"), item.get("constraint") or {}
+        tier = _tier_of(when)
+        start = constraint.get("start_date", "") if isinstance(constraint, Mapping) else None
+        if tier is None or not isinstance(start, str) or (start and not _DATE.fullmatch(start)):
+            problems.append(Problem(listed_as, "price_variants", "a condition of an unknown form"))
+        elif tier not in _STANDARD:
+            found.append((tier, start, _prices(listed_as, item.get("prices"), problems)))
+    return found
+
+
+def _tier_of(when: object) -> str | None:
+    if not isinstance(when, Mapping) or len(when) != 1:
+        return None
+    (kind, name), *_ = when.items()
+    return text_of(name) if kind in {"service_tier", "processing"} else None
+
+
+def _of_dates(variants: list[_Variant], end: str | None) -> Iterator[tuple[str, _Prices]]:
+    """Of each tier, the latest that began before the end."""
+    latest: dict[str, tuple[str, _Prices]] = {}
+    for tier, start, prices in variants:
+        begun = end is None or start < end
+        if begun and (tier not in latest or latest[tier][0] <= start):
+            latest[tier] = (start, prices)
+    for tier, (_, prices) in latest.items():
+        yield tier, prices
 
 
 _Interval = tuple[_Prices, tuple[Hours, ...], str | None, str | None]
