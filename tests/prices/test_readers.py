@@ -194,6 +194,29 @@ def test_langfuse_conditions_become_tiers(listed: Callable[..., list[Listing]]) 
     assert [(tier.over, told(tier.rates)["output"]) for tier in sonnet.tiers] == [(200_000, "22.5")]
 
 
+@pytest.mark.parametrize(
+    ("conditions", "tiers", "services", "problems"),
+    [
+        ('{"usageDetailPattern": "^input", "operator": "gt", "value": 9}', [9], set(), 0),
+        ('{"usageDetailPattern": "^input", "operator": "lt", "value": 9}', [], set(), 1),
+        ('{"usageDetailPattern": "output", "operator": "gt", "value": 9}', [], set(), 1),
+        ('{"field": "service_tier", "operator": "eq", "value": "flex"}', [], {"flex"}, 0),
+        ('{"usageDetailPattern": "input", "operator": "gt", "value": 9}, {}', [], set(), 1),
+    ],
+)
+def test_langfuse_conditions_are_understood_or_told(
+    conditions: str, tiers: list[int], services: set[str], problems: int
+) -> None:
+    text = """[{"modelName": "gpt-x", "pricingTiers": [{"conditions": [], "prices": {"input": 1e-6}},
+      {"conditions": [%s], "prices": {"input": 2e-6}}]}]"""
+    reading = langfuse.read(text % conditions)
+    (one,) = reading.listings
+    assert told(one.rates) == {"input": "1"}
+    assert [tier.over for tier in one.tiers] == tiers
+    assert set(one.service_tiers) == services
+    assert len(reading.problems) == problems
+
+
 def test_llm_prices_has_history_and_tiers_as_ids(listed: Callable[..., list[Listing]]) -> None:
     history = listed("llm-prices-format-historical-2026-08-05.json", "openai", "o3")
     assert [(one.valid_from, one.valid_to, told(one.rates)["output"]) for one in history] == [
