@@ -29,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
             Path(tempfile.gettempdir()) / f"budget-tests-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         )
         os.environ["BUDGET_TEST_OWNER_PID"] = str(os.getpid())
+        # What a test expects of prices it sets itself; those of the included list ask for it.
+        os.environ["BUDGET_PRICES"] = "none"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

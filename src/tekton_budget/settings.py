@@ -34,6 +34,13 @@ class Unbudgeted(StrEnum):
     DENY = "deny"
 
 
+class Prices(StrEnum):
+    """With which price list an installation begins."""
+
+    EMBEDDED = "embedded"
+    NONE = "none"
+
+
 class LogFormat(StrEnum):
     """How log lines look."""
 
@@ -71,6 +78,11 @@ class Settings(BaseSettings):
         "UTC",
         description="Zone of new policies, and in which days are cut in reports; a database keeps "
         "the one of its first start",
+    )
+    prices: Prices = Field(
+        Prices.EMBEDDED,
+        description="embedded: take over the price list that this version brings along; none: only "
+        "prices that you set or load",
     )
     assume_model: str | None = Field(
         None, description="Model by which tokens without a model are priced for cost limits"

@@ -9,6 +9,7 @@ from typing import Self
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.domain.errors import Conflict
 from tekton_budget.domain.zones import zone_named
+from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
@@ -25,7 +26,7 @@ from tekton_budget.service.reports import Reports
 from tekton_budget.service.short_forms import ShortForms
 from tekton_budget.service.standings import Standings
 from tekton_budget.service.verifying import Verifier
-from tekton_budget.settings import Settings
+from tekton_budget.settings import Prices, Settings
 from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.days import kept_zone, rezone
 from tekton_budget.storage.reading import Reader
@@ -64,7 +65,7 @@ class Running:
             ledger=ledger,
             policies=policies,
             short=ShortForms(policies, ledger, self.reader.policies),
-            prices=PriceVerbs(self.writer, self.reader.book),
+            prices=PriceVerbs(self.writer, self.reader),
             book=PriceLooks(self.reader.book, self.reader.now_us),
             costs=Calculations(self.reader.book, self.reader.now_us),
             keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
@@ -79,6 +80,8 @@ class Running:
             verifier=Verifier(self.reader),
         )
         self._first_admin_key()
+        if settings.prices is Prices.EMBEDDED:
+            self.service.prices.take_list(embedded_head().version, embedded_text())
         keep = Keep(settings.outbox_days, settings.decisions_days)
         passes = Passes(self.reader, self.writer, finish=policies.finish, keep=keep)
         self.worker = Worker(

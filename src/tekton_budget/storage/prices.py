@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table
+from sqlalchemy import Table, func, select
 
 from tekton_budget.domain.naming import Alias
 from tekton_budget.domain.price import (
@@ -56,6 +56,11 @@ def insert_list(session: Session, version: str, content: str, now_us: int) -> No
     row = (list_id_of(content), version, now_us, content)
     session.write(session.statements.insert(tables.price_lists, _LIST), [row])
     _changed(session)
+
+
+def newest_version(rows: Callable[[Any], list[Any]]) -> str:  # Any: a statement, its rows
+    """The version of the newest list that is there; empty if none is."""
+    return str(rows(select(func.max(tables.price_lists.c.version)))[0][0] or "")
 
 
 def insert_term(session: Session, term_id: str, term: Term, now_us: int) -> None:

@@ -12,8 +12,6 @@ from tekton_budget.domain.naming import Alias, Unknown
 from tekton_budget.domain.price import (
     Card,
     Contract,
-    PriceBook,
-    PriceList,
     TierTerm,
     card_from_json,
     card_json,
@@ -28,7 +26,9 @@ from tekton_budget.storage.prices import (
     insert_list,
     insert_term,
     list_id_of,
+    newest_version,
 )
+from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Exclusively, Writer
 
 T = TypeVar("T", Contract, Alias, TierTerm)
@@ -40,9 +40,9 @@ TIERS = ("local_lightweight", "local_midweight", "remote_heavyweight")
 class PriceVerbs:
     """The price book as people set it: never edited; what comes later counts from its date."""
 
-    def __init__(self, writer: Writer, book: Callable[[], PriceBook]) -> None:
+    def __init__(self, writer: Writer, reader: Reader) -> None:
         self._writer = writer
-        self._book = book
+        self._reader = reader
 
     def set_price(
         self,
@@ -91,16 +91,19 @@ class PriceVerbs:
 
         return self._writer.exclusively(run).result()
 
-    def take_list(self, content: str, list_: PriceList) -> bool:
-        """Take over a list, unless one as new is there; whether it was taken."""
-        if any(known.version >= list_.version for known in self._book().lists):
+    def take_list(self, version: str, content: str) -> bool:
+        """Take over a whole list, unless one as new is there; whether it was taken.
+
+        An older program beside a newer one does not put its own list before the newer.
+        """
+        if newest_version(self._reader.rows) >= version:
             return False
 
         def run(alone: Exclusively) -> bool:
-            if any(known.version >= list_.version for known in alone.cache.book.lists):
+            if any(known.version >= version for known in alone.cache.book.lists):
                 return False
-            insert_list(alone.session, list_.version, content, alone.now_us)
-            event = Event(EventType.PRICES_TAKEN, list_id_of(content), "", {"list": list_.version})
+            insert_list(alone.session, version, content, alone.now_us)
+            event = Event(EventType.PRICES_TAKEN, list_id_of(content), "", {"list": version})
             write_events(alone.session, [event], alone.now_us)
             return True
 
@@ -172,7 +175,7 @@ class PriceVerbs:
         return self._writer.exclusively(run).result()
 
     def _key_of(self, provider: str, model: str) -> tuple[str, str]:
-        found = self._book().resolver.resolve(provider, model, 1 << 60)
+        found = self._reader.book().resolver.resolve(provider, model, self._reader.now_us())
         if isinstance(found, Unknown):
             raise unknown_model(provider, model, found)
         return found.provider, found.model
