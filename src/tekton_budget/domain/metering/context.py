@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
-from tekton_budget.domain.units import PriceContext
+from tekton_budget.domain.units import STANDARD, PriceContext
 
 from .fields import Place, faulty, rounded_up, whole
 
@@ -118,7 +118,8 @@ def price_context(
     geo = _said(said, "inference_geo")
     region = told.region if geo in {None, "not_available"} else geo
     size = _said(said, "search_context_size") or _size_of_tools(body) or told.search_context_size
-    return PriceContext(tier, None if region in _EVERYWHERE else region, size)
+    found = PriceContext(tier, None if region in _EVERYWHERE else region, size)
+    return STANDARD if found == STANDARD else found
 
 
 def _text(place: Place, name: str) -> str | None:

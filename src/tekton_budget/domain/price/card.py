@@ -1,8 +1,10 @@
 """A card: one seller's rates for one model, valid for a time, known since."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from tekton_budget.domain.price.grain import EXACT, usd_of
@@ -129,9 +131,12 @@ class Card:
     def grains_of(self, part: Part, *, at_us: int, requests: int = 1) -> int:
         """The same cost in 10⁻³⁰ USD and nothing else: what a ledger needs, quickly."""
         units, context, _ = part
-        tariff = self._only
-        if tariff is None or context is not STANDARD:
+        ladder = self._ladder if context is STANDARD else None
+        if ladder is None:
             tariff = self.tariff(context, at_us=at_us, input_tokens=input_tokens(units))
+        else:
+            steps, tariffs = ladder
+            tariff = tariffs[bisect_left(steps, input_tokens(units))] if steps else tariffs[0]
         grains = tariff.grains
         try:
             cost = sum([grains[unit] * quantity for unit, quantity in units])
@@ -184,13 +189,23 @@ class Card:
             found = self._tariffs[key] = self._compiled(layers, region, size)
         return found
 
-    @property
+    @cached_property
     def _only(self) -> Tariff | None:
         """The one tariff of a card on which neither length nor time matters."""
-        found = self._tariffs.get(())
-        if found is None and not self.tiers and not self.schedule:
-            found = self._tariffs[()] = self.tariff(STANDARD, at_us=0, input_tokens=0)
-        return found
+        if self.tiers or self.schedule:
+            return None
+        return self.tariff(STANDARD, at_us=0, input_tokens=0)
+
+    @cached_property
+    def _ladder(self) -> tuple[tuple[int, ...], tuple[Tariff, ...]] | None:
+        """Lengths, and the tariff up to each and above the last; `None` if time matters too."""
+        if self.schedule:
+            return None
+        steps = tuple(tier.above for tier in self.tiers)
+        lengths = (0, *(step + 1 for step in steps))
+        return steps, tuple(
+            self.tariff(STANDARD, at_us=0, input_tokens=length) for length in lengths
+        )
 
     def _tariff_of(self, counts: TokenCounts, at_us: int) -> Tariff:
         """By the input; where tokens of no kind could be input, by whichever tier is dearest."""
