@@ -19,7 +19,7 @@ class Suggester:
     """Finds keys by the groups of three letters they share; the index is built at first use."""
 
     def __init__(self, keys: Sequence[Key]) -> None:
-        self._keys = keys
+        self._keys = sorted(keys)  # the order in which they came changes no answer
         self._index: dict[str, list[int]] | None = None
 
     def nearest(self, name: str, preferred: Sequence[str] = ()) -> list[Key]:
@@ -39,8 +39,8 @@ class Suggester:
         )
         return [key for _, _, key in ranked[:SUGGESTIONS_MAX]]
 
-    def _overlap(self, at: int, shared: int, read: str) -> float:
-        return 2 * shared / (len(self._keys[at][1]) + len(read))
+    def _overlap(self, at: int, shared: int, read: str) -> tuple[float, int]:
+        return 2 * shared / (len(self._keys[at][1]) + len(read)), -at
 
     def _grams(self) -> dict[str, list[int]]:
         if self._index is None:
