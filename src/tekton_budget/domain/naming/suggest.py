@@ -10,7 +10,7 @@ SUGGESTIONS_MAX = 3
 _GRAM = 3
 _READ_MAX = 60  # characters that are compared: enough for any real name
 _COMPARED_MAX = 24  # names that are compared letter by letter
-_LIKENESS_MIN = 0.6
+_LIKENESS_MIN = 600  # per mille
 
 Key = tuple[str, str]
 
@@ -39,8 +39,8 @@ class Suggester:
         )
         return [key for _, _, key in ranked[:SUGGESTIONS_MAX]]
 
-    def _overlap(self, at: int, shared: int, read: str) -> tuple[float, int]:
-        return 2 * shared / (len(self._keys[at][1]) + len(read)), -at
+    def _overlap(self, at: int, shared: int, read: str) -> tuple[int, int]:
+        return 2000 * shared // (len(self._keys[at][1]) + len(read)), -at
 
     def _grams(self) -> dict[str, list[int]]:
         if self._index is None:
@@ -57,5 +57,8 @@ def _grams(text: str) -> Iterable[str]:
     return {padded[at : at + _GRAM] for at in range(len(padded) - _GRAM + 1)}
 
 
-def _likeness(read: str, model: str) -> float:
-    return difflib.SequenceMatcher(None, model.lower()[:_READ_MAX], read, autojunk=False).ratio()
+def _likeness(read: str, model: str) -> int:
+    """The share of letters that both have in the same order, per mille."""
+    model = model.lower()[:_READ_MAX]
+    blocks = difflib.SequenceMatcher(None, model, read, autojunk=False).get_matching_blocks()
+    return 2000 * sum(block.size for block in blocks) // (len(model) + len(read))
