@@ -132,6 +132,23 @@ def test_a_region_in_a_name_is_a_surcharge_where_the_card_has_one() -> None:
     assert usd(name) == usd(f"global.{name}") == usd("us.amazon.flat-v1:0") == 3
 
 
+def test_a_data_zone_that_a_card_does_not_know_has_no_price() -> None:
+    book = PriceBook(
+        [card("a", "azure", input="2"), card("b", "azure", input="2", regions={"eu": "1.1"})]
+    )
+
+    def found(name: str) -> Found | Unknown:
+        return book.find(None, name, valid_us=0, known_us=0)
+
+    assert isinstance(found("azure/a"), Found)
+    assert isinstance(found("azure/global/a"), Found)
+    assert found("azure/eu/b").card.standard(at_us=0).grains["input"] == 22 * 10**23
+    for name in ("azure/eu/a", "azure/us/b"):
+        refused = found(name)
+        assert (refused.reason, refused.suggestions) == ("unknown model", (f"azure/{name[-1]}",))
+        assert "set it under this name" in refused.hint
+
+
 def test_names_are_those_of_the_lists_and_of_the_operator() -> None:
     alias = {"provider": "p", "name": "short", "model": "m", "from": "1970-01-02"}
     book = PriceBook(

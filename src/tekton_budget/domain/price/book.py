@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from tekton_budget.domain.naming import Alias, Resolution, Resolver, Unknown
+from tekton_budget.domain.naming import DEPLOYED, Alias, Resolution, Resolver, Unknown
 from tekton_budget.domain.price.card import Card
 from tekton_budget.domain.price.contract import Contract, factor_of
 from tekton_budget.domain.price.facts import ModelFacts
@@ -92,7 +92,16 @@ class PriceBook:
             return resolution
         key = resolution.provider, resolution.model
         card = self.card_at(key, valid_us=valid_us, known_us=known_us, region=resolution.region)
-        return Unknown("no price then") if card is None else Found(card, resolution)
+        if card is None:
+            return Unknown("no price then")
+        if (
+            key[0] in DEPLOYED
+            and resolution.region is not None
+            and not card.knows(resolution.region)
+        ):
+            hint = f"nothing is known of its price in {resolution.region}: set it under this name"
+            return Unknown("unknown model", (f"{key[0]}/{key[1]}",), hint)
+        return Found(card, resolution)
 
     def card_named(
         self, provider: str | None, name: str, *, valid_us: int, known_us: int

@@ -90,6 +90,10 @@ class Card:
             self.valid_to_us is None or at_us < self.valid_to_us
         )
 
+    def knows(self, region: str) -> bool:
+        """Whether the card says what is different in a region, if only that nothing is."""
+        return region in self.regions or EVERYWHERE in self.regions
+
     def valid_between(self, from_us: int, to_us: int | None) -> "Card":
         """The same rates for other dates."""
         return replace(self, valid_from_us=from_us, valid_to_us=to_us)

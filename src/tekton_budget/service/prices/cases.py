@@ -7,6 +7,7 @@ from typing import Any
 
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.domain.naming import Resolution, Unknown
+from tekton_budget.domain.naming.expectation import is_as_expected
 from tekton_budget.domain.price import (
     Card,
     Component,
@@ -31,7 +32,6 @@ _CLASSES = {
     "unpriced_unit": "unpriced unit",
 }
 _KNOWN_CLASSES = {*_CLASSES.values(), "unknown model", "unknown provider", "no price then"}
-_REMARKS = (" (global)", " (regional)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +189,8 @@ def _name_differences(
     book: PriceBook, found: Resolution, answer: Json, at_us: int, at: str
 ) -> Iterator[str]:
     seller, model = str(answer.get("provider")), str(answer.get("model"))
-    if seller != found.provider:
-        yield f"seller {found.provider}, expected {seller}"
-    plain = model.partition(" (")[0]
-    same = book.resolver.resolve(seller, plain, at_us)
-    is_remark = " " in plain  # "floating alias: depends on the date"
-    is_same = not isinstance(same, Unknown) and same.model == found.model
-    if not is_remark and not is_same and not found.model.endswith(plain):
-        yield f"model {found.model}, expected {plain}"
+    if not is_as_expected(book.resolver, found, seller, model, at_us):
+        yield f"expected {seller}/{model}"
     card = book.card_named(found.provider, found.model, valid_us=at_us, known_us=_FOREVER_US)
     for unit in ("input", "output"):
         told = answer.get(f"{unit}_usd_per_mtok")
