@@ -124,6 +124,18 @@ def test_a_second_that_follows_decides_against_those_that_stand_still() -> None:
         assert (verdict.status, verdict.rates) == (DISPUTED, rates_of("3/15"))
 
 
+def test_a_new_source_is_none_that_follows() -> None:
+    lines = ("litellm 2/10", "someone 2/10", "genai 3/15", "portkey 3/15")
+
+    assert judge(says(*lines), last=accepted("3/15", *SHARED)).status is PENDING
+
+
+def test_one_that_moved_to_what_all_now_say_did_not_move_alone() -> None:
+    verdict = judge(says("litellm 2/10", "someone 2/10"), last=accepted("3/15", *SHARED))
+
+    assert (verdict.status, verdict.rates) == (VERIFIED, rates_of("2/10"))
+
+
 def test_a_large_change_that_two_followed_still_waits() -> None:
     last = accepted("3/15", *SHARED, "modelsdev 3/15")
     lines = ("litellm 15/75", "genai 15/75", "portkey 3/15", "modelsdev 3/15")

@@ -34,6 +34,8 @@ TABLE: list[tuple[str, Status, str, str]] = [
     ("litellm 3/15, tokencost 5/25", SINGLE, "3/15", "tokencost"),
     ("tokencost 5/25, litellm 3/15, genai 3/15", VERIFIED, "3/15", "tokencost"),
     ("litellm 3/15, tokencost 3/15, genai 4/20", DISPUTED, "", ""),
+    ("litellm 3/15, tokencost 5/25, portkey 5/25", DISPUTED, "", ""),
+    ("litellm 3/15, genai 3/15, tokencost 5/25, agentops 5/25", VERIFIED, "3/15", "agentops tokencost"),
     ("litellm 3000/15, tokencost 3/15, genai 3/15", VERIFIED, "3/15", "litellm"),
     ("models.dev 3/15, tokenlens 3/15", SINGLE, "3/15", ""),
     ("genai-prices 3/15, genai 3/15", SINGLE, "3/15", ""),
@@ -123,6 +125,14 @@ def test_enforcement_takes_the_dearest_and_reports_the_preferred() -> None:
     assert not verdict.suggested
 
 
+def test_the_larger_group_is_suggested_unless_another_is_as_large() -> None:
+    more = judge(says("a 3/15", "b 3.001/15", "c 4/20", "d 5/25"))
+    equal = judge(says("a 3/15", "b 3/15", "c 4/20", "d 4/20"))
+
+    assert more.suggested == rates_of("3/15")
+    assert not equal.suggested
+
+
 # --- regions and currency -----------------------------------------------------------------------
 
 
@@ -167,6 +177,8 @@ def listed(source: str, rates: str, listed_as: str, model: str, provider: str) -
         ("bedrock", "us-east-1/anthropic.claude-x", "bedrock/us-east-1/anthropic.claude-x", True),
         ("bedrock", "us-gov-west-1-anthropic-x", "bedrock/us-gov-west-1/anthropic.x", True),
         ("bedrock", "us-gov.anthropic.x", "us.anthropic.x", False),
+        ("bedrock", "us.anthropic.x", "amazon-bedrock/converse/us.anthropic.x", True),
+        ("vertex", "us-x", "vertex_ai-language-models/us-x", True),
         ("azure", "gpt-4o", "azure/gpt-4o", True),
         ("azure", "gpt-4o", "azure/eu/gpt-4o", False),
         ("azure", "eu-gpt-4o", "azure/eu/gpt-4o", True),

@@ -4,10 +4,7 @@ import re
 
 from .sources import is_cloud
 
-_ROUTES = re.compile(
-    r"^(?:(?:amazon-bedrock|bedrock|bedrock_converse|converse|invoke|azure|azure_ai|azure_openai|"
-    r"vertex_ai|vertex)/)+"
-)
+_ROUTES = re.compile(r"^(?:(?:[a-z_-]*(?:bedrock|azure|vertex|aws)[a-z_-]*|converse|invoke)/)+")
 _PROFILES = frozenset({"us-gov", "us", "eu", "apac", "jp", "au", "ca"})
 _REGIONAL = "regional"  # one source's word for all of them together
 _ZONE = r"us-gov|us|eu|apac|jp|au|ca|global-standard|global|regional"
