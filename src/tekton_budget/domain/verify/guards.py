@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tekton_budget.domain.units import UNITS
 
-from .quote import Quote, Rates, Value
+from .quote import Quote, Rates, Value, ratio
 from .sources import word_of
 
 # The dearest real token price is o1-pro's 150/600.
@@ -109,7 +109,7 @@ def dimension_faults(quote: Quote, rates: Rates) -> Iterator[tuple[str, str]]:
         if unit == "cache_read" and rate > reference:
             reason = f"{dimension} {rate} is above input {reference}"
         elif unit in _WRITES and rate > 0:
-            reason = _write_fault(quote, unit, rate / reference)
+            reason = _write_fault(quote, unit, ratio(rate, reference))
         if reason:
             yield dimension, reason
 
@@ -137,4 +137,4 @@ def read_note(quote: Quote, rates: Rates) -> str:
     given, read = rates.get("input"), rates.get("cache_read")
     if not is_anthropic(quote) or not given or read is None or read == given * READ_USUAL:
         return ""
-    return f"{quote.source}: cache read is {read / given:.4g} × input, not {READ_USUAL} ×"
+    return f"{quote.source}: cache read is {ratio(read, given):.4g} × input, not {READ_USUAL} ×"

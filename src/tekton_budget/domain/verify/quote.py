@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 
 Rates = Mapping[str, Decimal]
 """Dimension → USD per 1,000,000 units. A dimension is a unit (`input`), or a unit under a
@@ -41,3 +41,11 @@ class Accepted:
     said: Mapping[str, Rates] = field(default_factory=dict)  # source → its rates then
     proposed: Rates = field(default_factory=dict)  # a change that waits since `proposed_at`
     proposed_at: datetime | None = None
+
+
+_RATIO = Context(prec=28)  # for comparing only: no rate is ever made of a ratio
+
+
+def ratio(rate: Decimal, of: Decimal) -> Decimal:
+    """How many times one rate is another, which is not zero."""
+    return _RATIO.divide(rate, of)

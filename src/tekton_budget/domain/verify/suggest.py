@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from .ballot import Ballot, Vote
 from .consensus import Cluster, are_near
-from .quote import Rates
+from .quote import Rates, Value
 from .region import region_of
 from .sources import REGION_AWARE, is_cloud, word_of
 from .unit_slip import power_of_ten
@@ -36,13 +36,16 @@ def _regional(ballot: Ballot, _: Sequence[Cluster]) -> Suggestion | None:
         region = region_of(quote.model, quote.provider) if is_cloud(quote.provider) else None
         if vote.family not in REGION_AWARE or region in {None, "global"}:
             continue
-        without = (vote.base[0] / REGION_SURCHARGE, vote.base[1] / REGION_SURCHARGE)
-        if any(are_near(other.base, without) for other in ballot.votes):
+        if any(are_near(vote.base, _surcharged(other.base)) for other in ballot.votes):
             return vote.rates, (
                 f"{vote.source} keeps regions apart; the others list {region} without the "
                 f"surcharge of {REGION_SURCHARGE}"
             )
     return None
+
+
+def _surcharged(base: Value) -> Value:
+    return tuple(rate * REGION_SURCHARGE for rate in base)
 
 
 def _only_possible(ballot: Ballot, _: Sequence[Cluster]) -> Suggestion | None:

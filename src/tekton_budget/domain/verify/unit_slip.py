@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import combinations
 
 from .consensus import TOLERANCE
-from .quote import Value
+from .quote import Value, ratio
 
 POWER_MIN = 2  # a factor of 100; prices a factor of ten apart are real
 POWER_MAX = 9
@@ -15,12 +15,12 @@ PLAUSIBLE_FACTOR = Decimal(10)  # the better claim lies within this of the model
 def power_of_ten(one: Value, other: Value) -> int | None:
     """The k ≥ 2 for which one pair is 10ᵏ times the other in both parts, within the tolerance."""
     low, high = sorted((one, other))
-    ratios = [b / a for a, b in zip(low, high, strict=True) if a and b]
+    ratios = [ratio(b, a) for a, b in zip(low, high, strict=True) if a and b]
     if not ratios or any(bool(a) != bool(b) for a, b in zip(low, high, strict=True)):
         return None
     for power in range(POWER_MIN, POWER_MAX + 1):
         whole = Decimal(10) ** power
-        if all(abs(ratio - whole) <= whole * TOLERANCE for ratio in ratios):
+        if all(abs(times - whole) <= whole * TOLERANCE for times in ratios):
             return power
     return None
 
@@ -53,7 +53,7 @@ def factor(one: Value, other: Value) -> Decimal | None:
     if any(bool(a) != bool(b) for a, b in zip(one, other, strict=True)):
         return None
     return max(
-        (max(a, b) / min(a, b) for a, b in zip(one, other, strict=True) if a and b),
+        (ratio(max(a, b), min(a, b)) for a, b in zip(one, other, strict=True) if a and b),
         default=Decimal(1),
     )
 
