@@ -85,6 +85,18 @@ CHATS: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
         {"input": 40, "cache_read": 60, "output": 20},
     ),
     (
+        "one cache count told, and a 0 in a later place",
+        "moonshot.chat",
+        {"cached_tokens": 0, "prompt_tokens_details": {"cached_tokens": 60}},
+        {"input": 40, "cache_read": 60, "output": 20},
+    ),
+    (
+        "video that was made is sold otherwise: its tokens are plain",
+        "acme.chat",
+        {"completion_tokens_details": {"video_tokens": 8}},
+        TOKENS,
+    ),
+    (
         "DeepSeek's hits and misses",
         "deepseek.chat",
         {"prompt_cache_hit_tokens": 60, "prompt_cache_miss_tokens": 40},
@@ -506,6 +518,16 @@ OTHERS: list[tuple[str, str | None, dict[str, Any], dict[str, int]]] = [
         {"input": 40, "input_audio": 10, "cache_audio_read": 50, "output": 5},
     ),
     (
+        "Gemini: a modality in several rows",
+        "google.generate",
+        gemini(
+            promptTokenCount=100,
+            promptTokensDetails=[*modality(audio=10), *modality(audio=20)],
+            candidatesTokenCount=5,
+        ),
+        {"input": 70, "input_audio": 30, "output": 5},
+    ),
+    (
         "Gemini: a modality that only the cache names",
         "google.generate",
         gemini(
@@ -734,6 +756,19 @@ def test_steps_are_the_bill_where_claude_lists_them() -> None:
         Part((("input", 2), ("output", 70), ("cache_read", 50), ("cache_write_1h", 9))),
     )
     assert (metered.model, metered.response_id) == ("claude-opus-4-6", "msg_1")
+
+
+def test_a_search_is_of_the_step_whose_model_the_call_was_for() -> None:
+    steps = [
+        {"input_tokens": 5, "output_tokens": 6, "model": "claude-fable-5-1"},
+        {"input_tokens": 1, "output_tokens": 2},
+    ]
+    metered = read_response(message(iterations=steps, server_tool_use={"web_search_requests": 1}))
+
+    assert metered.parts == (
+        Part((("input", 5), ("output", 6)), model="claude-fable-5-1"),
+        Part((("input", 1), ("output", 2), ("web_search", 1))),
+    )
 
 
 def test_an_empty_list_of_steps_is_no_list() -> None:

@@ -290,6 +290,20 @@ def test_a_chat_that_contradicts_itself_is_refused(
             {"usageMetadata": {"totalTokenCount": 9}},
             "usageMetadata.totalTokenCount",
         ),
+        (
+            "google.generate",
+            {
+                "usageMetadata": {
+                    "promptTokenCount": 90,
+                    "cachedContentTokenCount": 40,
+                    "cacheTokensDetails": [
+                        {"modality": "IMAGE", "tokenCount": 30},
+                        {"modality": "AUDIO", "tokenCount": 30},
+                    ],
+                }
+            },
+            "usageMetadata.cachedContentTokenCount (by modality)",
+        ),
         ("openai.chat", {"usage": 5}, "usage"),
         ("openai.chat", {"usage": [CHAT]}, "usage"),
         ("openai.transcriptions", {"usage": {"type": "duration", "seconds": -1}}, "usage.seconds"),

@@ -23,9 +23,9 @@ def _of_tools(_seller: str, _body: Place, usage: Place, _model: str) -> int | No
 
 
 def _of_chat(seller: str, body: Place, usage: Place, model: str) -> int | None:
-    """A chat that searched cites; xAI's counts its sources, Perplexity's is in the request."""
+    """A chat that searched cites; xAI's counts its sources."""
     told = _of_tools(seller, body, usage, model)
-    if told is not None or seller == "perplexity":
+    if told is not None:
         return told
     if seller == "xai":
         found = _of_xai_tools(usage)
