@@ -623,6 +623,24 @@ OTHERS: list[tuple[str, str | None, dict[str, Any], dict[str, int]]] = [
     ),
     ("no query", "google.generate", gemini(queries=[], promptTokenCount=1), {"input": 1}),
     (
+        "grounded without a search",
+        "google.generate",
+        {
+            "candidates": [{"groundingMetadata": {"groundingChunks": ["a"]}}, {"index": 1}],
+            "usageMetadata": {"promptTokenCount": 1},
+        },
+        {"input": 1},
+    ),
+    (
+        "searches as Google's SDK spells them",
+        "google.generate",
+        {
+            "candidates": [{"grounding_metadata": {"web_search_queries": ["a", "b"]}}],
+            "usage_metadata": {"prompt_token_count": 1},
+        },
+        {"input": 1, "web_search": 2},
+    ),
+    (
         "Cohere: what is billed, not what was counted",
         "cohere.chat",
         {

@@ -136,6 +136,8 @@ def test_the_size_of_a_search_is_the_one_in_force(
         ("openai.transcriptions", {"text": "…"}, {"seconds": Decimal("8.2")}, {"input_second": 9}),
         ("openai.videos", {"id": "video_1"}, {"seconds": 8}, {"output_second": 8}),
         ("openai.images", {}, {"images": 2}, {"image": 2}),
+        ("mistral.ocr", {}, {"pages": 2}, {"page": 2}),
+        ("mistral.ocr", {"usage_info": {"pages_processed": 3}}, {"pages": 2}, {"page": 3}),
         ("openai.images", {"data": [{"url": "a"}]}, {"images": 2}, {"image": 1}),
         ("openai.chat", CHAT, {"web_searches": 2}, {"input": 1, "output": 1, "web_search": 2}),
         (

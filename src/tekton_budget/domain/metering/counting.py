@@ -70,7 +70,7 @@ def counted(shape: Shape, usage: Place) -> Counted:
     units = input_units(Side(whole_input, into, by_modality), told.cache)
     units |= output_units(Side(whole_output, out, out_by_modality))
     seconds = [rounded_up(usage.value(name), usage.path_of(name)) for name in shape.seconds]
-    units["input_second"] = max((told for told in seconds if told), default=0)
+    units["input_second"] = max((one for one in seconds if one), default=0)
     return Counted(units, told.reasoning)
 
 

@@ -92,7 +92,7 @@ def _unwrapped(outer: Place) -> tuple[Place, bool]:
 def _steps(call: _Call, usage: Place | None) -> list[Step]:
     flavour, body = call.api.flavour, call.body
     if flavour == "ocr":
-        by_count: Counted | None = steps.pages(body)
+        by_count = steps.pages(body)
     elif flavour == "transcriptions" or body.value("usage.type") == "duration":
         by_count = steps.seconds(body)
     elif flavour == "images" and usage is None:

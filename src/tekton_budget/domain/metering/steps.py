@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tekton_budget.domain.units import KIND_OF_UNIT
 
-from .counting import Counted, counted, missing
+from .counting import Counted, counted
 from .fields import Place, faulty, rounded_up, within
 from .shapes import ANTHROPIC, COHERE, OPENAI
 
@@ -90,13 +90,11 @@ def seconds(body: Place) -> Counted | None:
     return None
 
 
-def pages(body: Place) -> Counted:
+def pages(body: Place) -> Counted | None:
     """Reading of documents by the page."""
     usage = body.place("usage_info")
     found = usage.count("pages_processed") if usage else None
-    if found is None:
-        raise missing(body.path_of("usage_info"), "pages_processed")
-    return Counted({"page": found})
+    return None if found is None else Counted({"page": found})
 
 
 def pictures(body: Place) -> Counted | None:
