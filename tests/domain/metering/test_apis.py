@@ -663,6 +663,14 @@ OTHERS: list[tuple[str, str | None, dict[str, Any], dict[str, int]]] = [
         {"meta": {"billed_units": {"input_tokens": 5, "image_tokens": 7, "images": 1}}},
         {"input": 5, "input_image": 7},
     ),
+    ("Cohere's OpenAI endpoint", "cohere.chat", chat(PROMPT), TOKENS),
+    ("Ollama's OpenAI endpoint", "ollama.chat", chat(PROMPT), TOKENS),
+    (
+        "Google's embeddings in its own shape",
+        "google.embeddings",
+        gemini(promptTokenCount=7),
+        {"input": 7},
+    ),
     (
         "Cohere embeds pictures by the piece",
         "cohere.embed",

@@ -367,7 +367,7 @@ def test_no_usage_is_not_zero_usage(api: str, body: dict[str, Any], named: bool)
 
 
 def test_a_body_of_another_api_than_the_one_named_is_refused() -> None:
-    assert refused({"usage": CHAT}, "google.generate").code == "missing_usage"
+    assert refused({"usage": CHAT}, "anthropic.messages").code == "missing_usage"
     assert (
         refused({"usage": {"inputTokens": 5, "outputTokens": 6}}, "openai.chat").code
         == "missing_usage"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.errors import InvalidInput, invalid
 
 from .counting import missing
 from .fields import INVALID, Place
@@ -52,7 +52,7 @@ _GOOGLE = {
     "batch": "generate",
 }
 _XAI = {"chat": "xai_chat", "completions": "xai_chat", "openai": "xai_chat"}
-_COHERE = dict.fromkeys(("chat", "chat_v1", "chat_v2", "embed", "rerank", "generate"), "cohere")
+_COHERE = dict.fromkeys(("chat", "chat_v1", "chat_v2", "embed", "embeddings", "rerank"), "cohere")
 # Where a word means something else at one seller.
 _AT: dict[str, dict[str, str]] = {
     "cohere": _COHERE,
@@ -123,17 +123,20 @@ def seller_of(provider: str) -> str:
 
 
 def recognised(api: str | None, provider: str | None, body: Place) -> Api:
-    """The API of a response. A word that is not known is decided by the body's shape."""
+    """The API of a response. Its shape decides where the word is not known, or says otherwise."""
     word = (api or "").strip().lower().replace("/", ".").replace(":", ".")
     prefix, _, spoken = word.rpartition(".")
     bare = not prefix and word in FLAVOURS  # `chat`, of whoever sold it
     speaker = "" if bare else seller_of(prefix.split(".")[0] or word)
     seller = seller_of(provider or "") or speaker
     flavour = _flavour(seller, speaker or seller, spoken) if prefix or bare else None
-    if flavour is None:
-        mark = _by_marks(seller, body)
-        flavour = _flavour(seller, seller, mark) or mark
+    mark = None if flavour and _tells(flavour, body) else _by_marks(seller, body)
+    if mark is not None:
+        own = _flavour(seller, seller, mark)
+        flavour = own if own and _tells(own, body) else mark
         spoken = spoken if prefix else mark
+    if flavour is None:
+        raise _unknown(body)
     word = word if prefix else f"{seller or 'unknown'}.{spoken}"
     return Api(word, seller, flavour, FLAVOURS[flavour], spoken == "batch")
 
@@ -145,7 +148,14 @@ def _flavour(seller: str, speaker: str, word: str) -> str | None:
     return found if found in FLAVOURS else None
 
 
-def _by_marks(seller: str, body: Place) -> str:
+def _tells(flavour: str, body: Place) -> bool:
+    """Whether there is anything in the body where this flavour tells its usage."""
+    shape = FLAVOURS[flavour]
+    names = (*shape.input, *shape.output) if shape.roots == ("",) else shape.roots
+    return any(body.value(name) is not None for name in names)
+
+
+def _by_marks(seller: str, body: Place) -> str | None:
     if body.value("type") == "message":
         return "messages"
     for flavour, names in _MARKS:
@@ -153,10 +163,14 @@ def _by_marks(seller: str, body: Place) -> str:
             if flavour == "responses" and seller in _OF_CLAUDE:
                 return "messages"
             return flavour
+    return None
+
+
+def _unknown(body: Place) -> InvalidInput:
     if body.value("usage"):
-        raise invalid(
+        return invalid(
             body.path_of("usage"),
             "is of no shape that is known; name the `api` (openai.chat, anthropic.messages, …)",
             INVALID,
         )
-    raise missing(body.path_of("usage"), "no usage object")
+    return missing(body.path_of("usage"), "no usage object")
