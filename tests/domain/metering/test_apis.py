@@ -239,6 +239,25 @@ OTHERS: list[tuple[str, str | None, dict[str, Any], dict[str, int]]] = [
         {"input": 5, "input_audio": 4, "output": 72},
     ),
     (
+        "Google's interactions without a total",
+        "google.interactions",
+        {"usage": {"total_output_tokens": 23, "total_thought_tokens": 49}},
+        {"output": 72},
+    ),
+    (
+        "Google's interactions: thoughts inside, by the total",
+        "google.interactions",
+        {
+            "usage": {
+                "total_input_tokens": 7,
+                "total_output_tokens": 23,
+                "total_thought_tokens": 20,
+                "total_tokens": 30,
+            }
+        },
+        {"input": 7, "output": 23},
+    ),
+    (
         "other notes are no search",
         "openai.chat",
         chat(PROMPT, choices=cited("file_citation")),
