@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
+from tests.http_server import listening
 
 import tekton_budget
 from tekton_budget.frontends.api import create_app
@@ -41,18 +41,11 @@ def no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def served(tmp_path: Path) -> Iterator[Served]:
     quieten()  # its logs must not stand in the output of commands that the test runs
     database_url = f"sqlite:///{tmp_path / 'served.db'}"
-    with open_service(load_settings(database_url=database_url)) as running:
-        listener = socket.create_server(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        server = uvicorn.Server(
-            uvicorn.Config(create_app(running), log_level="critical", lifespan="off")
-        )
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield Served(f"http://127.0.0.1:{port}", port, database_url, running)
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    with (
+        open_service(load_settings(database_url=database_url)) as running,
+        listening(create_app(running)) as url,
+    ):
+        yield Served(url, int(url.rpartition(":")[2]), database_url, running)
 
 
 @pytest.fixture(params=["in process", "over HTTP"])

@@ -5,12 +5,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import uuid_utils
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from tekton_budget.domain.errors import BudgetError, Unavailable
 from tekton_budget.storage import tables
@@ -92,7 +95,7 @@ def schema_state(store: Store) -> SchemaState:
 
 def _state_of(connection: Connection, version: str | None) -> SchemaState:
     if version is None:
-        ours = [name for name in tables.metadata.tables if _has_table(connection, name)]
+        ours = _existing(connection, *tables.metadata.tables)
         return SchemaState.FOREIGN if ours else SchemaState.FRESH
     if version == HEAD:
         return SchemaState.CURRENT
@@ -100,18 +103,22 @@ def _state_of(connection: Connection, version: str | None) -> SchemaState:
 
 
 def _version(connection: Connection) -> str | None:
-    if not _has_table(connection, _VERSION_TABLE):
+    if not _existing(connection, _VERSION_TABLE):
         return None
     row = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).first()
     return None if row is None else str(row[0])
 
 
-def _has_table(connection: Connection, name: str) -> bool:
+def _existing(connection: Connection, *names: str) -> set[str]:
+    """Which of these tables are there."""
     if connection.dialect.name == "sqlite":
-        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name"
-    else:
-        query = "SELECT 1 WHERE to_regclass(quote_ident(:name)) IS NOT NULL"
-    return connection.execute(text(query), {"name": name}).first() is not None
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        return set(connection.execute(text(query)).scalars()) & set(names)
+    query = (
+        "SELECT name FROM unnest(CAST(:names AS text[])) AS name "
+        "WHERE to_regclass(quote_ident(name)) IS NOT NULL"
+    )
+    return set(connection.execute(text(query), {"names": list(names)}).scalars())
 
 
 def _make(connection: Connection) -> None:
@@ -119,7 +126,8 @@ def _make(connection: Connection) -> None:
 
     A test holds the two equal. Bringing in Alembic takes longer than all the rest of a first start.
     """
-    tables.metadata.create_all(connection)
+    for statement in _statements(connection.dialect.name):
+        connection.exec_driver_sql(statement)
     connection.execute(text(_VERSIONS))
     connection.execute(text(f"INSERT INTO {_VERSION_TABLE} VALUES (:head)"), {"head": HEAD})
     connection.execute(
@@ -127,6 +135,18 @@ def _make(connection: Connection) -> None:
             id=1, installation_id=str(uuid_utils.uuid7()), created_us=_now_us(connection)
         )
     )
+
+
+@cache
+def _statements(store: str) -> tuple[str, ...]:
+    """What makes all tables and indexes: put into words once for each kind of store."""
+    dialect = registry.load(store)()
+    made: list[str] = []
+    for table in tables.metadata.sorted_tables:
+        made.append(str(CreateTable(table).compile(dialect=dialect)))
+        ordered = sorted(table.indexes, key=lambda index: str(index.name))
+        made += [str(CreateIndex(index).compile(dialect=dialect)) for index in ordered]
+    return tuple(made)
 
 
 def run_revisions(connection: Connection, last: str | None = None) -> None:

@@ -1,7 +1,6 @@
 """A server over a fresh store, spoken to over real HTTP."""
 
-import socket
-import threading
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,12 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from tests.http_server import listening
 
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.frontends.api import create_app
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
+
+# Nothing here is encrypted: each client would read every authority of the world first.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass
@@ -30,7 +32,8 @@ class Served:
     def key(self, name: str, role: Role = Role.CLIENT, **labels: str) -> httpx.Client:
         """A client with a new key of its own."""
         made = self.running.service.keys.create_key(LOCAL, name, role=role, labels=labels)
-        http = httpx.Client(base_url=self.url, headers={"X-API-Key": made.secret}, timeout=60)
+        headers = {"X-API-Key": made.secret}
+        http = httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=NO_TLS)
         return self.closing.enter_context(http)
 
     def limit(self, text: str, **fields: object) -> str:
@@ -46,26 +49,8 @@ def served(database_url: str, **settings: Any) -> Iterator[Served]:
     with open_service(load_settings(database_url=database_url, **settings)) as running:
         app = create_app(running)
         with listening(app) as url, ExitStack() as closing:
-            http = closing.enter_context(httpx.Client(base_url=url, timeout=60))
+            http = closing.enter_context(httpx.Client(base_url=url, timeout=60, verify=NO_TLS))
             yield Served(url, running, http, app, closing)
-
-
-@contextmanager
-def listening(app: Any) -> Iterator[str]:
-    """Listen on a free port in a thread; the address."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(128)  # who connects before the server runs waits
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none", access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 @pytest.fixture
