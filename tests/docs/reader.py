@@ -1,6 +1,8 @@
 """A reader with a fresh account: follows a page from top to bottom and believes what it says."""
 
+import atexit
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -11,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
 import time
@@ -29,6 +32,7 @@ from blocks import ROOT, Block, agrees
 from tekton_budget.settings import Settings, load_settings
 
 BIN = Path(sys.executable).parent
+PROGRAM = Path(__file__).with_name("program.py")
 START_SECONDS_MAX = 60
 BLOCK_SECONDS_MAX = 120
 
@@ -61,6 +65,7 @@ class Reader:
         self.postgres = postgres
         self.environment = environment
         _tool(tools / "make", _make())
+        _tool(tools / "tekton-budget", _program())
         if shutil.which("curl") is None:
             stand_in = Path(__file__).with_name("stand_in_for_curl.py")
             _tool(tools / "curl", f'exec {sys.executable} {stand_in} "$@"')
@@ -316,6 +321,40 @@ def _make() -> str:
     """`make` in a checkout that is installed already, wherever the reader stands."""
     stamps = " ".join(f"-o {BIN}/{stamp}" for stamp in (".tools", ".runtime", ".dev"))
     return f'exec /usr/bin/make -C {shlex.quote(str(ROOT))} BIN={BIN} {stamps} "$@"'
+
+
+def _program() -> str:
+    """`tekton-budget`: quick commands where they are kept warm, those that start others as they are."""
+    warm = shlex.join([sys.executable, "-I", "-S", str(PROGRAM), _keeper()])
+    real = f'PATH={shlex.quote(str(BIN))}:"$PATH"; exec tekton-budget "$@"'
+    return f'case " $* " in *" serve "*|*" proof "*) {real};; *) exec {warm} "$@";; esac'
+
+
+@functools.cache
+def _keeper() -> str:
+    """The address of this process's keeper of the command line; it ends with this process."""
+    address = str(Path(tempfile.mkdtemp(prefix="budget-docs-")) / "keeper")
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BUDGET_", "COVERAGE_"))
+    }
+    keeper = subprocess.Popen(
+        [sys.executable, str(PROGRAM), address],
+        env={**environment, "PYTHONPATH": str(ROOT / "src")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert keeper.stdin is not None
+    assert keeper.stdout is not None
+    assert keeper.stdout.readline() == b"ready\n"
+
+    def end() -> None:
+        keeper.communicate()
+        shutil.rmtree(Path(address).parent)
+
+    atexit.register(end)
+    return address
 
 
 def _tool(path: Path, text: str) -> None:
