@@ -106,7 +106,7 @@ def test_reasoning_is_output_unless_it_has_a_rate() -> None:
      ("cache_video_read", "cache_read")],
 )  # fmt: skip
 def test_pictures_share_the_rate_of_text_only_where_a_seller_publishes_one(unit, other) -> None:
-    for provider in ("google", "vertex"):
+    for provider in ("google", "vertex", "xai", "alibaba", "openrouter"):
         assert usd(card(provider=provider, **{other: "3"}), **{unit: 2}) == "0.000006"
     with pytest.raises(Unpriced):
         usd(card(provider="openai", **{other: "3"}), **{unit: 2})

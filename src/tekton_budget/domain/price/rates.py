@@ -120,7 +120,7 @@ _ONE_RATE: Mapping[str, str] = MappingProxyType(
     }
 )
 _SHARED_AT: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"google": _ONE_RATE, "vertex": _ONE_RATE}
+    dict.fromkeys(("google", "vertex", "xai", "alibaba", "openrouter"), _ONE_RATE)
 )
 
 
