@@ -90,7 +90,7 @@ def load_book(rows: Callable[[Table, str], Sequence[Row]]) -> PriceBook:
     lists = []
     for row in rows(tables.price_lists, "list_id, known_since_us"):
         key = str(row["list_id"]), int(row["known_since_us"])
-        lists.append(_known_list(key) or _read_list(key, content(key[0])))
+        lists.append(_lists.get(key) or _read_list(key, content(key[0])))
     return PriceBook(
         [_card(row) for row in rows(tables.prices, _CARD)],
         lists,
@@ -102,10 +102,6 @@ def load_book(rows: Callable[[Table, str], Sequence[Row]]) -> PriceBook:
 
 # A list is the same for every book of a process, and so are its cards once they are parsed.
 _lists: dict[tuple[str, int], PriceList] = {}
-
-
-def _known_list(key: tuple[str, int]) -> PriceList | None:
-    return _lists.get(key)
 
 
 def _read_list(key: tuple[str, int], content: str) -> PriceList:

@@ -127,6 +127,7 @@ def test_a_card_says_what_it_says_in_many_ways() -> None:
                 "request": "0.005",
             },
             "schedule": [{"when": {"utc_time": "00:00-24:00 (all day)"}, "rates": {"input": "1"}}],
+            "regions": {"us": "1.10"},
             "effective_from": "2026-08-21T10:30:00.5+02:00",
             "effective_to": "2026-08-22",
             "source": "the contract",
@@ -153,6 +154,7 @@ def test_a_card_says_what_it_says_in_many_ways() -> None:
                 "rates": {"input": "1"},
             }
         ],
+        "regions": {"us": "1.1"},
         "source": "the contract",
     }
 

@@ -85,6 +85,11 @@ def test_a_name_without_a_price_is_refused_wherever_it_stands(priced: Running) -
     response = {"model": "m", "usage": {"input_tokens": 1, "output_tokens": 1, "iterations": steps}}
     with pytest.raises(NotFound, match="further step"):
         usd(priced, model="m", response=response, api="anthropic.messages")
+    advice = {"rates": {"input": "10", "output": "20"}}
+    priced.service.prices.set_price(LOCAL, "openai", "claude-advisor", advice)
+    # The step of the other model by its own card, the fee of the request once.
+    cost = usd(priced, model="m", response=response, api="anthropic.messages")
+    assert cost == Decimal("0.01") + Decimal("0.00003")
 
 
 def test_the_price_then_and_as_known_then(priced: Running) -> None:

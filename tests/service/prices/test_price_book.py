@@ -14,6 +14,7 @@ from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service.asks import Ask, Used
 from tekton_budget.service.prices.setting import read_cards
 from tekton_budget.settings import load_settings
+from tekton_budget.storage.prices import _lists as lists_kept
 from tekton_budget.wiring import Running, open_service
 
 COST_CASES = Path(__file__).parents[4] / "shared" / "prices" / "cost-cases.json"
@@ -55,6 +56,15 @@ def test_a_list_is_taken_once_and_an_older_one_never_after_it(running: Running, 
     assert running.service.book.current("openai", "m", known_us=then).card.price_id.endswith(":0")
     with pytest.raises(NotFound):
         running.service.book.current("openai", "m", known_us=then - 1)
+
+
+def test_lists_are_kept_by_a_process_within_bounds(quick: Running, clock: Any) -> None:
+    for version in range(1, 12):
+        clock.pass_seconds(1)
+        assert taken(quick, f"{version:02}", {**CARD, "rates": {"input": str(version)}})
+        assert len(lists_kept) <= 8
+    assert Decimal(cost_of(quick)) == 11
+    assert len(quick.service.book.ages()) == 11
 
 
 def test_two_programs_that_begin_at_once_take_a_list_once(running: Running) -> None:

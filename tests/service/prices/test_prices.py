@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tekton_budget.domain.caller import LOCAL, Caller, Role
-from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound
+from tekton_budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.retries import Retry
 from tekton_budget.wiring import Running
 
 MINI = {"rates": {"input": "0.25", "output": "2", "cache_read": "0.025"}}
@@ -93,3 +94,12 @@ def test_names_dates_and_roles_are_checked(quick: Running) -> None:
     for caller in (Caller(role=Role.CLIENT), Caller(role=Role.ADMIN, labels={"team": "a"})):
         with pytest.raises(Forbidden):
             verbs.set_price(caller, "p", "m", MINI)
+
+
+def test_a_price_sent_twice_under_one_id_is_set_once(running: Running) -> None:
+    verbs = running.service.prices
+    first = verbs.set_price(LOCAL, "p", "m", MINI, retry=Retry("id", "prices", '{"a":1}'))
+    assert verbs.set_price(LOCAL, "p", "m", MINI, retry=Retry("id", "prices", '{"a":1}')) == first
+    assert running.service.book.history("p", "m") == [first]
+    with pytest.raises(Conflict):
+        verbs.set_price(LOCAL, "p", "m", MINI, retry=Retry("id", "prices", '{"a":2}'))

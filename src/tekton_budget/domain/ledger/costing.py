@@ -10,7 +10,7 @@ from tekton_budget.domain.ledger.state import State, UsageRecord
 from tekton_budget.domain.money import CALL_COST_NANO_MAX, COST_NANO_MAX
 from tekton_budget.domain.naming import DEPLOYED, seller_id
 from tekton_budget.domain.policy import Policy, Unpriced
-from tekton_budget.domain.price import Card, nano_half_even
+from tekton_budget.domain.price import Card, nano_half_even, with_own_part
 from tekton_budget.domain.price import Unpriced as NoRate
 from tekton_budget.domain.units import KIND_OF_UNIT
 from tekton_budget.domain.usage import CostSource, TokenCounts, Usage
@@ -119,7 +119,8 @@ def _by_book(state: State, usage: Usage, call: Call) -> Costed | None:
 def _exactly(state: State, usage: Usage, call: Call, card: Card) -> int | None:
     """All parts by their own cards, added up and rounded once; `None` if one has no rate."""
     grains = 0
-    for number, part in enumerate(usage.parts):
+    fees = call.requests
+    for part in with_own_part(usage.parts, call.model or ""):
         own = card
         if part.model is not None and part.model != call.model:
             found = state.book.card_named(
@@ -128,9 +129,9 @@ def _exactly(state: State, usage: Usage, call: Call, card: Card) -> int | None:
             if found is None:
                 return None
             own = found.card
-        requests = 0 if number else call.requests
+        fee, fees = (fees, 0) if own is card else (0, fees)
         try:
-            grains += own.grains_of(part, at_us=call.placed_us, requests=requests)
+            grains += own.grains_of(part, at_us=call.placed_us, requests=fee)
         except NoRate:
             return None
     return nano_half_even(grains)

@@ -1,6 +1,6 @@
 """Prices: cards with exact rates, and the book that finds the one for a call."""
 
-from tekton_budget.domain.price.bill import Bill, bill_of
+from tekton_budget.domain.price.bill import Bill, bill_of, with_own_part
 from tekton_budget.domain.price.book import Found, PriceBook, dearest_token
 from tekton_budget.domain.price.card import Card, Charge, Component, input_tokens, units_of
 from tekton_budget.domain.price.card_text import (
@@ -54,4 +54,5 @@ __all__ = [
     "pricing_json",
     "units_of",
     "usd_of",
+    "with_own_part",
 ]

@@ -1,6 +1,6 @@
 """Rates: what one unit costs, and which of a card's rates apply to a request."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
@@ -70,12 +70,6 @@ class Rates(NamedTuple):
             for unit, by_size in self.sized.items()
         }
         return Rates(flat, sized)
-
-    def each(self) -> Iterator[Rate]:
-        """Every rate, those by size too."""
-        yield from self.flat.values()
-        for by_size in self.sized.values():
-            yield from by_size.values()
 
 
 class Tier(NamedTuple):
