@@ -83,11 +83,9 @@ def serving(kind: str, **extra: str) -> Iterator[int]:
 
 def serve_ours() -> None:
     """A key, three policies (one of them per user), thresholds, metrics and the access log."""
-    from decimal import Decimal
 
     from tekton_budget.domain.caller import LOCAL, Role
     from tekton_budget.server import serve
-    from tekton_budget.service.prices import Rates
     from tekton_budget.settings import load_settings
     from tekton_budget.wiring import open_service
 
@@ -95,7 +93,9 @@ def serve_ours() -> None:
     settings = load_settings(database_url=url, port=int(os.environ["BENCH_PORT"]))
     with open_service(settings, background=False) as running:
         service = running.service
-        service.prices.set_price(LOCAL, "openai", "gpt-5-mini", Rates(Decimal("0.25"), Decimal(2)))
+        service.prices.set_price(
+            LOCAL, "openai", "gpt-5-mini", {"rates": {"input": "0.25", "output": "2"}}
+        )
         for fields in (
             {"limit": "1000000usd/month"},
             {"limit": "1000000usd+900Mtokens/day", "scope": {"team": "a"}},

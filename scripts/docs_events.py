@@ -82,7 +82,12 @@ EVENTS: dict[EventType, Told] = {
     EventType.POLICY_ENDED: Told("A policy stopped counting", {}),
     EventType.BUDGET_CREATED: Told("A budget was made", {}),
     EventType.BUDGET_CHANGED: Told("A budget was changed or deactivated", {}),
-    EventType.PRICE_SET: Told("A price was set", {"model": "the model"}),
+    EventType.PRICE_SET: Told(
+        "A price was set or loaded", {"provider": "its seller", "model": "the model"}
+    ),
+    EventType.PRICES_TAKEN: Told(
+        "A whole price list was taken over", {"list": "the list's version"}
+    ),
 }
 
 INTRO = """An event is written in the same transaction as what it tells of, so there is none without the other. Each has a `type`, the

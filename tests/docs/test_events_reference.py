@@ -15,7 +15,6 @@ from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.event import EventType
 from tekton_budget.service.asks import Ask, Used
-from tekton_budget.service.prices import Rates
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 
@@ -35,7 +34,12 @@ def payloads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 
 def _do_everything(running: Running, file: Path) -> None:
     service, ledger = running.service, running.service.ledger
-    service.prices.set_price(LOCAL, "openai", "gpt-5-mini", Rates(Decimal("0.25"), Decimal(2)))
+    service.prices.set_price(
+        LOCAL, "openai", "gpt-5-mini", {"rates": {"input": "0.25", "output": "2"}}
+    )
+    service.prices.take_list(
+        "1", '{"format":"price-list/1","version":"1","made":"2026-01-01","cards":[]}'
+    )
     service.policies.create_budget(LOCAL, name="lab", scope={"team": "a"})
     service.policies.change_budget(LOCAL, "lab", {"owner": "ada"})
     policy = service.policies.create_policy(LOCAL, {"limit": "1usd/day", "name": "daily"}).policy

@@ -175,7 +175,7 @@ def _charged(state: State, command: Settle, allocation: Allocation) -> Outcome:
         EventType.ALLOCATION_SETTLED,
         allocation.id,
         draft.budget_id(),
-        {"spent": answer.spent, "status": answer.status, "late": False, "unreadable": fault.code},
+        {"spent": answer.spent, "status": answer.status, "late": False},
     )
     return draft.outcome(command, AllocationStatus.SETTLED, answer, event)
 
