@@ -39,6 +39,8 @@ def card_of(group: Group) -> Card:
         if listing.valid_to:
             card.setdefault("effective_to", listing.valid_to)
     card["source"] = _source(group, families)
+    is_verified = group.verdict.status is Status.VERIFIED
+    card["status"] = (Status.VERIFIED if is_verified else Status.SINGLE_SOURCE).value
     return card
 
 
@@ -65,6 +67,7 @@ def history_of(group: Group, current: Card) -> list[Card]:
             if "regions" in current:
                 card["regions"] = current["regions"]
             card["source"] = f"{listing.source} (dated)"
+            card["status"] = Status.SINGLE_SOURCE.value
             found.append(card)
     return found
 

@@ -51,7 +51,7 @@ class Curated:
         """Replaced cards in, amendments on."""
         for one in self.replace:
             head = {"provider": one["provider"], "model": one["model"]}
-            source = {"source": f"curated: {one['reason']}"}
+            source = {"source": f"curated: {one['reason']}", "status": "curated"}
             cards[_key(one)] = [head | card | source for card in one["cards"]]
         for one in self.amend:
             for model in one["models"]:
@@ -65,6 +65,7 @@ def _amended(card: Card, one: Card) -> list[Card]:
     later = json.loads(json.dumps(card))
     _merge(later, one["set"])
     later["source"] += f"; curated: {one['reason']}"
+    later["status"] = "curated"
     day = one.get("from")
     if day is None or (card.get("effective_from") or "") >= day:
         return [later]

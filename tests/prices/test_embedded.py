@@ -25,6 +25,7 @@ NAMES_AS_OF = "2026-11-20"
 CARD = {
     "provider", "model", "effective_from", "effective_to", "rates", "fees", "tiers",
     "service_tiers", "schedule", "regions", "source",
+    "status",
 }  # fmt: skip
 FACTS = {
     "provider", "model", "mode", "context_tokens", "max_output_tokens", "input", "output", "tools",

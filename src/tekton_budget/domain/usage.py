@@ -32,11 +32,6 @@ class TokenCounts(NamedTuple):
         """Kind by kind."""
         return TokenCounts(*map(sub, self, less))
 
-    @property
-    def needs_dearest(self) -> bool:
-        """Whether a kind was used whose own rate may be unknown."""
-        return bool(self.cache_read or self.cache_write or self.other)
-
     def counted(self, kinds: tuple[str, ...]) -> int:
         """The tokens that a policy counts; no kinds named means all. Unknown kinds always count."""
         if not kinds:

@@ -93,6 +93,7 @@ FAULTS = [
     ("regions.us", {**GOOD, "regions": {"us": "0"}}),
     ("regions.us", {**GOOD, "regions": {"us": "1.0000001"}}),
     ("regions.us", {**GOOD, "regions": {"us": "101"}}),
+    ("status", {**GOOD, "status": "believed"}),
     ("effective_from", {**GOOD, "effective_from": "yesterday"}),
     ("effective_from", {**GOOD, "effective_from": "1969-12-31"}),
     ("effective_from", {**GOOD, "effective_from": "2026-08-21T10:00:00"}),
@@ -131,6 +132,7 @@ def test_a_card_says_what_it_says_in_many_ways() -> None:
             "effective_from": "2026-08-21T10:30:00.5+02:00",
             "effective_to": "2026-08-22",
             "source": "the contract",
+            "status": "verified",
             "note": "a remark",
             "seen_in": "a list",
         },
@@ -156,6 +158,7 @@ def test_a_card_says_what_it_says_in_many_ways() -> None:
         ],
         "regions": {"us": "1.1"},
         "source": "the contract",
+        "status": "verified",
     }
 
 

@@ -78,6 +78,7 @@ class Card:
     valid_to_us: int | None = None
     known_since_us: int = 0
     source: str = "manual"
+    status: str | None = None  # of one in a list: verified, single_source, or curated by a person
     factor: Decimal = ONE  # of a contract
     region: str | None = None  # where a usage does not tell its own
     _tariffs: dict[tuple[object, ...], Tariff] = field(

@@ -16,6 +16,7 @@ Json = Mapping[str, Any]  # Any: JSON
 T = TypeVar("T")
 
 UNIT: Final = "per 1,000,000 tokens"
+STATUSES: Final = ("verified", "single_source", "curated")
 NAME_MAX = 256
 _RATE_MAX = Decimal(9_000_000)
 _FACTOR_MAX = Decimal(100)
@@ -24,7 +25,7 @@ _DAY_MINUTES = 24 * 60
 _REMARKS = frozenset({"seen_in", "note", "applies_to"})
 _FIELDS = frozenset(
     {"provider", "model", "effective_from", "effective_to", "currency", "unit", "rates", "fees"}
-    | {"tiers", "service_tiers", "schedule", "regions", "source"}
+    | {"tiers", "service_tiers", "schedule", "regions", "source", "status"}
 )
 _PER_OF: Mapping[str, int] = MappingProxyType(
     {"usd": 1, "usd_per_1000": 1_000, "usd_per_1000000": MILLION}
@@ -61,6 +62,7 @@ def card_from_json(
         valid_to_us=valid_to_us,
         known_since_us=known_since_us,
         source=str(fields.get("source") or source),
+        status=_status(fields.get("status"), f"{at}status"),
     )
 
 
@@ -91,6 +93,7 @@ def card_json(card: Card) -> dict[str, Any]:  # Any: JSON
         **{name: moment_text(us) for name, us in dates.items() if us is not None},
         **pricing_json(card),
         "source": card.source,
+        **({} if card.status is None else {"status": card.status}),
     }
 
 
@@ -172,6 +175,12 @@ def moment_text(us: int) -> str:
     return (
         datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000).isoformat()
     )
+
+
+def _status(status: object, field: str) -> str | None:
+    if status is None or status in STATUSES:
+        return None if status is None else str(status)
+    raise invalid(field, f"is one of {', '.join(STATUSES)}, or left out")
 
 
 def _rates(fields: Json, at: str, *, needed: bool = False) -> Rates:
