@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from tekton_budget.domain.naming import DEPLOYED, Alias, Resolution, Resolver, Unknown
+from tekton_budget.domain.naming import DEPLOYED, Alias, Resolution, Resolver, Unknown, seller_id
 from tekton_budget.domain.price.card import Card
 from tekton_budget.domain.price.contract import Contract, factor_of
 from tekton_budget.domain.price.facts import ModelFacts
@@ -63,6 +63,7 @@ class PriceBook:
         self._keys: dict[Key, None] = dict.fromkeys(self._by_hand)
         for one in self.lists:
             self._keys.update(dict.fromkeys(one.keys()))
+        self._sellers = {provider for provider, _ in self._keys}
         self._resolver: Resolver | None = None
         self._eras: dict[str | None, _Era] = {}
         self._variants: dict[tuple[str, Decimal, str | None], Card] = {}
@@ -162,8 +163,14 @@ class PriceBook:
 
     def dearest_of(self, provider: str | None, *, at_us: int) -> Card | None:
         """The card with the dearest token of a provider, or of all where none is named."""
-        cards = self.current(at_us=at_us, provider=provider)
+        cards = self.current(at_us=at_us, provider=self.seller(provider))
         return cards[0] if cards and dearest_token(cards[0], at_us) else None
+
+    def seller(self, provider: str | None) -> str | None:
+        """A provider as the book's cards spell it."""
+        if provider is None or provider in self._sellers:
+            return provider
+        return seller_id(provider)
 
     def facts(self, key: Key) -> ModelFacts | None:
         """What the latest list that knows of a model says of it."""

@@ -63,6 +63,7 @@ class PriceLooks:
         valid_us = now_us if at_us is None else at_us
         known_us = now_us if known_us is None else known_us
         book = self._book()
+        provider = book.seller(provider)
         found = [
             card
             for key in book
@@ -75,6 +76,7 @@ class PriceLooks:
     def models(self, *, provider: str | None = None) -> list[ModelFacts]:
         """What is known of the models besides their prices."""
         book = self._book()
+        provider = book.seller(provider)
         return sorted(
             (facts for key in book if provider in (None, key[0]) and (facts := book.facts(key))),
             key=lambda facts: (facts.provider, facts.model),
