@@ -41,6 +41,8 @@ from tekton_budget.domain.ledger import (
     balances_needed,
     execute,
     fold,
+    gives_tiers,
+    tiered,
 )
 from tekton_budget.domain.ledger.starting import (
     PastUsage,
@@ -159,7 +161,9 @@ class World:
         self.policies[policy.no] = replace(policy, status=Status.STARTING)
         self._set = None
         policy = self.policies[policy.no]
-        found = adopted(self.policy_set, policy, list(self.allocations.values()), self.now_us)
+        found = adopted(
+            self.policy_set, policy, list(self.allocations.values()), self.now_us, self.book
+        )
         for allocation, _ in found:
             self.allocations[allocation.key_id, allocation.id] = allocation
         self._post("adopt", policy, [posting for _, posting in found])
@@ -182,7 +186,7 @@ class World:
             for row in self.usage[: start.usage_count]
             if row.placed_us >= opens_us
         ]
-        postings = backfill_postings(backfill_of(self.policy_set, policy, past))
+        postings = backfill_postings(backfill_of(self.policy_set, policy, past, self.book))
         self._post("backfill", policy, postings)
         self.policies[policy.no] = replace(policy, status=Status.ACTIVE)
         self._set = None
@@ -393,6 +397,8 @@ class World:
 
     def _execute(self, command: Command) -> Outcome:
         state = self.state()
+        if gives_tiers(state.policies, state.book):
+            command = tiered(state, command)
         for item in balances_needed(state, command):
             if isinstance(item, str):
                 assert item in self.balances

@@ -57,6 +57,7 @@ class Grant:
     clamped_from: int | None = None
     provisional: bool = False
     dry_run: bool = False
+    tier: str | None = None  # the label as it is, also where it was given by the table of tiers
 
 
 @dataclass(frozen=True, slots=True)

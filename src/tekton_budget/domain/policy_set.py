@@ -44,6 +44,11 @@ class PolicySet:
             for called in {policy.budget_id, self.budgets[policy.budget_id].name}:
                 self._of_budget[called].append(policy)
         self.counting = counting
+        self.asked_labels = frozenset(
+            label
+            for policy in counting
+            for label in (*self._merged[policy.no].labels(), *policy.per)
+        )
         self._windows: dict[int, Window] = {}
         self._by_version: dict[tuple[str, int], Policy] = {}
         self._asks: dict[int, Mapping[str, str | list[str]]] = {}

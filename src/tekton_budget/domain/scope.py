@@ -160,6 +160,10 @@ class Scope:
         _refuse(faults)
         return cls(tuple(requirements))
 
+    def labels(self) -> tuple[str, ...]:
+        """The labels it asks for."""
+        return tuple(requirement.label for requirement in self.requirements)
+
     def to_json(self) -> dict[str, str | list[str]]:
         """What `from_json` reads back as the same scope.
 

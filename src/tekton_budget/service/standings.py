@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tekton_budget.domain.balance import Balance, balance_id, parts_of
 from tekton_budget.domain.caller import LOCAL, Caller
 from tekton_budget.domain.errors import NotFound, invalid
+from tekton_budget.domain.ledger import gives_tiers, with_tier
 from tekton_budget.domain.ledger.standing import is_hidden
 from tekton_budget.domain.policy import Policy
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
@@ -115,6 +116,10 @@ class Standings:
         given |= {"key": caller.name} if caller.name else {}
         given |= caller.labels
         now_us, policies = self._reader.now_us(), self._reader.policies()
+        if "model" in given:
+            book = self._reader.book()
+            if gives_tiers(policies, book):
+                given = dict(with_tier(given, book, now_us))
         concerns = policies.concerns(given, "", now_us)
         balances = self._rows.standing(policies, [concern.balance_id for concern in concerns])
         views = [

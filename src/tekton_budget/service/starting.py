@@ -59,6 +59,7 @@ class Starting:
                 past_usage(
                     session,
                     policies,
+                    self._writer.cache.book,
                     policy,
                     from_us=counts_from(policy, policies),
                     up_to=policy.backfill_to or 0,

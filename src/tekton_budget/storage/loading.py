@@ -15,7 +15,9 @@ from tekton_budget.domain.ledger import (
     answer_slot,
     answers_needed,
     balances_needed,
+    gives_tiers,
     owned,
+    tiered,
 )
 from tekton_budget.domain.policy import GroupLimits
 from tekton_budget.domain.policy_set import Concern, PolicySet
@@ -42,7 +44,7 @@ class Loaded:
     """What a batch is judged on."""
 
     state: State
-    commands: list[Command]  # completed with the keys of the allocations they are about
+    commands: list[Command]  # completed: the keys of the allocations they are about, and tiers
     refused: dict[int, BudgetError] = field(default_factory=dict)  # by position
     shares: dict[str, int | None] = field(default_factory=dict)  # of balances, as they were loaded
     recorded: set[tuple[str, str]] = field(default_factory=set)  # (key id, usage id) already there
@@ -63,6 +65,8 @@ def load(
     loaded = Loaded(state, list(commands))
     _load_by_id(session, loaded)
     loaded.commands = [owned(state, command) for command in loaded.commands]
+    if gives_tiers(cache.policies, cache.book):
+        loaded.commands = [tiered(state, command) for command in loaded.commands]
     needed = _needed(loaded)
     now_us = _load_balances(session, loaded, needed) if needed else session.now_us()
     if clock is not None:

@@ -26,6 +26,7 @@ from tekton_budget.domain.ledger.state import Posting
 from tekton_budget.domain.period import SUB_WINDOWS, sub_window_at
 from tekton_budget.domain.policy import Budget, Credit, GroupLimits, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet, group_label_names, regrouped
+from tekton_budget.domain.price import PriceBook
 from tekton_budget.domain.usage import TokenCounts
 from tekton_budget.storage import statements as sql
 from tekton_budget.storage import tables
@@ -116,7 +117,7 @@ class Changes:
 
     def _adopt(self, policy: Policy) -> None:
         for page in self._active_allocations():
-            found = adopted(self.policies, policy, page, self.now_us)
+            found = adopted(self.policies, policy, page, self.now_us, self._alone.cache.book)
             if not found:
                 continue
             update = self._session.statements.update(
@@ -326,14 +327,20 @@ class Backfill:
 
 
 def past_usage(
-    session: Session, policies: PolicySet, policy: Policy, *, from_us: int, up_to: int
+    session: Session,
+    policies: PolicySet,
+    book: PriceBook,
+    policy: Policy,
+    *,
+    from_us: int,
+    up_to: int,
 ) -> dict[tuple[str, int], Amounts]:
     """Step 2: older usage of the current window, summed in chunks, outside of any lock."""
     sums: dict[tuple[str, int], Amounts] = {}
     length_us = policy.schedule.length_us
     pages = _placed_since if length_us is None else _recorded_since
     for page in pages(session, from_us, up_to):
-        for (id_, at_us), amounts in backfill_of(policies, policy, page).items():
+        for (id_, at_us), amounts in backfill_of(policies, policy, page, book).items():
             key = (id_, 0 if length_us is None else _sub_window_opens(length_us, at_us))
             sums[key] = sums.get(key, NOTHING).plus(amounts)
     return sums

@@ -2,6 +2,7 @@
 
 from tekton_budget.domain.ledger.execute import execute
 from tekton_budget.domain.ledger.fold import Folded, fold
+from tekton_budget.domain.ledger.labelling import gives_tiers, tiered, with_tier
 from tekton_budget.domain.ledger.state import (
     DecisionCount,
     Entry,
@@ -32,5 +33,8 @@ __all__ = [
     "balances_needed",
     "execute",
     "fold",
+    "gives_tiers",
     "owned",
+    "tiered",
+    "with_tier",
 ]

@@ -1,7 +1,7 @@
 """The denial: what stands in the way of a call, when it goes, and what fits meanwhile."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from tekton_budget.domain.amounts import Amounts
@@ -9,6 +9,7 @@ from tekton_budget.domain.answer import Denial, Fitting
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.decide import Judgement, Verdict, passes
 from tekton_budget.domain.estimate import Prices, asked_by, cost_of, counts_of, shrinkable
+from tekton_budget.domain.ledger.labelling import TIER, with_tier
 from tekton_budget.domain.ledger.standing import is_hidden, resets_at, standing_before
 from tekton_budget.domain.ledger.state import State
 from tekton_budget.domain.limit_text import short_amount
@@ -154,7 +155,7 @@ def _fitting_models(
 ) -> Iterator[str]:
     known = {policy.no for policy in state.policies.concerning(ask.labels, state.now_us)}
     for grains, card in candidates:
-        labels = {**ask.labels, "model": card.model, "provider": card.provider}
+        labels = _labels_with(state, ask, card)
         concerned = state.policies.concerning(labels, state.now_us)
         if any(p.no not in known and p.enforcement is Enforcement.HARD_LIMIT for p in concerned):
             continue  # a limit of its own, whose balance was not looked at
@@ -162,6 +163,17 @@ def _fitting_models(
         cost_nano = nano_up(grains)
         if not any(_refuses(ask, j, cost_nano, prices) for j in passed if j.policy.no in still):
             yield card.model
+
+
+def _labels_with(state: State, ask: Allocate, card: Card) -> Mapping[str, str]:
+    """The ask's labels if it were for another model, whose tier may be another too."""
+    labels = {**ask.labels, "model": card.model, "provider": card.provider}
+    model, said = ask.labels.get("model"), labels.get(TIER)
+    if said is None or model is None or TIER in ask.caller.labels:
+        return labels
+    if said == state.book.tier_of(ask.labels.get("provider"), model, state.now_us):
+        del labels[TIER]
+    return with_tier(labels, state.book, state.now_us)
 
 
 def _refuses(ask: Allocate, judgement: Judgement, cost_nano: int, prices: Prices) -> bool:

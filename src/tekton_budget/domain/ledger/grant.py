@@ -90,6 +90,7 @@ def _grant(
         whole if size != whole else None,
         any(_is_provisional(j, prices) for j in judgements) if prices.dearest else False,
         ask.dry_run,
+        ask.labels.get("tier"),
     )
 
 

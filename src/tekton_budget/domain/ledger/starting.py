@@ -7,9 +7,11 @@ from typing import NamedTuple
 from tekton_budget.domain.allocation import Allocation, Hold
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.balance import Balance, balance_id
+from tekton_budget.domain.ledger.labelling import TIER, with_tier
 from tekton_budget.domain.ledger.state import ADOPTED, BACKFILL, Posting
 from tekton_budget.domain.policy import Credit, Policy
 from tekton_budget.domain.policy_set import PolicySet
+from tekton_budget.domain.price import PriceBook
 from tekton_budget.domain.usage import TokenCounts
 
 
@@ -30,7 +32,11 @@ class PastUsage(NamedTuple):
 
 
 def adopted(
-    policies: PolicySet, policy: Policy, allocations: Iterable[Allocation], now_us: int
+    policies: PolicySet,
+    policy: Policy,
+    allocations: Iterable[Allocation],
+    now_us: int,
+    book: PriceBook,
 ) -> list[tuple[Allocation, Posting]]:
     """The active allocations that a new policy concerns, each with its new hold.
 
@@ -43,9 +49,10 @@ def adopted(
             continue
         if not (policy.is_rolling or window.opens_us <= allocation.created_us):
             continue
-        if not _concerns(policies, policy, allocation.labels, now_us):
+        labels = _labels(policies, policy, allocation.labels, book, allocation.created_us)
+        if not _concerns(policies, policy, labels, now_us):
             continue
-        concern = policies.concern(policy, allocation.labels, allocation.id, now_us)
+        concern = policies.concern(policy, labels, allocation.id, now_us)
         held = _still_held(policy, allocation)
         hold = Hold(concern.balance_id, held, policy.tokens_counted)
         changed = replace(allocation, holds=(*allocation.holds, hold), updated_us=now_us)
@@ -56,6 +63,15 @@ def adopted(
 def _concerns(policies: PolicySet, policy: Policy, labels: Mapping[str, str], at_us: int) -> bool:
     """By its number: its amounts may have been changed since it began."""
     return any(one.no == policy.no for one in policies.concerning(labels, at_us))
+
+
+def _labels(
+    policies: PolicySet, policy: Policy, labels: Mapping[str, str], book: PriceBook, at_us: int
+) -> Mapping[str, str]:
+    """What is known of an older call, its tier too: nothing may have asked for that at the time."""
+    if TIER not in policies.scope_of(policy).labels() and TIER not in policy.per:
+        return labels
+    return with_tier(labels, book, at_us)
 
 
 def _still_held(policy: Policy, allocation: Allocation) -> Amounts:
@@ -73,14 +89,15 @@ def _still_held(policy: Policy, allocation: Allocation) -> Amounts:
 
 
 def backfill_of(
-    policies: PolicySet, policy: Policy, usage: Iterable[PastUsage]
+    policies: PolicySet, policy: Policy, usage: Iterable[PastUsage], book: PriceBook
 ) -> dict[tuple[str, int], Amounts]:
     """Older usage summed by balance (and, for a rolling policy, by moment of arrival)."""
     sums: dict[tuple[str, int], Amounts] = {}
     for row in usage:
-        if not _concerns(policies, policy, row.labels, row.placed_us):
+        labels = _labels(policies, policy, row.labels, book, row.placed_us)
+        if not _concerns(policies, policy, labels, row.placed_us):
             continue
-        concern = policies.concern(policy, row.labels, row.record_id, row.placed_us)
+        concern = policies.concern(policy, labels, row.record_id, row.placed_us)
         at_us = row.recorded_us if policy.is_rolling else 0
         key = (balance_id(policy.no, concern.window.opens_us, concern.group), at_us)
         amounts = Amounts(row.counts.counted(policy.tokens_counted), row.cost_nano, row.requests)

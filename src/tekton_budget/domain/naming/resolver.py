@@ -98,6 +98,11 @@ class Resolver:
             return _NO_PROVIDER
         return self._cached(provider, name, bisect_right(self._turns, at_us))
 
+    @property
+    def turns(self) -> Sequence[int]:
+        """The moments at which a name may come to mean something else, in order."""
+        return self._turns
+
     def cached(self) -> int:
         """How many answers are remembered now, refusals included."""
         return self._cached.cache_info().currsize

@@ -19,9 +19,17 @@ from tekton_budget.domain.price.facts import ModelFacts, facts_json
 from tekton_budget.domain.price.grain import GRAINS_PER_NANO, nano_half_even, nano_up, usd_of
 from tekton_budget.domain.price.price_list import PriceList
 from tekton_budget.domain.price.rates import Rate, Rates, Tariff, Unpriced
-from tekton_budget.domain.price.tiers import TierTerm
+from tekton_budget.domain.price.tiers import (
+    DEFAULT_MODELS,
+    DEFAULT_SELLERS,
+    TIERS,
+    TierTerm,
+    plain_name,
+)
 
 __all__ = [
+    "DEFAULT_MODELS",
+    "DEFAULT_SELLERS",
     "GRAINS_PER_NANO",
     "Bill",
     "Card",
@@ -34,6 +42,7 @@ __all__ = [
     "PriceList",
     "Rate",
     "Rates",
+    "TIERS",
     "Tariff",
     "TierTerm",
     "Unpriced",
@@ -51,6 +60,7 @@ __all__ = [
     "nano_half_even",
     "nano_up",
     "number_of",
+    "plain_name",
     "pricing_json",
     "units_of",
     "usd_of",

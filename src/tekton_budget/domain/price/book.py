@@ -9,7 +9,7 @@ from tekton_budget.domain.price.card import Card
 from tekton_budget.domain.price.contract import Contract, factor_of
 from tekton_budget.domain.price.facts import ModelFacts
 from tekton_budget.domain.price.price_list import Key, PriceList
-from tekton_budget.domain.price.tiers import TierTerm
+from tekton_budget.domain.price.tiers import TierTable, TierTerm
 
 _NEVER = 1 << 62
 _VARIANTS_MAX = 4096  # cards kept as contracts and regions make them
@@ -65,6 +65,7 @@ class PriceBook:
             self._keys.update(dict.fromkeys(one.keys()))
         self._sellers = {provider for provider, _ in self._keys}
         self._resolver: Resolver | None = None
+        self._tier_table: TierTable | None = None
         self._eras: dict[str | None, _Era] = {}
         self._variants: dict[tuple[str, Decimal, str | None], Card] = {}
 
@@ -83,6 +84,13 @@ class PriceBook:
             aliases = [alias for one in self.lists for alias in one.aliases()]
             found = self._resolver = Resolver(self._keys, aliases, self.mapped)
         return found
+
+    def tier_of(self, provider: str | None, model: str, at_us: int) -> str | None:
+        """Which of Tekton's tiers a model is of, by the table as it was at a moment."""
+        table = self._tier_table
+        if table is None:
+            table = self._tier_table = TierTable(self.resolver, self.tiers)
+        return table.tier_of(provider, model, at_us)
 
     def find(
         self, provider: str | None, name: str, *, valid_us: int, known_us: int

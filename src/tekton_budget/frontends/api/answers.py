@@ -22,6 +22,8 @@ from tekton_budget.frontends.api.wire import amounts, number, ppm, time_text, us
 def to_api_grant(grant: Grant, command: Allocate) -> dict[str, object]:
     """201: the call may be made."""
     labels = command.labels
+    if grant.tier is not None:
+        labels = {**labels, "tier": grant.tier}
     granted, at = grant.granted, time_text(grant.created_us)
     expires_at = time_text(grant.expires_us)
     shown: dict[str, object] = {
