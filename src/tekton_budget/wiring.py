@@ -20,7 +20,7 @@ from tekton_budget.service.lists import Lists
 from tekton_budget.service.overview import Overview
 from tekton_budget.service.passes import Keep, Passes
 from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.prices import Calculations, PriceLooks, PriceVerbs
+from tekton_budget.service.prices import Calculations, PriceLooks, PriceVerbs, Recommendations
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
 from tekton_budget.service.short_forms import ShortForms
@@ -68,6 +68,7 @@ class Running:
             prices=PriceVerbs(self.writer, self.reader),
             book=PriceLooks(self.reader.book, self.reader.now_us),
             costs=Calculations(self.reader.book, self.reader.now_us),
+            recommendations=Recommendations(self.reader.book, self.reader.now_us),
             keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),

@@ -8,10 +8,11 @@ from tekton_budget.face.asking import LedgerVerbs
 from tekton_budget.face.catalogue import CatalogueVerbs
 from tekton_budget.face.limiting import LimitVerbs
 from tekton_budget.face.reading import ReadingVerbs
+from tekton_budget.face.recommending import RecommendingVerbs
 from tekton_budget.face.request import Labels
 
 
-class Verbs(LedgerVerbs, LimitVerbs, ReadingVerbs, CatalogueVerbs):
+class Verbs(LedgerVerbs, LimitVerbs, ReadingVerbs, CatalogueVerbs, RecommendingVerbs):
     """All of them."""
 
     def __init__(self, labels: Labels | None = None) -> None:

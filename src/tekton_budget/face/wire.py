@@ -85,7 +85,7 @@ def _is_money(name: str) -> bool:
     return name in _MONEY or name.startswith("cost_") or name.endswith("_cost")
 
 
-_MONEY = frozenset({"cost", "input", "output", "cache_read", "cache_write", "request"})
+_MONEY = frozenset({"cost", "savings", "input", "output", "cache_read", "cache_write", "request"})
 _AS_SENT = frozenset({"labels", "metadata", "scope", "anchor"})
 
 

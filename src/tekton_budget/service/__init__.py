@@ -10,7 +10,7 @@ from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
 from tekton_budget.service.overview import Overview
 from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.prices import Calculations, PriceLooks, PriceVerbs
+from tekton_budget.service.prices import Calculations, PriceLooks, PriceVerbs, Recommendations
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
 from tekton_budget.service.short_forms import ShortForms
@@ -28,6 +28,7 @@ class Service:
     prices: PriceVerbs
     book: PriceLooks
     costs: Calculations
+    recommendations: Recommendations
     keys: KeyVerbs
     catalogue: Catalogue
     decisions: DecisionReports

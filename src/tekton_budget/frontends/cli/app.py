@@ -18,6 +18,7 @@ from tekton_budget.frontends.cli import (
     keys,
     policies,
     prices,
+    recommend,
     report,
     serve,
     set_limit,
@@ -172,6 +173,7 @@ app.add_typer(policies.app, name="policies")
 app.add_typer(allocations.app, name="allocations")
 app.add_typer(usage.app, name="usage")
 report.add_to(app)
+recommend.add_to(prices.app)
 app.add_typer(prices.app, name="prices")
 app.add_typer(keys.app, name="keys")
 app.add_typer(database.app, name="db")

@@ -3,6 +3,7 @@
 from tekton_budget.service.prices.calculating import Calculated, Calculations, Question
 from tekton_budget.service.prices.cases import CaseRow, run_cost_cases, run_name_cases
 from tekton_budget.service.prices.looking import ListAge, PriceLooks
+from tekton_budget.service.prices.recommending import Recommendations, Recommended, Wish
 from tekton_budget.service.prices.setting import PriceVerbs
 
 __all__ = [
@@ -13,6 +14,9 @@ __all__ = [
     "PriceLooks",
     "PriceVerbs",
     "Question",
+    "Recommendations",
+    "Recommended",
+    "Wish",
     "run_cost_cases",
     "run_name_cases",
 ]

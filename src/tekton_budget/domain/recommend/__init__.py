@@ -1,0 +1,31 @@
+"""Recommendations: cheaper models that can do the same job, and what would be lost with each."""
+
+from tekton_budget.domain.recommend.needs import (
+    FEATURES,
+    MODALITIES,
+    Fit,
+    Needs,
+    fit_of,
+    lost_of,
+    needs_of,
+)
+from tekton_budget.domain.recommend.needs_text import WORDS, needs_from_json, needs_json
+from tekton_budget.domain.recommend.ranking import ANY, Advice, Job, known_facts, recommend
+
+__all__ = [
+    "ANY",
+    "FEATURES",
+    "MODALITIES",
+    "WORDS",
+    "Advice",
+    "Fit",
+    "Job",
+    "Needs",
+    "fit_of",
+    "known_facts",
+    "lost_of",
+    "needs_from_json",
+    "needs_json",
+    "needs_of",
+    "recommend",
+]
