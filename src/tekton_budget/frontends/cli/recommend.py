@@ -15,14 +15,7 @@ _WORDS = {
     "input.image": "vision",
     "mode": "its kind of work",
 }
-_COLUMNS: tuple[Column, ...] = (
-    ("model", lambda one: f"{one['provider']}/{one['model']}"),
-    ("#cost", lambda one: money(one["estimated_cost"])),
-    ("#saving", _saving),
-    ("lost", lambda one: _named(one["lost"])),
-    ("unknown", lambda one: _named(one["unknown"])),
-    ("tier", lambda one: one["tier"] or "–"),
-)
+_EMPTY = "No cheaper model is known that can do this. Of every seller: --provider any"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -75,9 +68,6 @@ def recommend(
         session.output.many(found["items"], _COLUMNS, empty=_EMPTY, whole=found)
 
 
-_EMPTY = "No cheaper model is known that can do this. Of every seller: --provider any"
-
-
 def _saving(one: Any) -> str:  # Any: decoded JSON
     if one["savings"] is None:
         return "–"
@@ -87,3 +77,13 @@ def _saving(one: Any) -> str:  # Any: decoded JSON
 def _named(facts: list[str]) -> str:
     words = (_WORDS.get(fact, fact.removeprefix("input.").replace(".", " ")) for fact in facts)
     return ", ".join(words) or "nothing"
+
+
+_COLUMNS: tuple[Column, ...] = (
+    ("model", lambda one: f"{one['provider']}/{one['model']}"),
+    ("#cost", lambda one: money(one["estimated_cost"])),
+    ("#saving", _saving),
+    ("lost", lambda one: _named(one["lost"])),
+    ("unknown", lambda one: _named(one["unknown"])),
+    ("tier", lambda one: one["tier"] or "–"),
+)
