@@ -15,6 +15,7 @@ _WORDS = {
     "input.image": "vision",
     "mode": "its kind of work",
 }
+_NAMED_MAX = 5
 _EMPTY = "No cheaper model is known that can do this. Of every seller: --provider any"
 
 
@@ -75,7 +76,9 @@ def _saving(one: Any) -> str:  # Any: decoded JSON
 
 
 def _named(facts: list[str]) -> str:
-    words = (_WORDS.get(fact, fact.removeprefix("input.").replace(".", " ")) for fact in facts)
+    words = [_WORDS.get(fact, fact.removeprefix("input.").replace(".", " ")) for fact in facts]
+    if len(words) > _NAMED_MAX:
+        words[_NAMED_MAX - 1 :] = [f"{len(words) - _NAMED_MAX + 1} more"]
     return ", ".join(words) or "nothing"
 
 
