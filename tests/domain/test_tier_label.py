@@ -69,7 +69,7 @@ def test_what_callers_and_keys_say_stays(world: World) -> None:
 
 
 def test_an_operator_s_row_alone_gives_tiers_and_none_takes_them(world: World) -> None:
-    terms = [TierTerm(None, "claude-3-opus", None), TierTerm("anthropic", None, LIGHT)]
+    terms = [TierTerm(None, "claude-3-opus", None), TierTerm("anthropic", "*", LIGHT)]
     world._book = PriceBook(world.prices, tiers=terms)
     opus = world.allocate("a", OPUS, cost_nano=1)
     haiku = world.allocate("b", {**OPUS, "model": "claude-3-haiku"}, cost_nano=1)

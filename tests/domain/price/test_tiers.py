@@ -62,7 +62,7 @@ def test_an_operator_s_rows_go_first_the_latest_before_earlier_ones() -> None:
     table = book(
         TierTerm("openai", "gpt-5-mini", MID, 10),
         TierTerm("openai", "gpt-5-mini", LIGHT, 20),
-        TierTerm("openai", None, None, 30),
+        TierTerm("openai", "*", None, 30),
         TierTerm(None, "claude-3-haiku", LIGHT, 10),
         TierTerm(None, "gpt-4o", MID, 10),
         TierTerm("anthropic", "claude-3-haiku", HEAVY, 40),
@@ -80,6 +80,7 @@ def test_an_operator_s_rows_go_first_the_latest_before_earlier_ones() -> None:
     assert table.tier_of("bedrock", "anthropic.claude-3-haiku-20240307-v1:0", 40) == LIGHT
     assert table.tier_of("google", "gemini-2.5-pro", 10) is None
     assert table.tier_of("google", "gemini-2.5-flash", 10) == HEAVY
+    assert book(TierTerm(None, "*", MID)).tier_of("google", "gemini-2.5-flash", 0) == MID
 
 
 def test_a_row_of_a_dated_name_is_of_that_one_alone() -> None:
@@ -131,6 +132,6 @@ def test_plain_names(model: str, plain: str) -> None:
 
 @given(st.text(max_size=40) | st.none(), st.text(max_size=60), st.integers(-(10**6), 10**6))
 def test_any_text_has_a_tier(provider: str | None, model: str, at_us: int) -> None:
-    table = book(TierTerm(None, "m", LIGHT, 0), TierTerm("p", None, MID, 0))
+    table = book(TierTerm(None, "m", LIGHT, 0), TierTerm("p", "*", MID, 0))
 
     assert table.tier_of(provider, model, at_us) in TIERS

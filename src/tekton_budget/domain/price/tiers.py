@@ -37,6 +37,7 @@ DEFAULT_SELLERS = {
     "anthropic": HEAVYWEIGHT,
 }
 
+EVERY = "*"
 KNOWN_MAX = 4096  # names whose tier is remembered
 NAME_MAX = 256  # characters of a name that is looked at: a label has no more
 
@@ -51,7 +52,7 @@ class TierTerm(NamedTuple):
     """A model's or a seller's tier from when it was said on; `None` is of none."""
 
     provider: str | None  # None: whoever sells it
-    model: str | None  # None: all of the provider
+    model: str  # `*`: all of the provider's
     tier: str | None
     known_since_us: int = 0
 
@@ -89,10 +90,12 @@ class TierTable:
         named = self._named(provider, model[:NAME_MAX], at_us)
         said = [term for term in self._terms if term.known_since_us <= at_us]
         for term in said:
-            if term.model is not None and self._is_model(term.provider, term.model, named, at_us):
+            if term.model != EVERY and self._is_model(term.provider, term.model, named, at_us):
                 return term.tier
         for term in said:
-            if term.model is None and seller_id(term.provider or "") in named.sellers:
+            if term.model == EVERY and (
+                term.provider is None or seller_id(term.provider) in named.sellers
+            ):
                 return term.tier
         for tier, models in _FOLDED_MODELS.items():
             if not named.forms.isdisjoint(models):

@@ -10,7 +10,6 @@ from tekton_budget.domain.errors import Forbidden, NotFound, invalid
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.naming import Alias, Unknown
 from tekton_budget.domain.price import (
-    TIERS,
     Card,
     Contract,
     TierTerm,
@@ -35,6 +34,7 @@ from tekton_budget.storage.writer import Exclusively, Writer
 T = TypeVar("T", Contract, Alias, TierTerm)
 
 CARDS_MAX = 5_000
+TIERS = ("local_lightweight", "local_midweight", "remote_heavyweight")
 
 
 class PriceVerbs:
@@ -155,20 +155,13 @@ class PriceVerbs:
         )
 
     def set_tier(
-        self, caller: Caller, provider: str | None, model: str | None, tier: str | None
+        self, caller: Caller, provider: str | None, model: str, tier: str | None
     ) -> TierTerm:
-        """Of which of Tekton's three tiers a model is from now on, or all of a provider's.
-
-        `None` is of none.
-        """
+        """Which of Tekton's three tiers a model is of, from now on; `None` is of none."""
         _may_price(caller)
-        if provider is None and model is None:
-            raise invalid("model", "name a model, a provider, or both")
-        for field, name in (("provider", provider), ("model", model)):
-            if name is not None:
-                checked_name(field, name)
+        checked_name("model", model)
         if tier is not None and tier not in TIERS:
-            raise invalid("tier", f"send one of {', '.join(TIERS)}, or null for none")
+            raise invalid("tier", f"send one of {', '.join(TIERS)}")
         return self._add(caller, "tier", lambda _, now_us: TierTerm(provider, model, tier, now_us))
 
     def _add(self, caller: Caller, kind: str, made: Callable[[str, int], T]) -> T:
