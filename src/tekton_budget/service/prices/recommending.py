@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.metering import context_of
 from tekton_budget.domain.naming import Unknown, seller_id
 from tekton_budget.domain.price import Bill, Found, ModelFacts, PriceBook, bill_of
 from tekton_budget.domain.recommend import (
@@ -18,7 +19,7 @@ from tekton_budget.domain.recommend import (
     recommend,
 )
 from tekton_budget.domain.units import Part
-from tekton_budget.service.prices.calculating import Question, metered_of, read_context
+from tekton_budget.service.prices.calculating import Question, metered_of
 from tekton_budget.service.prices.setting import unknown_model
 
 Json = Mapping[str, Any]  # Any: JSON
@@ -127,7 +128,7 @@ def _parts(wish: Wish, current: Found | None, at_us: int) -> tuple[Part, ...]:
         size = wish.context_size or CONTEXT_SIZE_DEFAULT
         output = size // _OUTPUT_SHARE if _answers(current, at_us) else 0
         units = (("input", size - output), *((("output", output),) if output else ()))
-        return (Part(units, read_context(question)),)
+        return (Part(units, context_of(wish.context)),)
     card = None if current is None else current.card
     provider, model = ("", "") if card is None else (card.provider, card.model)
     parts = metered_of(question, provider, model).parts
