@@ -116,6 +116,7 @@ def _split(answers: Iterable[tuple[str, bool | None]]) -> Fit:
 
 def _answers(facts: ModelFacts, needs: Needs) -> Iterator[tuple[str, bool | None]]:
     """Every fact that is needed, and whether the model has it; `None` if that is not known."""
+    is_chat = facts.mode is not None and _kind(facts.mode) == _CHAT
     if needs.mode is not None:
         yield "mode", None if facts.mode is None else _kind(facts.mode) == _kind(needs.mode)
     for name in ("context_tokens", "max_output_tokens"):
@@ -125,7 +126,8 @@ def _answers(facts: ModelFacts, needs: Needs) -> Iterator[tuple[str, bool | None
     for name in ("input", "output"):
         known = getattr(facts, name)
         for modality in _in_order(getattr(needs, name)):
-            yield f"{name}.{modality}", modality in known if known else None
+            is_said = known or (modality == "text" and is_chat)  # a chat is of text at least
+            yield f"{name}.{modality}", not known or modality in known if is_said else None
     for name in FEATURES:
         if name in needs.features:
             yield name, getattr(facts, name)
