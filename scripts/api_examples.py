@@ -43,6 +43,7 @@ class Step:
 V1 = "/api/v1"
 CALL = {"team": "a", "user": "alice", "component": "ergon", "task_type": "chat"}
 MODEL = {"provider": "openai", "model": "gpt-5-mini"}
+CHEAPER = {"provider": "openai", "model": "gpt-5", "context_size": 4000}
 BUDGET, POLICY = {"budget": "research"}, {"policy": "daily per user"}
 FIRST, SECOND = {"allocation_id": "call-1"}, {"allocation_id": "call-2"}
 STORY = (
@@ -50,6 +51,8 @@ STORY = (
     Step(f"GET {V1}/prices", query=MODEL),
     Step(f"POST {V1}/prices/current", MODEL),
     Step(f"GET {V1}/prices/history/{{provider}}/{{model}}", path=MODEL),
+    Step(f"POST {V1}/prices/recommendations", {**CHEAPER, "needs": ["tools"], "limit": 2}),
+    Step(f"POST {V1}/prices/recommend", {**CHEAPER, "limit": 1}),
     Step(
         f"POST {V1}/budgets",
         {
