@@ -51,7 +51,10 @@ STORY = (
     Step(f"GET {V1}/prices", query=MODEL),
     Step(f"POST {V1}/prices/current", MODEL),
     Step(f"GET {V1}/prices/history/{{provider}}/{{model}}", path=MODEL),
-    Step(f"POST {V1}/prices/recommendations", {**CHEAPER, "needs": ["tools"], "limit": 2}),
+    Step(
+        f"POST {V1}/prices", {"provider": "openai", "model": "gpt-5", "input": 1.25, "output": 10}
+    ),
+    Step(f"POST {V1}/prices/recommendations", {**CHEAPER, "limit": 2}),
     Step(f"POST {V1}/prices/recommend", {**CHEAPER, "limit": 1}),
     Step(
         f"POST {V1}/budgets",
@@ -161,7 +164,10 @@ def played() -> list[dict[str, Any]]:
     """The story as it goes on a fresh store at a fixed time."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
-            database_url=f"sqlite:///{folder}/budget.db", shutdown_enabled=True, log_level="ERROR"
+            database_url=f"sqlite:///{folder}/budget.db",
+            shutdown_enabled=True,
+            log_level="ERROR",
+            prices="none",
         )
         with open_service(settings, clock=lambda: NOON_US, background=False) as running:
             secret = running.service.keys.create_key(LOCAL, "root", role=Role.ADMIN).secret
