@@ -195,6 +195,26 @@ def test_a_usage_shows_what_it_needs_as_far_as_the_model_in_use_has_it() -> None
     assert needs_of((), ModelFacts("p", "m", mode="embedding")) == Needs("embedding")
 
 
+def test_a_chat_is_of_text_and_of_the_rest_nothing_is_known() -> None:
+    text = frozenset({"text", "image"})
+    chat, other = ModelFacts("p", "m", mode="chat"), ModelFacts("p", "m", mode="image")
+
+    assert fit_of(chat, Needs(output=text)) == ((), ("output.image",))
+    assert fit_of(other, Needs(input=text)) == ((), ("input.text", "input.image"))
+    assert fit_of(ModelFacts("p", "m", mode="chat", output=("audio",)), Needs(output=text)) == (
+        ("output.text", "output.image"),
+        (),
+    )
+
+
+def test_a_seller_is_known_by_any_of_its_names() -> None:
+    own = (card("grok", "x-ai", input="1", output="1"),)
+    prices = book(sold("openai", "big", 10), own=own)
+
+    assert names(advised(prices)) == names(advised(prices, providers=frozenset({"xai"})))
+    assert names(advised(prices)) == ["x-ai/grok"]
+
+
 def test_nothing_known_is_unknown_not_no() -> None:
     prices = book(
         sold("openai", "big", 10), sold("openai", "who", 1), models=(facts("openai", "big"),)

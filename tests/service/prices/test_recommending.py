@@ -100,6 +100,16 @@ def test_needs_and_sellers_and_a_limit(book: Running) -> None:
     assert [one.is_fit for one in unknown.items] == [False, False]
 
 
+def test_what_a_usage_shows_may_be_waived(book: Running) -> None:
+    usage = {"input": 100, "output": 10, "reasoning": 5}
+    shown = asked(book, usage=usage)
+    waived = asked(book, usage=usage, needs={"reasoning": False})
+
+    assert shown.needs.features == {"reasoning"}
+    assert waived.needs.features == set()
+    assert shown.items[0].unknown == (*waived.items[0].unknown, "reasoning")
+
+
 def test_without_a_model_in_use_everything_has_a_cost_and_no_saving(book: Running) -> None:
     found = asked(book, provider=None, model=None, usage={"input_tokens": 100, "output_tokens": 1})
 

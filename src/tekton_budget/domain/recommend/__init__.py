@@ -9,8 +9,20 @@ from tekton_budget.domain.recommend.needs import (
     lost_of,
     needs_of,
 )
-from tekton_budget.domain.recommend.needs_text import WORDS, needs_from_json, needs_json
-from tekton_budget.domain.recommend.ranking import ANY, Advice, Job, known_facts, recommend
+from tekton_budget.domain.recommend.needs_text import (
+    WORDS,
+    needs_from_json,
+    needs_json,
+    waived_in,
+)
+from tekton_budget.domain.recommend.ranking import (
+    ANY,
+    Advice,
+    Job,
+    known_facts,
+    recommend,
+    sellers_in,
+)
 
 __all__ = [
     "ANY",
@@ -28,4 +40,6 @@ __all__ = [
     "needs_json",
     "needs_of",
     "recommend",
+    "sellers_in",
+    "waived_in",
 ]

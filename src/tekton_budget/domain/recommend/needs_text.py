@@ -39,6 +39,14 @@ def needs_from_json(value: object) -> Needs:
     return needs
 
 
+def waived_in(value: object) -> frozenset[str]:
+    """Features that are said not to be needed, whatever the usage shows: `{"reasoning": false}`."""
+    if not isinstance(value, Mapping):
+        return frozenset()
+    said = {name for name, one in value.items() if one is False}
+    return frozenset(feature for word, feature in _FEATURE_OF_WORD.items() if word in said)
+
+
 def needs_json(needs: Needs) -> dict[str, object]:
     """What `needs_from_json` reads back as the same needs."""
     fields: dict[str, object] = {

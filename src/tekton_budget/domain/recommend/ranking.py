@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from tekton_budget.domain.naming import Kind, kind_of
+from tekton_budget.domain.naming import Kind, kind_of, seller_id
 from tekton_budget.domain.price import (
     Card,
     Found,
@@ -93,7 +93,7 @@ def recommend(book: PriceBook, job: Job, *, at_us: int, known_us: int) -> list[A
     found = [
         advice
         for key in book
-        if (sellers is None or key[0] in sellers) and not _is_current(job, key)
+        if (sellers is None or seller_id(key[0]) in sellers) and not _is_current(job, key)
         for advice in _advice(book, job, key, at_us, known_us)
     ]
     found.sort(key=_rank)
@@ -101,6 +101,11 @@ def recommend(book: PriceBook, job: Job, *, at_us: int, known_us: int) -> list[A
     for advice in found:
         best.setdefault(plain_name(advice.card.model), advice)
     return list(best.values())
+
+
+def sellers_in(book: PriceBook) -> set[str]:
+    """Whoever sells a model of the book."""
+    return {seller_id(provider) for provider in {provider for provider, _ in book}}
 
 
 def known_facts(book: PriceBook, card: Card) -> ModelFacts:
@@ -117,7 +122,7 @@ def _rank(advice: Advice) -> tuple[object, ...]:
         not advice.is_fit,
         advice.grains,
         len(advice.lost),
-        _RANK_OF_KIND[kind_of(card.provider)],
+        _RANK_OF_KIND[kind_of(seller_id(card.provider))],
         card.provider,
         card.model,
     )
@@ -127,9 +132,9 @@ def _sellers(book: PriceBook, job: Job, at_us: int) -> set[str] | None:
     """Those that may be named; `None` is all."""
     if job.providers is not None:
         return None if ANY in job.providers else set(job.providers)
-    own = {card.provider for card in book.by_hand(at_us=at_us)}
-    makers = {provider for provider, _ in book if kind_of(provider) is Kind.FIRST_PARTY}
-    return own | makers | ({job.current.card.provider} if job.current else set())
+    own = {seller_id(card.provider) for card in book.by_hand(at_us=at_us)}
+    makers = {seller for seller in sellers_in(book) if kind_of(seller) is Kind.FIRST_PARTY}
+    return own | makers | ({seller_id(job.current.card.provider)} if job.current else set())
 
 
 def _is_current(job: Job, key: tuple[str, str]) -> bool:

@@ -1,7 +1,7 @@
 """Cheaper models for a job: by the book in force, with the exact cost of the same usage."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tekton_budget.domain.errors import invalid
@@ -17,6 +17,8 @@ from tekton_budget.domain.recommend import (
     needs_from_json,
     needs_of,
     recommend,
+    sellers_in,
+    waived_in,
 )
 from tekton_budget.domain.units import Part
 from tekton_budget.service.prices.calculating import Question, metered_of
@@ -84,7 +86,8 @@ class Recommendations:
         facts = None if current is None else known_facts(book, current.card)
         needs = needs_of(parts, facts)
         if wish.needs is not None:
-            needs = needs.and_also(needs_from_json(wish.needs))
+            shown = replace(needs, features=needs.features - waived_in(wish.needs))
+            needs = shown.and_also(needs_from_json(wish.needs))
         if wish.context_size is not None:
             needs = needs.and_also(Needs(context_tokens=wish.context_size))
         job = Job(parts, needs, 1, current, None if bill is None else bill.grains, providers)
@@ -99,7 +102,7 @@ def _providers(book: PriceBook, named: tuple[str, ...] | None) -> frozenset[str]
     if named is None:
         return None
     wanted = frozenset(seller_id(one) if one != ANY else ANY for one in named)
-    known = {provider for provider, _ in book}
+    known = sellers_in(book)
     for name in sorted(wanted - known - {ANY}):
         text = f'no price of "{name}" is known; send {ANY} for all of {", ".join(sorted(known))}'
         raise invalid("providers", text)
