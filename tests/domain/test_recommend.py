@@ -215,6 +215,21 @@ def test_a_seller_is_known_by_any_of_its_names() -> None:
     assert names(advised(prices)) == ["x-ai/grok"]
 
 
+def test_equals_are_in_one_order_and_a_percentage_is_never_rounded_up() -> None:
+    prices = book(
+        sold("openai", "big", 3),
+        sold("mistral", "b", 1),
+        sold("mistral", "a", 1),
+        sold("azure", "aa", 1),
+        sold("anthropic", "z", 1),
+        sold("openrouter", "a/aa", 2),
+    )
+    found = advised(prices, providers=frozenset({ANY}))
+
+    assert names(found) == ["anthropic/z", "mistral/a", "mistral/b", "azure/aa"]
+    assert [one.saved_percent for one in found] == [Decimal("66.66")] * 4
+
+
 def test_nothing_known_is_unknown_not_no() -> None:
     prices = book(
         sold("openai", "big", 10), sold("openai", "who", 1), models=(facts("openai", "big"),)

@@ -88,6 +88,15 @@ def test_usage_without_an_allocation_has_its_model_s_tier(world: World) -> None:
     assert world.opened(world.policies[1], "").spent.cost_nano == usd("0.001") + 7
 
 
+def test_a_fact_has_the_tier_of_its_own_moment(world: World) -> None:
+    since_us = world.now_us - 10
+    world._book = PriceBook(world.prices, tiers=[TierTerm(None, "claude-3-opus", LIGHT, since_us)])
+    for id_, at_us in (("before", since_us - 1), ("since", since_us), ("now", None)):
+        world.record(id_, labels=OPUS, input=1, timestamp_us=at_us)
+
+    assert [row.labels["tier"] for row in world.usage] == [HEAVY, LIGHT, LIGHT]
+
+
 def test_asks_made_together_have_tiers_each(world: World) -> None:
     world.policy("p", "1usd/day", scope={"tier": HEAVY})
     world.run(

@@ -88,6 +88,7 @@ def test_a_row_of_a_dated_name_is_of_that_one_alone() -> None:
 
     assert table.tier_of("openai", "gpt-4o-2024-05-13", 0) == LIGHT
     assert table.tier_of("openai", "gpt-4o-2024-08-06", 0) == HEAVY
+    assert book(TierTerm(None, "gpt-4", LIGHT)).tier_of("azure", "gpt-4-0613", 0) == LIGHT
     assert table.tier_of("openai", "gpt-4o", 0) == HEAVY
 
 

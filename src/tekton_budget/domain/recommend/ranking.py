@@ -93,7 +93,7 @@ def recommend(book: PriceBook, job: Job, *, at_us: int, known_us: int) -> list[A
     found = [
         advice
         for key in book
-        if (sellers is None or seller_id(key[0]) in sellers) and not _is_current(job, key)
+        if (sellers is None or seller_id(key[0]) in sellers)
         for advice in _advice(book, job, key, at_us, known_us)
     ]
     found.sort(key=_rank)
@@ -135,10 +135,6 @@ def _sellers(book: PriceBook, job: Job, at_us: int) -> set[str] | None:
     own = {seller_id(card.provider) for card in book.by_hand(at_us=at_us)}
     makers = {seller for seller in sellers_in(book) if kind_of(seller) is Kind.FIRST_PARTY}
     return own | makers | ({seller_id(job.current.card.provider)} if job.current else set())
-
-
-def _is_current(job: Job, key: tuple[str, str]) -> bool:
-    return job.current is not None and key == (job.current.card.provider, job.current.card.model)
 
 
 def _advice(
