@@ -310,6 +310,19 @@ def test_a_fee_counts_once_and_region_and_contract_of_the_seller_hold_for_its_ot
     assert found == {"small": Decimal("0.0126"), "elsewhere": Decimal("0.022")}
 
 
+def test_in_a_zone_only_what_has_a_price_there() -> None:
+    eu = {"regions": {"eu": "1.1"}}
+    cards = (
+        {**sold("azure", "big", 10), **eu},
+        {**sold("azure", "a", 1), **eu},
+        sold("azure", "b", 1),
+    )
+    prices = book(*cards, sold("openai", "c", 2))
+
+    assert names(advised(prices, name=("azure", "eu/big"))) == ["azure/a", "openai/c"]
+    assert names(advised(prices, name=("azure", "big"))) == ["azure/a", "azure/b", "openai/c"]
+
+
 def test_what_is_retired_or_not_sold_then_is_not_recommended() -> None:
     prices = book(
         sold("openai", "big", 10),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from tekton_budget.domain.naming import Kind, kind_of, seller_id
+from tekton_budget.domain.naming import DEPLOYED, Kind, kind_of, seller_id
 from tekton_budget.domain.price import (
     Card,
     Found,
@@ -145,8 +145,8 @@ def _advice(
     if current is not None and current.card.provider == key[0]:
         region = current.resolution.region
     card = book.card_at(key, valid_us=at_us, known_us=known_us, region=region)
-    if card is None:
-        return
+    if card is None or (region is not None and key[0] in DEPLOYED and not card.knows(region)):
+        return  # not sold then, or not known at which price in the zone of the model in use
     facts = known_facts(book, card)
     fit = fit_of(facts, job.needs)
     if fit.lacks or _is_retired(facts, at_us) or _is_other_work(card, facts, job.needs):
