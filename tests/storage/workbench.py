@@ -175,6 +175,7 @@ class Bench:
         sums = past_usage(
             session,
             policies,
+            self.writer.cache.book,
             started,
             from_us=counts_from(started, policies),
             up_to=started.backfill_to or 0,
