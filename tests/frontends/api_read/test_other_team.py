@@ -199,6 +199,8 @@ def rules_of(ids: dict[str, str]) -> Rules:
             Try(403, body={"provider": "p", "model": "m", "input": 0, "output": 0})
         ],
         ("POST", "/prices/current"): [Try(200, body={"provider": "p", "model": "m"})],
+        ("POST", "/prices/recommendations"): [Try(200, body={"provider": "p", "model": "m"})],
+        ("POST", "/prices/recommend"): [Try(200, body={"provider": "p", "model": "m"})],
         ("GET", "/prices/history/{provider}/{model}"): [Try(200, {"provider": "p", "model": "m"})],
         ("GET", "/keys"): [Try(403)],
         ("POST", "/keys"): [Try(403, body={"name": "mine", "labels": {"team": "b"}})],
