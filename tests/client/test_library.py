@@ -236,6 +236,46 @@ def test_prices_are_kept_with_their_dates(budget) -> None:
     assert [one["model"] for one in budget.prices()] == ["m/x"]
 
 
+def test_the_price_book_is_asked_and_told(budget) -> None:
+    card = {"provider": "p", "model": "m", "rates": {"input": "1", "cache_write_1h": "0.4"}}
+    loaded = budget.load_prices({"x": card}, source="file")
+    listed = budget.load_prices([{**card, "model": "n", "effective_from": "2026-01-01"}])
+    budget.set_price("p", "o", rates={"input_audio": "40"}, fees={"image": Decimal("0.04")})
+    contract = budget.agree_contract("p", "0.85", model="m")
+    named = budget.name_model("mine", "p", "m", provider="azure")
+    tier = budget.set_tier("m", None, provider="p")
+
+    assert (loaded["loaded"], listed["prices"][0]["source"]) == (1, "loaded")
+    assert contract["factor"] == Decimal("0.85")
+    assert [one["model"] for one in budget.prices(model="[m-z]")] == ["m", "n", "o"]
+    assert budget.prices(model="n", at="2025-01-01") == []
+    assert budget.current_price("p", "n", at=datetime(2026, 2, 1, tzinfo=UTC))["model"] == "n"
+    assert budget.resolve_model("mine", provider="azure")["path"][0] == "map mine"
+    assert budget.contracts() == [contract]
+    assert budget.model_names() == [named]
+    assert budget.tiers() == [tier]
+    assert budget.price_lists() == budget.models() == []
+    file = {"format": "name-cases/1", "cases": [{"name": "p/m", "answer": None}]}
+    assert budget.check_names(file)[0]["differs"] == "expected to be unknown"
+
+
+def test_a_cost_is_exact_and_knows_its_parts(budget) -> None:
+    budget.set_price("p", "m", input="0.1", output=2, rates={"cache_write_1h": "0.4"})
+
+    made = budget.calculate("p/m", usage={"input_tokens": 1, "cache_write_1h": 1}, requests=2)
+    answer = SimpleNamespace(
+        model_dump=lambda: {"model": "m", "usage": {"prompt_tokens": 5, "completion_tokens": 0}}
+    )
+    by_response = budget.calculate(response=answer, provider="p", context={"region": "eu"})
+
+    assert made["cost"] == Decimal("0.0000005")
+    assert [one["rate"] for one in made["components"]] == [Decimal("0.1"), Decimal("0.4")]
+    assert by_response["cost"] == Decimal("0.0000005")
+    with pytest.raises(InvalidInput, match="prices set p/x") as refused:
+        budget.calculate("x", provider="p", usage={"input": 1})
+    assert refused.value.code == "unknown_price"
+
+
 def test_budgets_hold_policies(budget) -> None:
     made = budget.create_budget(
         "search", owner="eve", scope={"team": "s"}, policies=[{"limit": "5usd/day"}]

@@ -79,7 +79,8 @@ def list_id_of(content: str) -> str:
 def load_book(rows: Callable[[Table, str], Sequence[Row]]) -> PriceBook:
     """The book that a snapshot sees; `rows` reads named columns of a table."""
     terms: dict[str, list[Any]] = {kind: [] for kind in _KINDS}
-    for row in rows(tables.price_terms, _TERM):
+    told = sorted(rows(tables.price_terms, _TERM), key=_when_told)
+    for row in told:
         kind = str(row["kind"])
         terms[kind].append(msgspec.json.decode(row["body"], type=_KINDS[kind]))
 
@@ -95,7 +96,7 @@ def load_book(rows: Callable[[Table, str], Sequence[Row]]) -> PriceBook:
         [_card(row) for row in rows(tables.prices, _CARD)],
         lists,
         terms["contract"],
-        terms["name"],
+        terms["name"][::-1],  # of two that begin together the first counts: the one told last
         terms["tier"],
     )
 
@@ -116,6 +117,10 @@ def _read_list(key: tuple[str, int], content: str) -> PriceList:
 def _decoded(content: str) -> dict[str, Any]:  # Any: JSON
     decoded: dict[str, Any] = msgspec.json.decode(content)
     return decoded
+
+
+def _when_told(row: Row) -> tuple[int, str]:
+    return int(row["known_since_us"]), str(row["term_id"])
 
 
 def _card(row: Row) -> Card:

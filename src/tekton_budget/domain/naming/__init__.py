@@ -1,6 +1,6 @@
 """Names: which card of the price book a caller's or a response's name of a model means."""
 
-from tekton_budget.domain.naming.catalogue import Alias, Catalogue, Key
+from tekton_budget.domain.naming.catalogue import Alias, AliasTable, Catalogue, Key
 from tekton_budget.domain.naming.expectation import is_as_expected
 from tekton_budget.domain.naming.resolver import Resolution, Resolver, Unknown
 from tekton_budget.domain.naming.sellers import (
@@ -18,6 +18,7 @@ __all__ = [
     "DEPLOYED",
     "SELLERS",
     "Alias",
+    "AliasTable",
     "Catalogue",
     "Key",
     "Kind",

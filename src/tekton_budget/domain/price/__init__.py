@@ -14,7 +14,7 @@ from tekton_budget.domain.price.card_text import (
     number_of,
     pricing_json,
 )
-from tekton_budget.domain.price.contract import Contract
+from tekton_budget.domain.price.contract import Contract, contract_of
 from tekton_budget.domain.price.facts import ModelFacts, facts_json
 from tekton_budget.domain.price.grain import GRAINS_PER_NANO, nano_half_even, nano_up, usd_of
 from tekton_budget.domain.price.price_list import PriceList
@@ -52,6 +52,7 @@ __all__ = [
     "checked_factor",
     "checked_name",
     "checked_rate",
+    "contract_of",
     "dearest_token",
     "facts_json",
     "input_tokens",

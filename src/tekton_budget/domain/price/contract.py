@@ -30,14 +30,22 @@ class Contract:
 def factor_of(
     contracts: Iterable[Contract], model: str, *, valid_us: int, known_us: int
 ) -> Decimal:
-    """The factor in force for one of a provider's models: its own first, then the latest made."""
+    """The factor in force for one of a provider's models."""
+    found = contract_of(contracts, model, valid_us=valid_us, known_us=known_us)
+    return Decimal(1) if found is None else found.factor
+
+
+def contract_of(
+    contracts: Iterable[Contract], model: str, *, valid_us: int, known_us: int
+) -> Contract | None:
+    """The contract in force for one of a provider's models: its own first, then the latest made."""
     best: Contract | None = None
     for one in contracts:
         if one.applies(model, valid_us=valid_us, known_us=known_us) and (
             best is None or _rank(one) >= _rank(best)
         ):
             best = one
-    return Decimal(1) if best is None else best.factor
+    return best
 
 
 def _rank(contract: Contract) -> tuple[bool, int, int]:

@@ -68,7 +68,7 @@ class ExactRequest(Request):
             headers = dict(self.scope["headers"])
             try:
                 self._bounded = await read_body(headers, self._receive, self.body_max)
-                self._parsed = json_of(headers, self._bounded)
+                self._parsed = self.read(headers, self._bounded)
             except BudgetError as refusal:
                 # FastAPI lets only its own kind of exception through at this place.
                 raise Carried(refusal) from refusal
@@ -78,6 +78,10 @@ class ExactRequest(Request):
         """The body's value."""
         await self.body()
         return self._parsed
+
+    def read(self, headers: dict[bytes, bytes], body: bytes) -> Any:  # Any: JSON
+        """What the bytes say."""
+        return json_of(headers, body)
 
 
 class Carried(HTTPException):
@@ -144,9 +148,9 @@ def exact_router(prefix: str, route_class: type[ExactRoute] = ExactRoute) -> API
 class AsSentRequest(ExactRequest):
     """A request whose body's own names are people's words; those inside are ours."""
 
-    async def json(self) -> Any:  # Any: JSON
-        """The body's value."""
-        value = wire.decode(await self.body() or b"{}")
+    def read(self, headers: dict[bytes, bytes], body: bytes) -> Any:  # Any: JSON
+        """What the bytes say."""
+        value = sent_json(headers, body)
         if type(value) is not dict:
             return value
         return {name: wire.in_snake_case(inner) for name, inner in value.items()}
@@ -168,6 +172,20 @@ class LargeRoute(ExactRoute):
     """A route that takes many commands at once."""
 
     request_class = LargeRequest
+
+
+class FileRequest(LargeRequest):
+    """A request that carries a file: only the names around it are ours."""
+
+    def read(self, headers: dict[bytes, bytes], body: bytes) -> Any:  # Any: JSON
+        """What the bytes say."""
+        return wire.outer_in_snake_case(sent_json(headers, body))
+
+
+class FileRoute(ExactRoute):
+    """A route that takes a file."""
+
+    request_class = FileRequest
 
 
 def _too_large(most: int) -> problems.TooLarge:

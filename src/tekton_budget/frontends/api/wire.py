@@ -15,8 +15,8 @@ from tekton_budget.domain.amounts import Amounts, Limits
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.domain.money import NANO_PER_USD
 
-# Objects whose names are people's own words and stay as they were sent.
-AS_SENT = frozenset({"labels", "metadata", "scope", "groups", "response", "context"})
+# Objects whose names are people's own words, or a provider's, and stay as they were sent.
+AS_SENT = frozenset({"labels", "metadata", "scope", "groups", "response", "usage", "context"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _DIGITS_MAX = 60
@@ -72,6 +72,16 @@ def in_snake_case(value: Any) -> Any:  # Any: JSON
     if type(value) is list:
         return [in_snake_case(inner) for inner in value]
     return value
+
+
+def outer_in_snake_case(value: Any) -> Any:  # Any: JSON
+    """The same for the names of the outermost object alone; what is inside stays as sent."""
+    if type(value) is not dict:
+        return value
+    found = {_snake(name): inner for name, inner in value.items()}
+    if len(found) < len(value):
+        raise _sent_twice(value)
+    return found
 
 
 def in_camel_case(name: str) -> str:

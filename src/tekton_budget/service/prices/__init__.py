@@ -2,7 +2,7 @@
 
 from tekton_budget.service.prices.calculating import Calculated, Calculations, Question
 from tekton_budget.service.prices.cases import CaseRow, run_cost_cases, run_name_cases
-from tekton_budget.service.prices.looking import ListAge, PriceLooks
+from tekton_budget.service.prices.looking import ListAge, PriceLooks, Told
 from tekton_budget.service.prices.recommending import Recommendations, Recommended, Wish
 from tekton_budget.service.prices.setting import PriceVerbs
 
@@ -16,6 +16,7 @@ __all__ = [
     "Question",
     "Recommendations",
     "Recommended",
+    "Told",
     "Wish",
     "run_cost_cases",
     "run_name_cases",

@@ -10,7 +10,7 @@ from tekton_budget.domain.metering import Metered, context_of, read_response
 from tekton_budget.domain.naming import Unknown
 from tekton_budget.domain.price import Bill, Found, PriceBook, bill_of
 from tekton_budget.domain.units import UNITS, Part
-from tekton_budget.service.prices.setting import unknown_model
+from tekton_budget.service.prices.setting import unknown_price
 
 Json = Mapping[str, Any]  # Any: JSON
 
@@ -92,14 +92,14 @@ def calculated(
     if found is None:
         looked = book.find(question.provider, name, valid_us=at_us, known_us=known_us)
         if isinstance(looked, Unknown):
-            raise unknown_model(question.provider, name, looked)
+            raise unknown_price(question.provider, name, looked)
         found = looked
     metered = metered_of(question, found.card.provider, name)
     made = bill_of(
         book, found, metered.parts, at_us=at_us, known_us=known_us, requests=question.requests
     )
     if isinstance(made, Unknown):
-        raise unknown_model(found.card.provider, "the model of a further step", made)
+        raise unknown_price(found.card.provider, "the model of a further step", made)
     return Calculated(made, metered, at_us)
 
 

@@ -18,7 +18,7 @@ from tekton_budget.domain.price import (
     number_of,
 )
 from tekton_budget.service.prices.calculating import Calculated, Question, calculated
-from tekton_budget.service.prices.setting import unknown_model
+from tekton_budget.service.prices.setting import unknown_price
 
 Json = Mapping[str, Any]  # Any: JSON
 
@@ -92,7 +92,7 @@ def _costed(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -> 
             raise _broken(f"{at}.rate_card", f"there is no rate card {card_name!r} in the file")
         card = cards[card_name]
         if not card.is_valid(at_us):
-            raise unknown_model(provider, model, Unknown("no price then"))
+            raise unknown_price(provider, model, Unknown("no price then"))
         found = Found(card, Resolution(card.provider, card.model, None, (f"card {card_name}",)))
     question = Question(
         model=model,

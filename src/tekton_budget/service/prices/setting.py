@@ -1,20 +1,24 @@
 """What operators tell the price book: cards, lists, contracts, names and tiers; all from now on."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import msgspec
+
 from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import AuditNote
-from tekton_budget.domain.errors import Forbidden, NotFound, invalid
+from tekton_budget.domain.errors import FieldFault, Forbidden, InvalidInput, NotFound, invalid
 from tekton_budget.domain.event import Event, EventType
-from tekton_budget.domain.naming import Alias, Unknown
+from tekton_budget.domain.naming import Alias, Resolution, Unknown, seller_id
 from tekton_budget.domain.price import (
     Card,
     Contract,
     TierTerm,
     card_from_json,
     card_json,
+    checked_factor,
     checked_name,
 )
 from tekton_budget.service.commands import new_id
@@ -60,8 +64,6 @@ class PriceVerbs:
         _may_price(caller)
         named = {"provider": provider, "model": model}
         card = card_from_json({**pricing, **named}, price_id=new_id(), source=source)
-        if valid_from_us is not None and valid_to_us is not None and valid_to_us <= valid_from_us:
-            raise invalid("valid_to", "must be after valid_from")
 
         def run(alone: Exclusively) -> Card:
             done = done_before(alone, caller, retry)
@@ -69,6 +71,7 @@ class PriceVerbs:
                 first = alone.cache.book.history((provider, model))
                 return next(one for one in first if one.price_id == done["price_id"])
             from_us = alone.now_us if valid_from_us is None else valid_from_us
+            _in_order(from_us, valid_to_us)
             made = card.valid_between(from_us, valid_to_us).learnt_at(alone.now_us)
             _insert(alone, caller, [made])
             note_done(alone, caller, retry, {"price_id": made.price_id})
@@ -76,7 +79,9 @@ class PriceVerbs:
 
         return self._writer.exclusively(run).result()
 
-    def load_cards(self, caller: Caller, cards: object, source: str) -> list[Card]:
+    def load_cards(
+        self, caller: Caller, cards: object, source: str, *, retry: Retry | None = None
+    ) -> list[Card]:
         """Many cards at once, all or none: the `rate_cards` of a price file, or a list of cards.
 
         A card without `effective_from` is valid from ever on; all are known from now on.
@@ -85,8 +90,15 @@ class PriceVerbs:
         read = read_cards(cards, source)
 
         def run(alone: Exclusively) -> list[Card]:
+            done = done_before(alone, caller, retry)
+            if done is not None:
+                first = set(done["price_ids"])
+                keys = dict.fromkeys((card.provider, card.model) for card in read)
+                known = (card for key in keys for card in alone.cache.book.history(key))
+                return [card for card in known if card.price_id in first]
             made = [card.learnt_at(alone.now_us) for card in read]
             _insert(alone, caller, made)
+            note_done(alone, caller, retry, {"price_ids": [card.price_id for card in made]})
             return made
 
         return self._writer.exclusively(run).result()
@@ -118,20 +130,22 @@ class PriceVerbs:
         *,
         valid_from_us: int | None = None,
         valid_to_us: int | None = None,
+        retry: Retry | None = None,
     ) -> Contract:
         """A factor on listed prices from a date on (default: now); 1 ends an earlier one."""
         _may_price(caller)
         checked_name("provider", provider)
-        if model is not None:
-            model = self._key_of(provider, model)[1]
-        if valid_from_us is not None and valid_to_us is not None and valid_to_us <= valid_from_us:
-            raise invalid("valid_to", "must be after valid_from")
+        factor = checked_factor("factor", factor)
+        seller, named = (
+            (self._seller(provider), None) if model is None else self._key_of(provider, model)
+        )
 
         def made(id_: str, now_us: int) -> Contract:
             from_us = now_us if valid_from_us is None else valid_from_us
-            return Contract(id_, provider, model, factor, from_us, valid_to_us, now_us)
+            _in_order(from_us, valid_to_us)
+            return Contract(id_, seller, named, factor, from_us, valid_to_us, now_us)
 
-        return self._add(caller, "contract", made)
+        return self._add(caller, "contract", Contract, made, retry)
 
     def name_model(
         self,
@@ -141,44 +155,90 @@ class PriceVerbs:
         target: tuple[str, str],
         *,
         valid_from_us: int | None = None,
+        retry: Retry | None = None,
     ) -> Alias:
         """What a name of one's own means from a moment on: a deployment, an ARN, a nickname."""
         _may_price(caller)
         checked_name("name", name)
-        key = self._key_of(*target)
-        return self._add(
-            caller,
-            "name",
-            lambda _, now_us: Alias(
-                provider, name, *key, now_us if valid_from_us is None else valid_from_us
-            ),
-        )
+        if provider is not None:
+            provider = seller_id(checked_name("provider", provider))
+        found = self._resolved(*target)
+        # A region is part of what is charged, and only the name as it was given tells it.
+        key = found.provider, found.model if found.region is None else target[1]
+
+        def made(_: str, now_us: int) -> Alias:
+            return Alias(provider, name, *key, now_us if valid_from_us is None else valid_from_us)
+
+        return self._add(caller, "name", Alias, made, retry)
 
     def set_tier(
-        self, caller: Caller, provider: str | None, model: str, tier: str | None
+        self,
+        caller: Caller,
+        provider: str | None,
+        model: str,
+        tier: str | None,
+        *,
+        retry: Retry | None = None,
     ) -> TierTerm:
         """Which of Tekton's three tiers a model is of, from now on; `None` is of none."""
         _may_price(caller)
         checked_name("model", model)
+        if provider is not None:
+            provider = seller_id(checked_name("provider", provider))
         if tier is not None and tier not in TIERS:
             raise invalid("tier", f"send one of {', '.join(TIERS)}")
-        return self._add(caller, "tier", lambda _, now_us: TierTerm(provider, model, tier, now_us))
 
-    def _add(self, caller: Caller, kind: str, made: Callable[[str, int], T]) -> T:
+        def made(_: str, now_us: int) -> TierTerm:
+            return TierTerm(provider, model, tier, now_us)
+
+        return self._add(caller, "tier", TierTerm, made, retry)
+
+    def _add(
+        self,
+        caller: Caller,
+        kind: str,
+        of: type[T],
+        made: Callable[[str, int], T],
+        retry: Retry | None,
+    ) -> T:
         def run(alone: Exclusively) -> T:
-            term = made(new_id(), alone.now_us)
-            insert_term(alone.session, new_id(), term, alone.now_us)
+            done = done_before(alone, caller, retry)
+            if done is not None:
+                return msgspec.convert(done["term"], type=of)
+            term_id = new_id()
+            term = made(term_id, alone.now_us)
+            insert_term(alone.session, term_id, term, alone.now_us)
             note = AuditNote("set", kind, json_text(term), "null", json_text(term))
             write_audit(alone.session, [(caller.key_id, caller.name, note)], alone.now_us)
+            note_done(alone, caller, retry, {"term": term})
             return term
 
         return self._writer.exclusively(run).result()
 
     def _key_of(self, provider: str, model: str) -> tuple[str, str]:
+        found = self._resolved(provider, model)
+        return found.provider, found.model
+
+    def _resolved(self, provider: str, model: str) -> Resolution:
         found = self._reader.book().resolver.resolve(provider, model, self._reader.now_us())
         if isinstance(found, Unknown):
             raise unknown_model(provider, model, found)
-        return found.provider, found.model
+        return found
+
+    def _seller(self, provider: str) -> str:
+        """The provider as its cards spell it."""
+        known = dict.fromkeys(key[0] for key in self._reader.book())
+        seller = seller_id(provider)
+        found = [one for one in known if one == provider] or [
+            one for one in known if seller_id(one) == seller
+        ]
+        if not found:
+            raise NotFound(
+                f"No price of the provider {provider} is known, so a contract with it would change "
+                f"nothing. Known: {', '.join(sorted(known)) or 'none'}.",
+                code="price_not_found",
+            )
+        return found[0]
 
 
 def read_cards(cards: object, source: str) -> list[Card]:
@@ -200,16 +260,41 @@ def read_cards(cards: object, source: str) -> list[Card]:
 
 
 def unknown_model(provider: str | None, model: str, unknown: Unknown) -> NotFound:
-    """The refusal of a name without a card, with what is near and what would set one."""
-    near = f" Near: {', '.join(unknown.suggestions)}." if unknown.suggestions else ""
-    name = f"{provider or 'PROVIDER'}/{model}"
+    """The refusal to show a name without a card, with what is near and what would set one."""
     return NotFound(
-        f"No price is known for {model or 'a model without a name'} ({unknown.reason}).{near} "
-        f"Set one: tekton-budget prices set {name} --input USD --output USD",
+        _no_price(provider, model, unknown),
         code="price_not_found",
         suggestions=list(unknown.suggestions),
         reason=unknown.reason,
     )
+
+
+def unknown_price(provider: str | None, model: str, unknown: Unknown) -> InvalidInput:
+    """The refusal to compute with a name without a card: no cost is better than a wrong one."""
+    return InvalidInput(
+        _no_price(provider, model, unknown),
+        FieldFault("model", "no price is known"),
+        code="unknown_price",
+        suggestions=list(unknown.suggestions),
+        reason=unknown.reason,
+    )
+
+
+def _no_price(provider: str | None, model: str, unknown: Unknown) -> str:
+    why = ": ".join(part for part in (unknown.reason, unknown.hint) if part)
+    near = f" Near: {', '.join(unknown.suggestions)}." if unknown.suggestions else ""
+    has_seller = provider is None and "/" in model
+    name = shlex.quote(model if has_seller else f"{provider or 'PROVIDER'}/{model}")
+    from_ = " --from DAY" if unknown.reason == "no price then" else ""
+    return (
+        f"No price is known for {model or 'a model without a name'} ({why}).{near} "
+        f"Set one: tekton-budget prices set {name} --input USD --output USD{from_}"
+    )
+
+
+def _in_order(valid_from_us: int, valid_to_us: int | None) -> None:
+    if valid_to_us is not None and valid_to_us <= valid_from_us:
+        raise invalid("valid_to", "must be after valid_from, which is now if it is not sent")
 
 
 def _insert(alone: Exclusively, caller: Caller, cards: list[Card]) -> None:
