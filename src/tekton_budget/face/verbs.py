@@ -5,14 +5,15 @@ as `Decimal` and times as RFC 3339 text.
 """
 
 from tekton_budget.face.asking import LedgerVerbs
-from tekton_budget.face.catalogue import CatalogueVerbs
+from tekton_budget.face.keys import KeyVerbs
 from tekton_budget.face.limiting import LimitVerbs
+from tekton_budget.face.pricing import PricingVerbs
 from tekton_budget.face.reading import ReadingVerbs
 from tekton_budget.face.recommending import RecommendingVerbs
 from tekton_budget.face.request import Labels
 
 
-class Verbs(LedgerVerbs, LimitVerbs, ReadingVerbs, CatalogueVerbs, RecommendingVerbs):
+class Verbs(LedgerVerbs, LimitVerbs, ReadingVerbs, PricingVerbs, RecommendingVerbs, KeyVerbs):
     """All of them."""
 
     def __init__(self, labels: Labels | None = None) -> None:

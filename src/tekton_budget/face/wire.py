@@ -86,6 +86,7 @@ def _is_money(name: str) -> bool:
 
 
 _MONEY = frozenset({"cost", "savings", "input", "output", "cache_read", "cache_write", "request"})
+_MONEY |= {"rate", "factor", "billed_by_provider", "difference"}
 _AS_SENT = frozenset({"labels", "metadata", "scope", "anchor"})
 
 

@@ -1,13 +1,16 @@
-"""Prices as the API shows them: the original's names beside ours, and whole cards."""
+"""Prices as the API shows them: the original's names beside ours, whole cards, facts, lists."""
 
+from collections.abc import Sequence
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
 from tekton_budget.domain.naming import Resolution
-from tekton_budget.domain.price import Card, Rate, pricing_json
+from tekton_budget.domain.price import Card, ModelFacts, Rate, pricing_json
 from tekton_budget.frontends.api.answers import per_token
 from tekton_budget.frontends.api.schemas import TimeOut, UsdOut, View
 from tekton_budget.frontends.api.wire import number, time_text
+from tekton_budget.service.prices import ListAge
 
 Json = dict[str, Any]  # Any: JSON
 
@@ -43,6 +46,93 @@ class PriceOut(View):
     known_since: TimeOut
     card: Json
     resolved_by: list[str]
+
+
+class LoadedPriceOut(View):
+    """A price that was taken over."""
+
+    pricing_id: str
+    provider: str
+    model: str
+    effective_date: TimeOut
+    end_date: TimeOut
+    source: str
+
+
+class LoadedOut(View):
+    """What was taken over: how many cards, of how many models."""
+
+    loaded: int
+    models: int
+    known_since: TimeOut
+    prices: list[LoadedPriceOut]
+
+
+class ModelOut(View):
+    """What is known of a model besides its price; `null` and empty are not known."""
+
+    provider: str
+    model: str
+    mode: str | None
+    context_tokens: int | None
+    max_output_tokens: int | None
+    input: list[str]
+    output: list[str]
+    tools: bool | None
+    reasoning: bool | None
+    structured_output: bool | None
+    prompt_cache: bool | None
+    open_weights: bool | None
+    released: str | None
+    retires: str | None
+
+
+class PriceListOut(View):
+    """A list that was taken over: when it was made, of which sources, and since when it counts."""
+
+    version: str
+    made: str
+    age_days: int
+    known_since: TimeOut
+    models: int
+    sources: list[Json]
+
+
+def to_api_loaded(cards: Sequence[Card]) -> Json:
+    """What was taken over."""
+    return {
+        "loaded": len(cards),
+        "models": len({(card.provider, card.model) for card in cards}),
+        "known_since": time_text(cards[0].known_since_us if cards else None),
+        "prices": [
+            {
+                "pricing_id": card.price_id,
+                "provider": card.provider,
+                "model": card.model,
+                "effective_date": time_text(card.valid_from_us),
+                "end_date": time_text(card.valid_to_us),
+                "source": card.source,
+            }
+            for card in cards
+        ],
+    }
+
+
+def to_api_model(facts: ModelFacts) -> Json:
+    """What is known of a model."""
+    return {one.name: getattr(facts, one.name) for one in fields(facts)}
+
+
+def to_api_list(age: ListAge) -> Json:
+    """A list, without its cards."""
+    return {
+        "version": age.version,
+        "made": age.made,
+        "age_days": age.age_days,
+        "known_since": time_text(age.known_since_us),
+        "models": age.models,
+        "sources": list(age.sources),
+    }
 
 
 def to_api_price(card: Card, resolution: Resolution | None = None) -> Json:

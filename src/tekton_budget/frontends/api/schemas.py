@@ -31,6 +31,12 @@ def _usd(value: object) -> object:
     return value
 
 
+def _number(value: object) -> object:
+    if type(value) not in (Decimal, int, str) or (type(value) is str and len(value) > USD_TEXT_MAX):
+        raise ValueError("send a number, or text with all its digits")
+    return value
+
+
 def _label_value(value: object) -> object:
     if value is not None and type(value) not in (str, int):
         raise ValueError("send text")
@@ -62,6 +68,19 @@ Usd = Annotated[
         mode="validation",
     ),
 ]
+Factor = Annotated[
+    Decimal,
+    BeforeValidator(_number),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 100},
+                {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,6})?$"},
+            ]
+        },
+        mode="validation",
+    ),
+]
 Time = Annotated[
     int,
     BeforeValidator(us_from_text),
@@ -79,6 +98,7 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@-]{1,200}$")]
 
 # How answers are documented: money is a number, a time is a text.
 UsdOut = Annotated[float | None, Field(description="USD, exact to 10⁻⁹")]
+NumberOut = Annotated[float | None, Field(description="Exact, with all its digits")]
 TimeOut = Annotated[str | None, Field(json_schema_extra={"format": "date-time"})]
 
 

@@ -1,12 +1,12 @@
 """What a call costs, did cost or would cost: exactly, with the card and the reasons."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
-from tekton_budget.domain.metering import Metered, context_of, read_response
+from tekton_budget.domain.metering import Metered, context_of, read_response, read_stream
 from tekton_budget.domain.naming import Unknown
 from tekton_budget.domain.price import Bill, Found, PriceBook, bill_of
 from tekton_budget.domain.units import UNITS, Part
@@ -22,19 +22,21 @@ _OURS = {
     "cache_read_tokens": "cache_read",
     "cache_write_tokens": "cache_write_5m",
 }
+_OF_GEMINI = ("promptTokenCount", "totalTokenCount", "prompt_token_count", "total_token_count")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whose price, for which usage, and when. `response` is a provider's body as it came.
+    """Whose price, for which usage, and when.
 
-    `usage` is that body's usage alone, or units of ours with their quantities.
+    `response` is a provider's body as it came, or the frames of its stream; `usage` is that body's
+    usage alone, or units of ours with their quantities.
     """
 
     model: str | None = None
     provider: str | None = None
     api: str | None = None
-    response: Json | None = None
+    response: Json | Sequence[object] | None = None
     usage: Json | None = None
     at_us: int | None = None
     known_us: int | None = None
@@ -85,10 +87,9 @@ def calculated(
         raise invalid("requests", f"send 0 to {REQUESTS_MAX}")
     name = question.model
     if name is None:
-        said = _mapping("response", question.response).get("model")
-        if not isinstance(said, str):
+        name = metered_of(question, question.provider, None).model
+        if name is None:
             raise invalid("model", "send the model: the response does not name it")
-        name = said
     if found is None:
         looked = book.find(question.provider, name, valid_us=at_us, known_us=known_us)
         if isinstance(looked, Unknown):
@@ -103,16 +104,27 @@ def calculated(
     return Calculated(made, metered, at_us)
 
 
-def metered_of(question: Question, provider: str, model: str) -> Metered:
+def metered_of(question: Question, provider: str | None, model: str | None) -> Metered:
     """The usage of a question in units."""
     if (question.response is None) == (question.usage is None):
         raise invalid("response", "send either the response of the provider, or usage")
     if question.usage is not None and not question.usage.keys() - _OURS.keys() - set(UNITS):
         return _in_units(question)
-    body = question.response if question.response is not None else {"usage": question.usage}
-    return read_response(
+    body = question.response if question.usage is None else _around(question.usage)
+    assert body is not None, "one of both is there"
+    if isinstance(body, Mapping):
+        return read_response(
+            body, api=question.api, provider=provider, context=question.context, model=model
+        )
+    return read_stream(
         body, api=question.api, provider=provider, context=question.context, model=model
     )
+
+
+def _around(usage: Json) -> Json:
+    """A body with nothing in it but its usage."""
+    is_gemini = any(name in usage for name in _OF_GEMINI)
+    return {"usageMetadata" if is_gemini else "usage": usage}
 
 
 def _in_units(question: Question) -> Metered:
@@ -135,9 +147,3 @@ def _in_units(question: Question) -> Metered:
         raise InvalidInput("usage: is empty, which is not the same as none", code="missing_usage")
     units = tuple((unit, quantities[unit]) for unit in UNITS if quantities.get(unit))
     return Metered(api="units", parts=(Part(units, context_of(question.context)),))
-
-
-def _mapping(field_name: str, value: object) -> Json:
-    if not isinstance(value, Mapping):
-        raise invalid(field_name, "send the response as an object, or name the model")
-    return value

@@ -74,9 +74,7 @@ class PriceLooks:
         resolution = self.resolved(provider, model)
         return self._book().history((resolution.provider, resolution.model))
 
-    def resolved(
-        self, provider: str | None, model: str, *, at_us: int | None = None
-    ) -> Resolution:
+    def resolved(self, provider: str | None, model: str, *, at_us: int | None = None) -> Resolution:
         """Which card a name means at a moment (default: now), and by which path."""
         at_us = self._now_us() if at_us is None else at_us
         found = self._book().resolver.resolve(provider, model, at_us)

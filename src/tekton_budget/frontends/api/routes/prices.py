@@ -9,7 +9,14 @@ from pydantic import Field
 from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Verbs
 from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.prices import PriceOut, to_api_price
+from tekton_budget.frontends.api.prices import (
+    ModelOut,
+    PriceListOut,
+    PriceOut,
+    to_api_list,
+    to_api_model,
+    to_api_price,
+)
 from tekton_budget.frontends.api.schemas import Body, Time, Usd
 from tekton_budget.frontends.api.spending import retry_of
 from tekton_budget.frontends.api.wire import Reply
@@ -55,11 +62,15 @@ class CurrentBody(Body):
     known: Time | None = None
 
 
+Seller = Annotated[str | None, Query(description="Only of this provider")]
+Name = Annotated[str | None, Query(description="Only of this model, or of a glob: gpt-5*")]
+
+
 @router.get("", response_model=list[PriceOut])
 def list_prices(
     verbs: Verbs,
-    provider: Annotated[str | None, Query()] = None,
-    model: Annotated[str | None, Query()] = None,
+    provider: Seller = None,
+    model: Name = None,
     at: Annotated[Time | None, Query()] = None,
     known: Annotated[Time | None, Query()] = None,
 ) -> Reply:
@@ -82,6 +93,18 @@ def set_price(body: PriceBody, asker: Asker, verbs: Verbs, key: IdempotencyKey =
         retry=retry_of("prices", key, body.given()),
     )
     return Reply(to_api_price(card), status_code=201)
+
+
+@router.get("/models", response_model=list[ModelOut])
+def list_models(verbs: Verbs, provider: Seller = None, model: Name = None) -> Reply:
+    """What is known of models besides their prices: length, modalities, tools, dates."""
+    return Reply([to_api_model(one) for one in verbs.book.models(provider=provider, model=model)])
+
+
+@router.get("/lists", response_model=list[PriceListOut])
+def list_lists(verbs: Verbs) -> Reply:
+    """The price lists that were taken over, the latest first: how old, and of which sources."""
+    return Reply([to_api_list(one) for one in verbs.book.ages()])
 
 
 @router.post("/current", response_model=PriceOut)
