@@ -8,7 +8,7 @@ from typing import Any
 from tekton_budget.domain.naming import Resolution
 from tekton_budget.domain.price import Card, ModelFacts, Rate, pricing_json
 from tekton_budget.frontends.api.answers import per_token
-from tekton_budget.frontends.api.schemas import TimeOut, UsdOut, View
+from tekton_budget.frontends.api.schemas import NumberOut, TimeOut, UsdOut, View
 from tekton_budget.frontends.api.wire import number, time_text
 from tekton_budget.service.prices import ListAge
 
@@ -40,7 +40,8 @@ class PriceOut(View):
     version: str
     source: str
     verified: bool
-    factor: UsdOut
+    factor: NumberOut
+    region: str | None
     effective_date: TimeOut
     end_date: TimeOut
     known_since: TimeOut
@@ -157,6 +158,7 @@ def to_api_price(card: Card, resolution: Resolution | None = None) -> Json:
         "source": card.source,
         "verified": card.source.startswith("verified"),
         "factor": number(card.factor),
+        "region": card.region,
         "effective_date": time_text(card.valid_from_us),
         "end_date": time_text(card.valid_to_us),
         "known_since": time_text(card.known_since_us),
