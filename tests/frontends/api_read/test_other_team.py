@@ -202,6 +202,24 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ("POST", "/prices/recommendations"): [Try(200, body={"provider": "p", "model": "m"})],
         ("POST", "/prices/recommend"): [Try(200, body={"provider": "p", "model": "m"})],
         ("GET", "/prices/history/{provider}/{model}"): [Try(200, {"provider": "p", "model": "m"})],
+        ("GET", "/prices/models"): [Try(200)],
+        ("GET", "/prices/lists"): [Try(200)],
+        ("GET", "/prices/contracts"): [Try(200)],
+        ("GET", "/prices/names"): [Try(200)],
+        ("GET", "/prices/tiers"): [Try(200)],
+        ("POST", "/prices/resolve"): [Try(200, body={"model": "p/m"})],
+        ("POST", "/prices/calculate"): [Try(200, body={"model": "p/m", "usage": {"input": 5}})],
+        ("POST", "/prices/names/check"): [
+            Try(200, body={"file": {"format": "name-cases/1", "cases": []}})
+        ],
+        ("POST", "/prices/load"): [
+            Try(403, body={"cards": [{"provider": "p", "model": "m", "rates": {"input": "0"}}]})
+        ],
+        ("POST", "/prices/contracts"): [Try(403, body={"provider": "p", "factor": 0.5})],
+        ("POST", "/prices/names"): [
+            Try(403, body={"name": "x", "to_provider": "p", "to_model": "m"})
+        ],
+        ("POST", "/prices/tiers"): [Try(403, body={"model": "m", "tier": None})],
         ("GET", "/keys"): [Try(403)],
         ("POST", "/keys"): [Try(403, body={"name": "mine", "labels": {"team": "b"}})],
         ("POST", "/keys/{key}/rotate"): [Try(403, key, {})],

@@ -176,7 +176,7 @@ class Resolver:
             for reading in readings:
                 if found := self._found(seller, reading, at_us):
                     return found._replace(path=(*steps, *found.path))
-            read += [reading.name for reading in readings]
+            read[:0] = [reading.name for reading in readings]  # the likeliest is compared last
         return self._unknown_model(attempts[0].seller, read, at_us)
 
     def _found(self, seller: str, reading: grammar.Reading, at_us: int) -> Resolution | None:

@@ -1,6 +1,6 @@
 """Prices in words and tables: exact, with everything that changes them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -122,9 +122,15 @@ def _times(when: Json) -> str:
     times = when["utc_time"]
     windows = [times] if isinstance(times, str) else times
     days = when.get("weekdays_utc") or []
-    on = "" if len(days) in (0, len(_DAYS)) else f" on {', '.join(_DAYS[day - 1] for day in days)}"
+    on = "" if len(days) in (0, len(_DAYS)) else f", {_weekdays(days)}"
     shown = ", ".join(windows).replace("00:00-00:00", "all day")
     return f"{shown} UTC{on}"
+
+
+def _weekdays(days: Sequence[int]) -> str:
+    names = [_DAYS[day - 1] for day in days]
+    is_run = len(days) > 2 and days[-1] - days[0] == len(days) - 1
+    return f"{names[0]} to {names[-1]}" if is_run else ", ".join(names)
 
 
 def _also(price: Json) -> list[str]:

@@ -10,7 +10,7 @@ from tekton_budget.domain.metering import Metered, context_of, read_response, re
 from tekton_budget.domain.naming import Unknown
 from tekton_budget.domain.price import Bill, Found, PriceBook, bill_of
 from tekton_budget.domain.units import UNITS, Part
-from tekton_budget.service.prices.setting import unknown_price
+from tekton_budget.service.prices.setting import unknown_price, with_dates
 
 Json = Mapping[str, Any]  # Any: JSON
 
@@ -93,7 +93,8 @@ def calculated(
     if found is None:
         looked = book.find(question.provider, name, valid_us=at_us, known_us=known_us)
         if isinstance(looked, Unknown):
-            raise unknown_price(question.provider, name, looked)
+            told = with_dates(book, question.provider, name, looked, at_us)
+            raise unknown_price(question.provider, name, told)
         found = looked
     metered = metered_of(question, found.card.provider, name)
     made = bill_of(

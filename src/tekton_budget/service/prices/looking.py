@@ -17,7 +17,7 @@ from tekton_budget.domain.price import (
 )
 from tekton_budget.domain.price.price_list import Key
 from tekton_budget.service.prices.cases import CaseRow, run_name_cases
-from tekton_budget.service.prices.setting import unknown_model
+from tekton_budget.service.prices.setting import unknown_model, with_dates
 
 T = TypeVar("T", Contract, Alias, TierTerm)
 
@@ -58,15 +58,13 @@ class PriceLooks:
         known_us: int | None = None,
     ) -> Found:
         """The price valid at a moment, as known at another (default: now, both)."""
-        now_us = self._now_us()
-        found = self._book().find(
-            provider,
-            model,
-            valid_us=now_us if at_us is None else at_us,
-            known_us=now_us if known_us is None else known_us,
-        )
+        now_us, book = self._now_us(), self._book()
+        valid_us = now_us if at_us is None else at_us
+        known_us = now_us if known_us is None else known_us
+        found = book.find(provider, model, valid_us=valid_us, known_us=known_us)
         if isinstance(found, Unknown):
-            raise unknown_model(provider, model, found)
+            told = with_dates(book, provider, model, found, valid_us)
+            raise unknown_model(provider, model, told)
         return found
 
     def history(self, provider: str | None, model: str) -> list[Card]:

@@ -20,6 +20,7 @@ from tekton_budget.domain.price import (
     card_json,
     checked_factor,
     checked_name,
+    moment_text,
 )
 from tekton_budget.service.commands import new_id
 from tekton_budget.service.retries import Retry, done_before, note_done
@@ -39,6 +40,7 @@ T = TypeVar("T", Contract, Alias, TierTerm)
 
 CARDS_MAX = 5_000
 TIERS = ("local_lightweight", "local_midweight", "remote_heavyweight")
+_SPANS_MAX = 3
 
 
 class PriceVerbs:
@@ -259,6 +261,18 @@ def read_cards(cards: object, source: str) -> list[Card]:
     ]
 
 
+def with_dates(
+    book: PriceBook, provider: str | None, model: str, unknown: Unknown, at_us: int
+) -> Unknown:
+    """The same; of a model that has prices at other times, from when to when."""
+    found = book.resolver.resolve(provider, model, at_us)
+    if isinstance(found, Unknown):
+        return unknown
+    cards = book.history((found.provider, found.model))
+    spans = list(dict.fromkeys(_span(card) for card in cards))[-_SPANS_MAX:]
+    return unknown._replace(hint=f"{found.provider}/{found.model} has some {', '.join(spans)}")
+
+
 def unknown_model(provider: str | None, model: str, unknown: Unknown) -> NotFound:
     """The refusal to show a name without a card, with what is near and what would set one."""
     return NotFound(
@@ -290,6 +304,13 @@ def _no_price(provider: str | None, model: str, unknown: Unknown) -> str:
         f"No price is known for {model or 'a model without a name'} ({why}).{near} "
         f"Set one: tekton-budget prices set {name} --input USD --output USD{from_}"
     )
+
+
+def _span(card: Card) -> str:
+    from_ = f"from {moment_text(card.valid_from_us)}" if card.valid_from_us else ""
+    to = f"to {moment_text(card.valid_to_us)}" if card.valid_to_us is not None else ""
+    known = f"known since {moment_text(card.known_since_us)}"
+    return " ".join(part for part in (from_, to) if part) or known
 
 
 def _in_order(valid_from_us: int, valid_to_us: int | None) -> None:
