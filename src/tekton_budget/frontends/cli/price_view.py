@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.units import UNITS
 from tekton_budget.frontends.cli.output import Column, moment_text
 
 Json = Mapping[str, Any]  # Any: decoded JSON
@@ -95,11 +96,15 @@ def _part(title: str, part: Json) -> Iterator[str]:
     rates, fees = part.get("rates") or {}, part.get("fees") or {}
     if rates or fees:
         yield f"  {title}" if rates else f"  {title.replace(_PER_MILLION, 'fees')}"
-    for unit, rate in rates.items():
+    for unit, rate in sorted(rates.items(), key=_in_order):
         yield f"    {spoken(unit):<{_WIDTH}} {usd(Decimal(rate))}"
-    for unit, fee in fees.items():
+    for unit, fee in sorted(fees.items(), key=_in_order):
         name, amount = next(iter(fee.items()))
         yield f"    {spoken(unit):<{_WIDTH}} {_fee(amount)} {_PER[name]}"
+
+
+def _in_order(unit_rate: tuple[str, object]) -> int:
+    return UNITS.index(unit_rate[0])
 
 
 def _fee(amount: Any) -> str:  # Any: JSON, a text or an object by size
