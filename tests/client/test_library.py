@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 import tekton_budget
-from tekton_budget import AllocationNotSettled, BudgetExceeded
+from tekton_budget import AllocationNotSettled, BudgetExceeded, InvalidInput
 
 
 def test_a_hold_is_settled_and_the_rest_is_free_again(budget) -> None:

@@ -15,6 +15,7 @@ from tekton_budget.domain.naming import Alias, Resolution, Unknown, seller_id
 from tekton_budget.domain.price import (
     Card,
     Contract,
+    PriceBook,
     TierTerm,
     card_from_json,
     card_json,
