@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tekton_budget.domain.caller import LOCAL
-from tekton_budget.domain.errors import InvalidInput, NotFound
+from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.price import PriceBook, card_from_json
 from tekton_budget.service.prices import Question, run_cost_cases, run_name_cases
 from tekton_budget.wiring import Running
@@ -79,11 +79,11 @@ def test_usage_that_says_nothing_is_not_none(priced: Running) -> None:
 
 
 def test_a_name_without_a_price_is_refused_wherever_it_stands(priced: Running) -> None:
-    with pytest.raises(NotFound, match="prices set openai/n"):
+    with pytest.raises(InvalidInput, match="prices set openai/n"):
         usd(priced, provider="openai", model="n", usage={"input": 1})
     steps = [{"type": "message", "model": "claude-advisor", "input_tokens": 1, "output_tokens": 1}]
     response = {"model": "m", "usage": {"input_tokens": 1, "output_tokens": 1, "iterations": steps}}
-    with pytest.raises(NotFound, match="further step"):
+    with pytest.raises(InvalidInput, match="further step"):
         usd(priced, model="m", response=response, api="anthropic.messages")
     advice = {"rates": {"input": "10", "output": "20"}}
     priced.service.prices.set_price(LOCAL, "openai", "claude-advisor", advice)
@@ -94,9 +94,9 @@ def test_a_name_without_a_price_is_refused_wherever_it_stands(priced: Running) -
 
 def test_the_price_then_and_as_known_then(priced: Running) -> None:
     now_us = priced.reader.now_us()
-    with pytest.raises(NotFound, match="no price then"):
+    with pytest.raises(InvalidInput, match="no price then"):
         usd(priced, model="m", usage={"input": 1}, at_us=now_us - 10**12)
-    with pytest.raises(NotFound, match="no price then"):
+    with pytest.raises(InvalidInput, match="no price then"):
         usd(priced, model="m", usage={"input": 1}, known_us=now_us - 10**12)
 
 

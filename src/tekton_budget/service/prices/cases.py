@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
+from tekton_budget.domain.errors import FieldFault, InvalidInput
 from tekton_budget.domain.naming import Resolution, Unknown
 from tekton_budget.domain.naming.expectation import is_as_expected
 from tekton_budget.domain.price import (
@@ -73,8 +73,6 @@ def _cost_row(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -
         if refusal.code == "invalid_file":
             raise
         return _refused(name, wanted, expected, _class_of(refusal), refusal.detail)
-    except BudgetError as refusal:
-        return _refused(name, wanted, expected, _class_of(refusal), refusal.detail)
     why = "; ".join(reason for charge in done.bill.charges for reason in charge.why)
     differs = "; ".join(_differences(done, expected, at))
     return CaseRow(name, f"{done.bill.usd:f}", wanted, differs, why)
@@ -115,7 +113,7 @@ def _refused(name: str, wanted: str, expected: Json, error: str, detail: str) ->
     return CaseRow(name, outcome, wanted, "", detail)
 
 
-def _class_of(refusal: BudgetError) -> str:
+def _class_of(refusal: InvalidInput) -> str:
     return str(refusal.extra.get("reason") or _CLASSES.get(refusal.code, refusal.code))
 
 

@@ -230,18 +230,16 @@ class PriceVerbs:
 
     def _seller(self, provider: str) -> str:
         """The provider as its cards spell it."""
-        known = dict.fromkeys(key[0] for key in self._reader.book())
-        seller = seller_id(provider)
-        found = [one for one in known if one == provider] or [
-            one for one in known if seller_id(one) == seller
-        ]
-        if not found:
+        book = self._reader.book()
+        known = {key[0] for key in book}
+        seller = book.seller(provider)
+        if seller not in known:
             raise NotFound(
                 f"No price of the provider {provider} is known, so a contract with it would change "
                 f"nothing. Known: {', '.join(sorted(known)) or 'none'}.",
                 code="price_not_found",
             )
-        return found[0]
+        return str(seller)
 
 
 def read_cards(cards: object, source: str) -> list[Card]:
