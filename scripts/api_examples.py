@@ -44,6 +44,41 @@ V1 = "/api/v1"
 CALL = {"team": "a", "user": "alice", "component": "ergon", "task_type": "chat"}
 MODEL = {"provider": "openai", "model": "gpt-5-mini"}
 CHEAPER = {"provider": "openai", "model": "gpt-5", "context_size": 4000}
+NINE = {"provider": "azure", "model": "gpt-9"}
+CARD = {
+    **NINE,
+    "effective_from": "2026-11-01",
+    "rates": {"input": "2.5", "output": "10", "cache_read": "1.25"},
+    "tiers": [{"when": {"total_input_tokens_gt": 200000}, "rates": {"input": "5"}}],
+    "service_tiers": {"batch": {"input": "1.25", "output": "5"}},
+    "regions": {"eu": "1.1"},
+}
+LIST: dict[str, Any] = {
+    "format": "price-list/1",
+    "version": "2026-11-20.1",
+    "made": "2026-11-20",
+    "sources": [
+        {"name": "LiteLLM", "version": "1.109.1", "date": "2026-11-12", "licence": "MIT"},
+        {"name": "genai-prices", "version": "0.2.3", "date": "2026-11-20", "licence": "MIT"},
+    ],
+    "cards": [{"provider": "cohere", "model": "embed-v4.0", "rates": {"input": "0.12"}}],
+    "models": [
+        {
+            "provider": "cohere",
+            "model": "embed-v4.0",
+            "mode": "embedding",
+            "context_tokens": 128000,
+            "input": ["text", "image"],
+            "released": "2025-04-15",
+        }
+ANSWER = {
+    "model": "gpt-9",
+    "usage": {
+        "prompt_tokens": 900,
+        "completion_tokens": 120,
+        "total_tokens": 1020,
+        "prompt_tokens_details": {"cached_tokens": 400},
+    },
 BUDGET, POLICY = {"budget": "research"}, {"policy": "daily per user"}
 FIRST, SECOND = {"allocation_id": "call-1"}, {"allocation_id": "call-2"}
 STORY = (
@@ -51,6 +86,33 @@ STORY = (
     Step(f"GET {V1}/prices", query=MODEL),
     Step(f"POST {V1}/prices/current", MODEL),
     Step(f"GET {V1}/prices/history/{{provider}}/{{model}}", path=MODEL),
+    Step(f"POST {V1}/prices/load", {"cards": [CARD], "source": "the provider's page"}),
+    Step(f"GET {V1}/prices/models", query={"provider": "cohere", "model": "embed-*"}),
+    Step(f"GET {V1}/prices/lists"),
+    Step(
+        f"POST {V1}/prices/calculate",
+        {"provider": "azure", "response": ANSWER, "context": {"region": "eu"}},
+    ),
+    Step(f"POST {V1}/prices/contracts", {"provider": "azure", "factor": 0.85}),
+    Step(f"GET {V1}/prices/contracts"),
+    Step(
+        f"POST {V1}/prices/names",
+        {"name": "prod", "provider": "azure", "to_provider": "azure", "to_model": "gpt-9"},
+    ),
+    Step(f"GET {V1}/prices/names"),
+    Step(f"POST {V1}/prices/resolve", {"provider": "azure", "model": "prod"}),
+    Step(
+        f"POST {V1}/prices/names/check",
+        {
+            "file": {
+                "format": "name-cases/1",
+                "as_of": "2026-11-23",
+                "cases": [{"name": "GPT-9", "provider_hint": "azure", "answer": NINE}],
+            }
+        },
+    ),
+    Step(f"POST {V1}/prices/tiers", {**NINE, "tier": "remote_heavyweight"}),
+    Step(f"GET {V1}/prices/tiers"),
     Step(
         f"POST {V1}/prices", {"provider": "openai", "model": "gpt-5", "input": 1.25, "output": 10}
     ),
@@ -170,6 +232,7 @@ def played() -> list[dict[str, Any]]:
             prices="none",
         )
         with open_service(settings, clock=lambda: NOON_US, background=False) as running:
+            running.service.prices.take_list(LIST["version"], json.dumps(LIST))
             secret = running.service.keys.create_key(LOCAL, "root", role=Role.ADMIN).secret
             app = create_app(running)
             app.state.stop = lambda: None
