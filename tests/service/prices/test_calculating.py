@@ -152,6 +152,9 @@ def altered(number: int = 0, **changes: object) -> dict[str, Any]:
          "has 1,000 input for 0.0025 USD; has 100 output for 0.001 USD"),
         ({"expected": {"error": "invalid usage"}}, "expected invalid usage, got a cost"),
         ({"expected": {}}, ""),
+        ({"response": {}, "expected": None}, ""),
+        ({"response": [{"model": "gpt-4o"}, {"usage": {"prompt_tokens": 1000, "completion_tokens": 100}}]},
+         ""),
         ({"response": {}}, "expected a cost, got missing usage"),
         ({"response": {}, "expected": {"error": "missing usage"}}, ""),
         ({"response": {}, "expected": {"error": "nothing to be seen"}}, ""),
@@ -189,6 +192,12 @@ def test_what_a_provider_billed_is_compared() -> None:
         (altered(rate_card="nowhere"), "cases[0].rate_card"),
         (altered(expected="cheap"), "cases[0].expected"),
         (altered(expected__components={}), "cases[0].expected.components"),
+        (altered(expected__components=["x"]), "cases[0].expected.components[0]"),
+        (altered(api=7), "cases[0].api"),
+        (altered(rate_card=["x"]), "cases[0].rate_card"),
+        (altered(response=7), "cases[0].response"),
+        (altered(usage=[7]), "cases[0].usage"),
+        (altered(context="batch"), "cases[0].context"),
     ],
 )
 def test_a_broken_file_is_refused_at_its_place(broken: Any, place: str) -> None:
@@ -231,8 +240,10 @@ def test_names_are_compared_with_what_is_expected_of_them() -> None:
         "expected openai/gpt-4o; input 5, expected 2.5",
         "output unknown, expected 10",
     ]
-    with pytest.raises(InvalidInput, match=r"cases\[0\].name"):
-        names({"name": 7})
+    for broken in ({"name": 7}, {}, {"name": "x", "provider": 7}, {"name": "x", "answer": "y"}):
+        with pytest.raises(InvalidInput, match=r"cases\[0\]\.") as refused:
+            names(broken)
+        assert refused.value.code == "invalid_file"
 
 
 def test_a_name_without_a_price_on_the_day_says_so() -> None:

@@ -64,7 +64,7 @@ def run_name_cases(file: object, book: PriceBook) -> list[CaseRow]:
 
 
 def _cost_row(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -> CaseRow:
-    expected = _mapping(f"{at}.expected", case.get("expected", {}))
+    expected = _mapping(f"{at}.expected", case.get("expected") or {})
     name = str(case.get("id", at))
     wanted = str(expected.get("error", expected.get("cost_usd", "")))
     try:
@@ -80,11 +80,11 @@ def _cost_row(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -
 
 def _costed(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -> Calculated:
     at_us = moment_us(f"{at}.at", case.get("at")) or 0
-    provider, model = case.get("provider"), case.get("model")
-    if not isinstance(model, str) or not isinstance(provider, str | None):
-        raise _broken(f"{at}.model", "name the model, and the provider or null, as text")
+    provider, model = _text(case, "provider", at), _text(case, "model", at)
+    if model is None:
+        raise _broken(f"{at}.model", "name the model")
     found: Found | None = None
-    card_name = case.get("rate_card")
+    card_name = _text(case, "rate_card", at)
     if card_name is not None:
         if card_name not in cards:
             raise _broken(f"{at}.rate_card", f"there is no rate card {card_name!r} in the file")
@@ -95,16 +95,26 @@ def _costed(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -> 
     question = Question(
         model=model,
         provider=provider,
-        api=case.get("api"),
-        response=case.get("response"),
-        usage=case.get("usage"),
-        context=case.get("context") or {},
+        api=_text(case, "api", at),
+        response=_answered(case, at),
+        usage=None if case.get("usage") is None else _mapping(f"{at}.usage", case["usage"]),
+        context=_mapping(f"{at}.context", case.get("context") or {}),
     )
     return calculated(book, question, at_us=at_us, known_us=_FOREVER_US, found=found)
 
 
+def _answered(case: Json, at: str) -> Json | Sequence[object] | None:
+    """The response of a case; of a stream the list of its frames."""
+    response = case.get("response")
+    if response is None or isinstance(response, list):
+        return response
+    return _mapping(f"{at}.response", response)
+
+
 def _refused(name: str, wanted: str, expected: Json, error: str, detail: str) -> CaseRow:
     outcome = f"refused: {error}"
+    if not expected:
+        return CaseRow(name, outcome, wanted, "", detail)
     if "error" not in expected:
         return CaseRow(name, outcome, wanted, f"expected a cost, got {error}", detail)
     # The class of error may be worded in any way; one of our own words must be the right one.
@@ -152,6 +162,7 @@ def _told(one: Component) -> _Told:
 def _expected_components(components: object, at: str) -> Iterator[_Told]:
     for i, one in enumerate(_sequence(f"{at}.expected.components", components)):
         place = f"{at}.expected.components[{i}]"
+        _mapping(place, one)
         quantity = number_of(f"{place}.quantity", one.get("quantity"))
         if quantity:
             usd = number_of(f"{place}.usd", one.get("usd"))
@@ -163,11 +174,12 @@ def _in_words(one: _Told) -> str:
 
 
 def _name_row(book: PriceBook, case: Json, at_us: int, at: str) -> CaseRow:
-    name, provider = case.get("name"), case.get("provider_hint", case.get("provider"))
-    if not isinstance(name, str) or not isinstance(provider, str | None):
-        raise _broken(f"{at}.name", "send the name, and the provider or null, as text")
+    name = _text(case, "name", at)
+    if name is None:
+        raise _broken(f"{at}.name", "send the name")
+    provider = _text(case, "provider_hint" if "provider_hint" in case else "provider", at)
     found = book.resolver.resolve(provider, name, at_us)
-    answer = case.get("answer")
+    answer = None if case.get("answer") is None else _mapping(f"{at}.answer", case["answer"])
     wanted = "unknown" if answer is None else f"{answer.get('provider')}/{answer.get('model')}"
     if isinstance(found, Unknown):
         hint = ", ".join(found.suggestions)
@@ -212,6 +224,13 @@ def _opened(file: object, known: str) -> tuple[Json, Sequence[Json]]:
     for i, case in enumerate(cases):
         _mapping(f"cases[{i}]", case)
     return fields, cases
+
+
+def _text(case: Json, name: str, at: str) -> str | None:
+    value = case.get(name)
+    if not isinstance(value, str | None):
+        raise _broken(f"{at}.{name}", "must be a text, or null")
+    return value
 
 
 def _mapping(field: str, value: object) -> Json:
