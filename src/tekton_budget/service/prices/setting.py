@@ -298,10 +298,17 @@ def _no_price(provider: str | None, model: str, unknown: Unknown) -> str:
     near = f" Near: {', '.join(unknown.suggestions)}." if unknown.suggestions else ""
     has_seller = provider is None and "/" in model
     name = shlex.quote(model if has_seller else f"{provider or 'PROVIDER'}/{model}")
-    from_ = " --from DAY" if unknown.reason == "no price then" else ""
+    more = ""
+    if unknown.reason == "no price then":
+        more = " --from DAY"
+    elif model:
+        more = (
+            ". Or say what the name means: tekton-budget prices name "
+            f"{shlex.quote(model)} PROVIDER/MODEL"
+        )
     return (
         f"No price is known for {model or 'a model without a name'} ({why}).{near} "
-        f"Set one: tekton-budget prices set {name} --input USD --output USD{from_}"
+        f"Set one: tekton-budget prices set {name} --input USD --output USD{more}"
     )
 
 
