@@ -71,6 +71,8 @@ LIST: dict[str, Any] = {
             "input": ["text", "image"],
             "released": "2025-04-15",
         }
+    ],
+}
 ANSWER = {
     "model": "gpt-9",
     "usage": {
@@ -79,6 +81,7 @@ ANSWER = {
         "total_tokens": 1020,
         "prompt_tokens_details": {"cached_tokens": 400},
     },
+}
 BUDGET, POLICY = {"budget": "research"}, {"policy": "daily per user"}
 FIRST, SECOND = {"allocation_id": "call-1"}, {"allocation_id": "call-2"}
 STORY = (
