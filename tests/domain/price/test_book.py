@@ -9,6 +9,7 @@ from tests.domain.price.cards import card
 
 from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.naming import Alias, Unknown
+from tekton_budget.domain.naming.suggest import Suggester
 from tekton_budget.domain.price import Contract, Found, ModelFacts, PriceBook, PriceList, facts_json
 from tekton_budget.domain.price.price_list import FORMAT
 
@@ -165,6 +166,29 @@ def test_names_are_those_of_the_lists_and_of_the_operator() -> None:
     assert found.resolution.path
 
 
+def test_a_ledger_does_not_look_for_names_that_are_near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody reads them: a storm of unknown names cost 1.5 ms of the writer's time each."""
+    looked: list[str] = []
+
+    def nearest(_: object, name: str, preferred: object = ()) -> list[tuple[str, str]]:
+        looked.append(name)
+        return []
+
+    monkeypatch.setattr(Suggester, "nearest", nearest)
+    book = PriceBook([card("m", input="1")])
+
+    for provider, name in (
+        ("p", "mm"),
+        (None, "mm"),
+        ("q", "m"),
+        ("p", "m\N{CYRILLIC SMALL LETTER O}"),
+    ):
+        assert book.card_named(provider, name, valid_us=0, known_us=0) is None
+    assert looked == []
+    assert isinstance(book.find("p", "mm", valid_us=0, known_us=0), Unknown)
+    assert looked == ["mm"]
+
+
 def test_a_name_that_is_known_may_have_no_price_then() -> None:
     book = PriceBook([card(input="1").valid_between(100, 200)])
 
@@ -196,6 +220,19 @@ def test_the_cards_in_force_are_kept_until_one_begins_ends_or_becomes_known() ->
     assert google.dearest_of("x-ai", at_us=0).provider == "x-ai"  # a seller of one's own spelling
     assert [one.model for one in book.by_hand(at_us=15)] == ["cheap", "late"]
     assert PriceBook([card(fees={"image": "1"})]).dearest_of(None, at_us=0) is None
+
+
+def test_the_dearest_of_a_seller_by_any_of_its_names_and_of_no_other() -> None:
+    book = PriceBook([card("m", "google", input="1"), card("n", "openai", input="5")])
+
+    for provider, model in (("google", "m"), ("gemini", "m"), ("OpenAI", "n"), (None, "n")):
+        dearest = book.dearest_of(provider, at_us=0)
+        assert dearest is not None
+        assert dearest.model == model
+    assert [one.model for one in book.current(at_us=0, provider="gemini")] == ["m"]
+    for number in range(10):  # as callers send them: nothing of it is kept
+        assert book.dearest_of(f"nobody-{number}", at_us=0) is None
+    assert len(book._eras) == 3
 
 
 def test_facts_are_those_of_the_latest_list_that_has_some() -> None:

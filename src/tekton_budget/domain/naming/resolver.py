@@ -5,10 +5,11 @@ alias with its dates, another spelling; for each reading that the seller's gramm
 is not listed is unknown. Nothing is ever matched by how it begins or by what it contains.
 """
 
+import copy
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -51,6 +52,8 @@ class Unknown(NamedTuple):
     hint: str = ""
 
 
+_Cached = Callable[[str | None, str, int], Resolution | Unknown]
+
 _NO_NAME = Unknown(
     "unknown model", (), f"send the model's name: 1 to {NAME_MAX} printable ASCII characters"
 )
@@ -85,34 +88,50 @@ class Resolver:
             for key in self._catalogue.keys
             if not self._is_mapped(key)
         }
+        self._suggests = True
         self._cached = lru_cache(maxsize=cache_size)(self._resolved)
+        silent = copy.copy(self)
+        silent._suggests = False  # noqa: SLF001  (of its own kind)
+        self._known = lru_cache(maxsize=cache_size)(silent._resolved)  # noqa: SLF001
+
+    def known(self, provider: str | None, name: str, at_us: int) -> Resolution | None:
+        """The same where nobody reads why a name is unknown: what is near takes long to find."""
+        found = self._exact.get((provider, name)) or self._answer(
+            self._known, provider, name, at_us
+        )
+        return found if isinstance(found, Resolution) else None
 
     def resolve(self, provider: str | None, name: str, at_us: int) -> Resolution | Unknown:
         """The card of a name at that instant, given its seller or not; never raises for text."""
-        exact = self._exact.get((provider, name))
-        if exact is not None:
-            return exact
+        return self._exact.get((provider, name)) or self._answer(
+            self._cached, provider, name, at_us
+        )
+
+    def cached(self) -> int:
+        """How many answers are remembered now, refusals included."""
+        return self._cached.cache_info().currsize + self._known.cache_info().currsize
+
+    def _answer(
+        self, cached: _Cached, provider: str | None, name: str, at_us: int
+    ) -> Resolution | Unknown:
         if len(name) > NAME_MAX:
             return _NO_NAME
         if provider is not None and len(provider) > SPELLING_MAX:
             return _NO_PROVIDER
-        return self._cached(provider, name, bisect_right(self._turns, at_us))
+        return cached(provider, name, bisect_right(self._turns, at_us))
 
     @property
     def turns(self) -> Sequence[int]:
         """The moments at which a name may come to mean something else, in order."""
         return self._turns
 
-    def cached(self) -> int:
-        """How many answers are remembered now, refusals included."""
-        return self._cached.cache_info().currsize
-
     def _resolved(self, provider: str | None, name: str, era: int) -> Resolution | Unknown:
         """The answer within one era: between two turns of the aliases' dates it is the same."""
         at_us = self._moments[era]
         text = cleaned(name)
         if text is None:
-            return _NO_NAME._replace(suggestions=_texts(self._suggester.nearest(name)))
+            near = self._suggester.nearest(name) if self._suggests else ()
+            return _NO_NAME._replace(suggestions=_texts(near))
         if provider is None or not provider.strip():
             return self._without_provider(text, at_us)
         seller = seller_id(provider)
@@ -202,6 +221,8 @@ class Resolver:
         return (seller_id(key[0]), lower) in self._mapped or (None, lower) in self._mapped
 
     def _unknown_provider(self, seller: str, text: str, at_us: int) -> Unknown:
+        if not self._suggests:
+            return Unknown("unknown provider")
         near = difflib.get_close_matches(seller, sorted(self._sellers), 1)
         hint = f"did you mean {near[0]}?" if near else "set a price under this provider, or mend it"
         keys = self._keys_at(self._catalogue.holders(text), [text], at_us)
@@ -209,6 +230,8 @@ class Resolver:
 
     def _unknown_model(self, seller: str, read: Sequence[str], at_us: int) -> Unknown:
         """Where else the name is known, then what is nearest, at this seller first."""
+        if not self._suggests:
+            return Unknown("unknown model")
         others = [other for name in read for other in self._catalogue.holders(name)]
         keys = [*self._keys_at(others, read, at_us), *self._suggester.nearest(read[-1], (seller,))]
         return Unknown("unknown model", _texts(keys))

@@ -63,7 +63,9 @@ class PriceBook:
         self._keys: dict[Key, None] = dict.fromkeys(self._by_hand)
         for one in self.lists:
             self._keys.update(dict.fromkeys(one.keys()))
-        self._sellers = {provider for provider, _ in self._keys}
+        self._sold_by: dict[str, list[Key]] = {}
+        for key in self._keys:
+            self._sold_by.setdefault(key[0], []).append(key)
         self._resolver: Resolver | None = None
         self._tier_table: TierTable | None = None
         self._eras: dict[str | None, _Era] = {}
@@ -99,25 +101,25 @@ class PriceBook:
         resolution = self.resolver.resolve(provider, name, valid_us)
         if isinstance(resolution, Unknown):
             return resolution
-        key = resolution.provider, resolution.model
-        card = self.card_at(key, valid_us=valid_us, known_us=known_us, region=resolution.region)
-        if card is None:
-            return Unknown("no price then")
-        if (
-            key[0] in DEPLOYED
-            and resolution.region is not None
-            and not card.knows(resolution.region)
-        ):
-            hint = f"nothing is known of its price in {resolution.region}: set it under this name"
-            return Unknown("unknown model", (f"{key[0]}/{key[1]}",), hint)
-        return Found(card, resolution)
+        return self._priced(resolution, valid_us, known_us)
 
     def card_named(
         self, provider: str | None, name: str, *, valid_us: int, known_us: int
     ) -> Found | None:
         """The same, where it does not matter why there is none."""
-        found = self.find(provider, name, valid_us=valid_us, known_us=known_us)
+        resolution = self.resolver.known(provider, name, valid_us)
+        found = None if resolution is None else self._priced(resolution, valid_us, known_us)
         return None if isinstance(found, Unknown) else found
+
+    def _priced(self, resolution: Resolution, valid_us: int, known_us: int) -> Found | Unknown:
+        provider, model, region, _ = resolution
+        card = self.card_at((provider, model), valid_us=valid_us, known_us=known_us, region=region)
+        if card is None:
+            return Unknown("no price then")
+        if provider in DEPLOYED and region is not None and not card.knows(region):
+            hint = f"nothing is known of its price in {region}: set it under this name"
+            return Unknown("unknown model", (f"{provider}/{model}",), hint)
+        return Found(card, resolution)
 
     def card_at(
         self, key: Key, *, valid_us: int, known_us: int, region: str | None = None
@@ -157,11 +159,15 @@ class PriceBook:
         """One card for each model (of a provider) that has one at the moment, the dearest first.
 
         The last answer is kept until a card begins, ends or becomes known: a storm of denials asks
-        for the same again and again.
+        for the same again and again. A provider goes by any of its names; of one without cards
+        nothing is kept.
         """
-        era = self._eras.get(provider)
+        seller = self.seller(provider)
+        if seller is not None and seller not in self._sold_by:
+            return ()
+        era = self._eras.get(seller)
         if era is None or not era.from_us <= at_us < era.until_us:
-            era = self._eras[provider] = self._era(at_us, provider)
+            era = self._eras[seller] = self._era(at_us, seller)
         return era.cards
 
     def by_hand(self, *, at_us: int) -> list[Card]:
@@ -171,12 +177,12 @@ class PriceBook:
 
     def dearest_of(self, provider: str | None, *, at_us: int) -> Card | None:
         """The card with the dearest token of a provider, or of all where none is named."""
-        cards = self.current(at_us=at_us, provider=self.seller(provider))
+        cards = self.current(at_us=at_us, provider=provider)
         return cards[0] if cards and dearest_token(cards[0], at_us) else None
 
     def seller(self, provider: str | None) -> str | None:
         """A provider as the book's cards spell it."""
-        if provider is None or provider in self._sellers:
+        if provider is None or provider in self._sold_by:
             return provider
         return seller_id(provider)
 
@@ -202,7 +208,7 @@ class PriceBook:
         return found
 
     def _era(self, at_us: int, provider: str | None) -> _Era:
-        keys = [key for key in self._keys if provider in (None, key[0])]
+        keys = self._keys if provider is None else self._sold_by[provider]
         changes = [
             moment_us
             for key in keys
