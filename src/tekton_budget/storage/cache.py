@@ -45,7 +45,7 @@ class Cache:
                 policy_generation,
             )
         if price_generation != self._price_generation:
-            self.book = load_book(lambda table, names: _rows(session, table, names))
+            self.book = load_book(lambda table, names: _rows(session, table, names), self.book)
             self._price_generation = price_generation
 
     def _same_zone(self, session: Session) -> None:

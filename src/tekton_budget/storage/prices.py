@@ -6,14 +6,17 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, func, select
+import structlog
+from sqlalchemy import Table, select
 
+from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.naming import Alias
 from tekton_budget.domain.price import (
     Card,
     Contract,
     PriceBook,
     PriceList,
+    Rates,
     TierTerm,
     card_from_json,
     pricing_json,
@@ -21,6 +24,8 @@ from tekton_budget.domain.price import (
 from tekton_budget.storage import tables
 from tekton_budget.storage.packing import json_text
 from tekton_budget.storage.session import Session
+
+log = structlog.get_logger(__name__)
 
 Row = Mapping[str, Any]  # Any: a database row's columns have many types
 Term = Contract | Alias | TierTerm
@@ -58,9 +63,24 @@ def insert_list(session: Session, version: str, content: str, now_us: int) -> No
     _changed(session)
 
 
-def newest_version(rows: Callable[[Any], list[Any]]) -> str:  # Any: a statement, its rows
-    """The version of the newest list that is there; empty if none is."""
-    return str(rows(select(func.max(tables.price_lists.c.version)))[0][0] or "")
+def lists_there(rows: Callable[[Any], list[Any]]) -> dict[str, str]:  # Any: a statement, its rows
+    """The version of every list that is there, readable or not, by its id."""
+    columns = tables.price_lists.c
+    return {
+        str(id_): str(version) for id_, version in rows(select(columns.list_id, columns.version))
+    }
+
+
+def checked_list(content: str) -> PriceList:
+    """A list as this program reads it; refused whole if one of its cards cannot be read."""
+
+    def refuse(fault: InvalidInput) -> None:
+        raise fault
+
+    found = PriceList(_decoded(content), list_id_of(content), 0, refuse)
+    for key in found.keys():  # noqa: SIM118  (a list is no mapping)
+        found.cards(key)
+    return found
 
 
 def insert_term(session: Session, term_id: str, term: Term, now_us: int) -> None:
@@ -76,13 +96,22 @@ def list_id_of(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def load_book(rows: Callable[[Table, str], Sequence[Row]]) -> PriceBook:
-    """The book that a snapshot sees; `rows` reads named columns of a table."""
+def load_book(
+    rows: Callable[[Table, str], Sequence[Row]], earlier: PriceBook | None = None
+) -> PriceBook:
+    """The book that a snapshot sees; `rows` reads named columns of a table.
+
+    Rows never change: what the earlier book of the same store has read is not read again, for a
+    writer holds its locks meanwhile. What cannot be read is told to the log and prices nothing.
+    """
     terms: dict[str, list[Any]] = {kind: [] for kind in _KINDS}
     told = sorted(rows(tables.price_terms, _TERM), key=_when_told)
     for row in told:
         kind = str(row["kind"])
-        terms[kind].append(msgspec.json.decode(row["body"], type=_KINDS[kind]))
+        if kind in _KINDS:
+            terms[kind].append(msgspec.json.decode(row["body"], type=_KINDS[kind]))
+        else:  # of a later program
+            log.error("price_term_unreadable", term_id=row["term_id"], kind=kind)
 
     def content(list_id: str) -> str:
         found = rows(tables.price_lists, "list_id, content")
@@ -91,9 +120,12 @@ def load_book(rows: Callable[[Table, str], Sequence[Row]]) -> PriceBook:
     lists = []
     for row in rows(tables.price_lists, "list_id, known_since_us"):
         key = str(row["list_id"]), int(row["known_since_us"])
-        lists.append(_lists.get(key) or _read_list(key, content(key[0])))
+        found = _lists[key] if key in _lists else _read_list(key, content(key[0]))
+        if found is not None:
+            lists.append(found)
+    known = {} if earlier is None else earlier.own
     return PriceBook(
-        [_card(row) for row in rows(tables.prices, _CARD)],
+        [known.get(row["price_id"]) or _card(row) for row in rows(tables.prices, _CARD)],
         lists,
         terms["contract"],
         terms["name"][::-1],  # of two that begin together the first counts: the one told last
@@ -101,12 +133,20 @@ def load_book(rows: Callable[[Table, str], Sequence[Row]]) -> PriceBook:
     )
 
 
-# A list is the same for every book of a process, and so are its cards once they are parsed.
-_lists: dict[tuple[str, int], PriceList] = {}
+# A list is the same for every book of a process, and so are its cards once they are parsed. `None`
+# is one that cannot be read.
+_lists: dict[tuple[str, int], PriceList | None] = {}
 
 
-def _read_list(key: tuple[str, int], content: str) -> PriceList:
-    found = PriceList(_decoded(content), *key)
+def _read_list(key: tuple[str, int], content: str) -> PriceList | None:
+    def tell(fault: InvalidInput) -> None:
+        log.error("price_card_unreadable", list_id=key[0], cause=str(fault))
+
+    found = None
+    try:
+        found = PriceList(_decoded(content), *key, tell)
+    except (InvalidInput, msgspec.DecodeError) as fault:
+        log.error("price_list_unreadable", list_id=key[0], cause=str(fault))  # noqa: TRY400
     while len(_lists) >= _LISTS_KEPT:
         _lists.pop(next(iter(_lists)), None)
     _lists[key] = found
@@ -115,7 +155,7 @@ def _read_list(key: tuple[str, int], content: str) -> PriceList:
 
 @lru_cache(maxsize=2)
 def _decoded(content: str) -> dict[str, Any]:  # Any: JSON
-    decoded: dict[str, Any] = msgspec.json.decode(content)
+    decoded: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
     return decoded
 
 
@@ -125,11 +165,17 @@ def _when_told(row: Row) -> tuple[int, str]:
 
 def _card(row: Row) -> Card:
     named = {"provider": row["provider"], "model": row["model"], "source": row["source"]}
-    card = card_from_json(
-        {**named, **msgspec.json.decode(row["pricing"])},
-        price_id=row["price_id"],
-        known_since_us=row["known_since_us"],
-    )
+    try:
+        card = card_from_json(
+            {**named, **msgspec.json.decode(row["pricing"], type=dict[str, Any])},
+            price_id=row["price_id"],
+            known_since_us=row["known_since_us"],
+        )
+    except (InvalidInput, msgspec.DecodeError) as fault:
+        log.error("price_card_unreadable", price_id=row["price_id"], cause=str(fault))  # noqa: TRY400
+        named = {**named, "source": "unreadable"}
+        known_us = row["known_since_us"]
+        card = Card(row["price_id"], rates=Rates({}), known_since_us=known_us, **named)
     return card.valid_between(row["valid_from_us"], row["valid_to_us"])
 
 

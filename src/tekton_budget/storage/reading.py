@@ -98,7 +98,7 @@ class Reader:
                 known, known_generation = self._book, self._price_generation
             if known_generation == generation:
                 return known
-            found = load_book(lambda table, names: _rows(connection, table, names))
+            found = load_book(lambda table, names: _rows(connection, table, names), known)
         with self._lock:
             if self._price_generation < generation:
                 self._book, self._price_generation = found, generation

@@ -218,7 +218,8 @@ def test_the_cards_in_force_are_kept_until_one_begins_ends_or_becomes_known() ->
     google = PriceBook([card(provider="google", input="1"), card(provider="x-ai", input="1")])
     assert google.dearest_of("google-gla", at_us=0).provider == "google"
     assert google.dearest_of("x-ai", at_us=0).provider == "x-ai"  # a seller of one's own spelling
-    assert [one.model for one in book.by_hand(at_us=15)] == ["cheap", "late"]
+    assert [one.model for one in book.by_hand(at_us=15)] == ["late", "cheap"]
+    assert book.by_hand(at_us=16) is book.by_hand(at_us=15)
     assert PriceBook([card(fees={"image": "1"})]).dearest_of(None, at_us=0) is None
 
 

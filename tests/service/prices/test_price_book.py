@@ -1,20 +1,27 @@
 """What operators tell the price book, and what a call is then charged: contracts, names, lists."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.domain.price.cards import card
 
 from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound
+from tekton_budget.domain.price import Card, card_from_json
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service.asks import Ask, Used
 from tekton_budget.service.prices.setting import read_cards
 from tekton_budget.settings import load_settings
+from tekton_budget.storage import prices as stored
+from tekton_budget.storage import tables
 from tekton_budget.storage.prices import _lists as lists_kept
+from tekton_budget.storage.prices import insert_cards, insert_list
+from tekton_budget.storage.writer import Exclusively
 from tekton_budget.wiring import Running, open_service
 
 COST_CASES = Path(__file__).parents[4] / "shared" / "prices" / "cost-cases.json"
@@ -70,12 +77,89 @@ def test_lists_are_kept_by_a_process_within_bounds(quick: Running, clock: Any) -
 def test_two_programs_that_begin_at_once_take_a_list_once(running: Running) -> None:
     verbs, text = running.service.prices, price_list("7", CARD)
     known = running.reader.rows
-    running.reader.rows = lambda statement: [(None,)]  # as both saw it before either wrote
+    running.reader.rows = lambda statement: []  # as both saw it before either wrote
     try:
         assert [verbs.take_list("7", text), verbs.take_list("7", text)] == [True, False]
     finally:
         running.reader.rows = known
     assert len(running.service.book.ages()) == 1
+
+
+@pytest.mark.parametrize("content", [
+    "{", "[]", '{"format": "price-list/2"}', price_list("9", {"provider": "p"}),
+    price_list("9", aliases=[{}]), '{"format": "price-list/1", "version": "9", "made": "", "cards": 5}',
+])  # fmt: skip
+def test_a_list_that_cannot_be_read_takes_nothing_down(quick: Running, content: str) -> None:
+    """As a later program writes it beside this one, or a broken disk."""
+    assert taken(quick, "1", CARD)
+    quick.writer.exclusively(
+        lambda alone: insert_list(alone.session, "9", content, alone.now_us)
+    ).result()
+
+    assert Decimal(cost_of(quick)) == 2
+    assert taken(quick, "3", {**CARD, "rates": {"input": "3"}})  # the best that it can read
+    assert not taken(quick, "3", {**CARD, "rates": {"input": "3"}})
+    assert Decimal(cost_of(quick)) == 3
+    assert [one.version for one in quick.service.book.ages()] == ["3", "1"]
+
+
+def test_a_card_that_cannot_be_read_prices_nothing(quick: Running) -> None:
+    """No earlier list's price stands in for it, and its neighbours are priced."""
+    other = {**CARD, "model": "other"}
+    assert taken(quick, "1", CARD, other)
+    with pytest.raises(InvalidInput, match=r"cards\[0\].*smell"):
+        taken(quick, "2", {**CARD, "rates": {"smell": "3"}}, other)
+    assert Decimal(cost_of(quick)) == 2
+    later = price_list("2", {**CARD, "rates": {"smell": "3"}}, {**other, "rates": {"input": "4"}})
+
+    def write(alone: Exclusively) -> None:
+        insert_list(alone.session, "2", later, alone.now_us)
+        insert_cards(alone.session, [replace(card("own", "p", input="1"), price_id="broken")])
+        alone.session.execute('UPDATE prices SET pricing = \'{"rates": {"smell": "1"}}\'')
+        row = ("t", "smell", "{}", 0)
+        names = "term_id, kind, body, known_since_us"
+        alone.session.write(alone.session.statements.insert(tables.price_terms, names), [row])
+
+    quick.writer.exclusively(write).result()
+
+    assert cost_of(quick) is None
+    assert cost_of(quick, "p/own") is None
+    assert Decimal(cost_of(quick, "openai/other")) == 4
+    assert quick.service.book.current("p", "own").card.source == "unreadable"
+    quick.service.prices.set_price(LOCAL, "openai", "m", {"rates": {"input": "5"}})
+    assert Decimal(cost_of(quick)) == 5
+
+
+def test_the_later_version_goes_first_whenever_it_came(quick: Running, clock: Any) -> None:
+    assert taken(quick, "2026-08-21.9", CARD)
+    clock.pass_seconds(1)
+    assert taken(quick, "2026-08-21.10", {**CARD, "rates": {"input": "3"}})
+    assert not taken(quick, "2026-08-21.9", {**CARD, "rates": {"input": "4"}})
+    clock.pass_seconds(1)
+    older = price_list("2026-08-20.1", {**CARD, "rates": {"input": "5"}})
+    quick.writer.exclusively(
+        lambda alone: insert_list(alone.session, "x", older, alone.now_us)
+    ).result()
+    assert Decimal(cost_of(quick)) == 3
+
+
+def test_cards_that_are_known_are_not_read_again(
+    quick: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A book of 5,000 held the writer's locks for half a second with each price that was set."""
+    cards = [{**CARD, "model": f"m{number}"} for number in range(20)]
+    quick.service.prices.load_cards(LOCAL, cards, "file")
+    assert len(quick.reader.book()) == 20
+    read: list[str] = []
+
+    def watched(fields: dict[str, Any], **named: Any) -> Card:
+        read.append(fields["model"])
+        return card_from_json(fields, **named)
+
+    monkeypatch.setattr(stored, "card_from_json", watched)
+    quick.service.prices.set_price(LOCAL, "openai", "new", {"rates": {"input": "1"}})
+    assert len(quick.reader.book()) == 21
+    assert read == ["new", "new"]  # by the writer and by the readers
 
 
 def test_a_fresh_installation_begins_with_the_included_list(store_url: str) -> None:

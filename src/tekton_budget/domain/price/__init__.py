@@ -17,7 +17,7 @@ from tekton_budget.domain.price.card_text import (
 from tekton_budget.domain.price.contract import Contract, contract_of
 from tekton_budget.domain.price.facts import ModelFacts, facts_json
 from tekton_budget.domain.price.grain import GRAINS_PER_NANO, nano_half_even, nano_up, usd_of
-from tekton_budget.domain.price.price_list import PriceList
+from tekton_budget.domain.price.price_list import PriceList, version_rank
 from tekton_budget.domain.price.rates import Rate, Rates, Tariff, Unpriced
 from tekton_budget.domain.price.tiers import (
     DEFAULT_MODELS,
@@ -65,5 +65,6 @@ __all__ = [
     "pricing_json",
     "units_of",
     "usd_of",
+    "version_rank",
     "with_own_part",
 ]

@@ -8,7 +8,7 @@ from tekton_budget.domain.naming import DEPLOYED, Alias, Resolution, Resolver, U
 from tekton_budget.domain.price.card import Card
 from tekton_budget.domain.price.contract import Contract, factor_of
 from tekton_budget.domain.price.facts import ModelFacts
-from tekton_budget.domain.price.price_list import Key, PriceList
+from tekton_budget.domain.price.price_list import Key, PriceList, version_rank
 from tekton_budget.domain.price.tiers import TierTable, TierTerm
 
 _NEVER = 1 << 62
@@ -47,12 +47,12 @@ class PriceBook:
         tiers: Iterable[TierTerm] = (),
     ) -> None:
         self._by_hand: dict[Key, list[Card]] = {}
-        self._own: set[str] = set()
+        self.own: dict[str, Card] = {}  # those set by hand, by id
         for card in cards:
             self._by_hand.setdefault((card.provider, card.model), []).append(card)
-            self._own.add(card.price_id)
+            self.own[card.price_id] = card
         self.lists: tuple[PriceList, ...] = tuple(
-            sorted(lists, key=lambda one: one.known_since_us, reverse=True)
+            sorted(lists, key=lambda one: version_rank(one.version), reverse=True)
         )
         self.contracts = tuple(contracts)
         self.mapped = tuple(mapped)
@@ -69,6 +69,7 @@ class PriceBook:
         self._resolver: Resolver | None = None
         self._tier_table: TierTable | None = None
         self._eras: dict[str | None, _Era] = {}
+        self._own_era: _Era | None = None
         self._variants: dict[tuple[str, Decimal, str | None], Card] = {}
 
     def __len__(self) -> int:
@@ -170,10 +171,16 @@ class PriceBook:
             era = self._eras[seller] = self._era(at_us, seller)
         return era.cards
 
-    def by_hand(self, *, at_us: int) -> list[Card]:
-        """The cards in force that were set by hand."""
-        found = (_latest(cards, at_us, at_us) for cards in self._by_hand.values())
-        return [card for card in found if card is not None]
+    def by_hand(self, *, at_us: int) -> Sequence[Card]:
+        """The cards in force that were set by hand, the dearest first; kept as those are."""
+        era = self._own_era
+        if era is None or not era.from_us <= at_us < era.until_us:
+            era = self._own_era = _era(
+                at_us,
+                [card for cards in self._by_hand.values() for card in cards],
+                (_latest(cards, at_us, at_us) for cards in self._by_hand.values()),
+            )
+        return era.cards
 
     def dearest_of(self, provider: str | None, *, at_us: int) -> Card | None:
         """The card with the dearest token of a provider, or of all where none is named."""
@@ -194,7 +201,7 @@ class PriceBook:
         """As a contract makes a listed card, and a region any; what was set by hand is agreed."""
         factor = _ONE
         contracts = self._contracts_of.get(card.provider)
-        if contracts and card.price_id not in self._own:
+        if contracts and card.price_id not in self.own:
             factor = factor_of(contracts, card.model, valid_us=valid_us, known_us=known_us)
         region = region if card.regions else None
         if factor == 1 and region is None:
@@ -209,27 +216,26 @@ class PriceBook:
 
     def _era(self, at_us: int, provider: str | None) -> _Era:
         keys = self._keys if provider is None else self._sold_by[provider]
-        changes = [
-            moment_us
-            for key in keys
-            for card in self.history(key)
-            for moment_us in (card.valid_from_us, card.valid_to_us, card.known_since_us)
-            if moment_us is not None
-        ]
-        changes += [
-            moment_us
-            for one in self.contracts
-            for moment_us in (one.valid_from_us, one.valid_to_us, one.known_since_us)
-            if moment_us is not None
-        ]
+        dated: list[Card | Contract] = [card for key in keys for card in self.history(key)]
         found = (self.card_at(key, valid_us=at_us, known_us=at_us) for key in keys)
-        cards = sorted(
-            (card for card in found if card is not None),
-            key=lambda card: (-dearest_token(card, at_us), card.provider, card.model),
-        )
-        from_us = max((one for one in changes if one <= at_us), default=0)
-        until_us = min((one for one in changes if one > at_us), default=_NEVER)
-        return _Era(from_us, until_us, tuple(cards))
+        return _era(at_us, [*dated, *self.contracts], found)
+
+
+def _era(at_us: int, dated: Iterable[Card | Contract], found: Iterable[Card | None]) -> _Era:
+    """Those found at a moment, and for how long before and after it that stays so."""
+    changes = [
+        moment_us
+        for one in dated
+        for moment_us in (one.valid_from_us, one.valid_to_us, one.known_since_us)
+        if moment_us is not None
+    ]
+    cards = sorted(
+        (card for card in found if card is not None),
+        key=lambda card: (-dearest_token(card, at_us), card.provider, card.model),
+    )
+    from_us = max((one for one in changes if one <= at_us), default=0)
+    until_us = min((one for one in changes if one > at_us), default=_NEVER)
+    return _Era(from_us, until_us, tuple(cards))
 
 
 def dearest_token(card: Card, at_us: int) -> int:

@@ -22,17 +22,19 @@ from tekton_budget.domain.price import (
     checked_factor,
     checked_name,
     moment_text,
+    version_rank,
 )
 from tekton_budget.service.commands import new_id
 from tekton_budget.service.retries import Retry, done_before, note_done
 from tekton_budget.storage.appending import write_audit, write_events
 from tekton_budget.storage.packing import json_text
 from tekton_budget.storage.prices import (
+    checked_list,
     insert_cards,
     insert_list,
     insert_term,
     list_id_of,
-    newest_version,
+    lists_there,
 )
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Exclusively, Writer
@@ -107,18 +109,24 @@ class PriceVerbs:
         return self._writer.exclusively(run).result()
 
     def take_list(self, version: str, content: str) -> bool:
-        """Take over a whole list, unless one as new is there; whether it was taken.
+        """Take over a whole list, unless one as new is there and can be read; whether it was taken.
 
-        An older program beside a newer one does not put its own list before the newer.
+        An older program beside a newer one does not put its own list before the newer; where it
+        cannot read that one, its own is the best it has.
         """
-        if newest_version(self._reader.rows) >= version:
+        id_, rank = list_id_of(content), version_rank(version)
+        there = lists_there(self._reader.rows)
+        newer = any(version_rank(known) >= rank for known in there.values())
+        if id_ in there or (newer and _is_superseded(self._reader.book(), rank)):
             return False
+        checked_list(content)
 
         def run(alone: Exclusively) -> bool:
-            if any(known.version >= version for known in alone.cache.book.lists):
+            known = alone.cache.book
+            if any(one.list_id == id_ for one in known.lists) or _is_superseded(known, rank):
                 return False
             insert_list(alone.session, version, content, alone.now_us)
-            event = Event(EventType.PRICES_TAKEN, list_id_of(content), "", {"list": version})
+            event = Event(EventType.PRICES_TAKEN, id_, "", {"list": version})
             write_events(alone.session, [event], alone.now_us)
             return True
 
@@ -340,6 +348,10 @@ def _insert(alone: Exclusively, caller: Caller, cards: list[Card]) -> None:
         for card in cards
     ]
     write_events(alone.session, events, alone.now_us)
+
+
+def _is_superseded(book: PriceBook, rank: tuple[int, ...]) -> bool:
+    return any(version_rank(known.version) >= rank for known in book.lists)
 
 
 def _may_price(caller: Caller) -> None:
