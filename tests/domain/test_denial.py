@@ -9,6 +9,7 @@ from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import Fit
 from tekton_budget.domain.ledger.denial import DETAIL_MAX
+from tekton_budget.domain.price import Card
 
 CLIENT = Caller("k", "ci", Role.CLIENT, {"team": "a"})
 
@@ -172,6 +173,36 @@ def test_an_alternative_with_a_limit_of_its_own_is_not_named() -> None:
     world.price("p/nano", input=8, output=8)
 
     assert denied(world, labels={"model": "big"}, tokens=1000).alternatives == ("nano",)
+
+
+def test_an_alternative_keeps_the_seller_as_the_caller_spells_it() -> None:
+    world = World()
+    world.policy("little", "0.001usd/day", scope={"provider": "gemini"})
+    world.price("google/big", input=10, output=10)
+    world.price("google/mini", input=9, output=9)
+
+    labels = {"model": "big", "provider": "gemini"}
+    assert denied(world, labels=labels, tokens=1000).alternatives == ()
+
+
+def test_of_a_large_book_only_so_many_prices_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.policy("little", "0.0005usd/day")
+    for number in range(1500):
+        world.price(f"p/m{number:04}", input=2000 - number, output=2000 - number)
+    computed: list[str] = []
+    grains_of_counts = Card.grains_of_counts
+
+    def watched(card: Card, *args: object, **named: object) -> int:
+        computed.append(card.model)
+        return grains_of_counts(card, *args, **named)
+
+    monkeypatch.setattr(Card, "grains_of_counts", watched)
+    answer = denied(world, labels={"model": "m0600", "provider": "p"}, input_tokens=0,
+                    max_output_tokens=1)  # fmt: skip
+
+    assert answer.alternatives == ()
+    assert set(computed) == {f"m{number:04}" for number in range(600, 1100)}
 
 
 def test_no_alternative_helps_where_tokens_are_limited() -> None:

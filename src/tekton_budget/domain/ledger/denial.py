@@ -1,6 +1,7 @@
 """The denial: what stands in the way of a call, when it goes, and what fits meanwhile."""
 
 import shlex
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -17,12 +18,13 @@ from tekton_budget.domain.money import NANO_PER_USD
 from tekton_budget.domain.period import duration_text, time_text
 from tekton_budget.domain.policy import PPM, Enforcement
 from tekton_budget.domain.policy_set import group_label_names
-from tekton_budget.domain.price import Card, ModelFacts, PriceBook, nano_up
+from tekton_budget.domain.price import Card, ModelFacts, PriceBook, dearest_token, nano_up
 from tekton_budget.domain.scope import SHARED_GROUP, group_labels
 
 DETAIL_MAX = 400
 ALTERNATIVES_MAX = 3
-_PRICES_TRIED_MAX = 100  # a storm of denials must not walk a book of thousands each time
+_PRICES_TRIED_MAX = 100  # a storm of denials must not walk a book of thousands each time,
+_WALKED_MAX = 500  # nor compute what the call would cost by each
 _TITLE_MAX = 100
 _UNIT_NAMES = ("tokens", "cost", "requests")
 _CREDIT_SHARE = 5  # a fifth of the limit, if the call needs no more
@@ -71,32 +73,50 @@ def alternatives_to(
     state: State, ask: Allocate, passed: Sequence[Judgement], prices: Prices
 ) -> tuple[str, ...]:
     """Cheaper priced models by which the very same call would fit, dearest first."""
-    if prices.own is None or ask.cost_nano is not None:
+    own = prices.own
+    if own is None or ask.cost_nano is not None:
         return ()
-    tried = _cheaper(state, ask, prices.own)[:_PRICES_TRIED_MAX]
-    return tuple(islice(_fitting_models(state, ask, passed, prices, tried), ALTERNATIVES_MAX))
+    tried = islice(_cheaper(state, ask, own), _PRICES_TRIED_MAX)
+    fitting = (
+        card.model
+        for grains, card in tried
+        if _fits(state, ask, passed, prices, _labels_at(state, ask, card, own), grains)
+    )
+    return tuple(islice(fitting, ALTERNATIVES_MAX))
 
 
-def _cheaper(state: State, ask: Allocate, own: Card) -> list[tuple[int, Card]]:
+def _cheaper(state: State, ask: Allocate, own: Card) -> Iterator[tuple[int, Card]]:
     """Cards that cost less for this call, dearest first: the seller's own, then those set by hand.
 
     Whoever calls one seller has no account with all the others that a price list knows.
     """
     book, now_us, counts = state.book, state.now_us, counts_of(ask, shrinkable(ask))
-    near = book.current(at_us=now_us, provider=own.provider)
-    known = {own.price_id, *(card.price_id for card in near)}
-    others = [card for card in book.by_hand(at_us=now_us) if card.price_id not in known]
     whole = own.grains_of_counts(counts, ask.requests, at_us=now_us)
-    found: list[tuple[int, Card]] = []
-    for cards in (near, others):
-        costs = [
+    seen = {own.price_id}
+    for in_force in (
+        book.current(at_us=now_us, provider=own.provider),
+        book.by_hand(at_us=now_us),
+    ):
+        cards = [card for card in _below(in_force, own, now_us) if card.price_id not in seen]
+        seen.update(card.price_id for card in cards)
+        costs = (
             (card.grains_of_counts(counts, ask.requests, at_us=now_us), card)
             for card in cards
-            if card.standard(at_us=now_us).prices_text and _can_do(book, card, own, counts.total)
-        ]
-        cheaper = [(grains, card) for grains, card in costs if grains < whole]
-        found += sorted(cheaper, key=lambda one: (-one[0], one[1].model))
-    return found
+            if card.standard(at_us=now_us).prices_text
+        )
+        cheaper = sorted(
+            ((grains, card) for grains, card in costs if grains < whole),
+            key=lambda one: (-one[0], one[1].model),
+        )
+        yield from (one for one in cheaper if _can_do(book, one[1], own, counts.total))
+
+
+def _below(cards: Sequence[Card], own: Card, at_us: int) -> Sequence[Card]:
+    """Cards, the dearest first; of many, those that follow the call's own."""
+    if len(cards) <= _WALKED_MAX:
+        return cards
+    start = bisect_left(cards, -dearest_token(own, at_us), key=lambda c: -dearest_token(c, at_us))
+    return cards[start : start + _WALKED_MAX]
 
 
 def _can_do(book: PriceBook, card: Card, own: Card, tokens: int) -> bool:
@@ -146,28 +166,31 @@ def _fitting(ask: Allocate, prices: Prices, size: int) -> Fitting | None:
     )
 
 
-def _fitting_models(
+def _fits(
     state: State,
     ask: Allocate,
     passed: Sequence[Judgement],
     prices: Prices,
-    candidates: Sequence[tuple[int, Card]],
-) -> Iterator[str]:
+    labels: Mapping[str, str],
+    grains: int,
+) -> bool:
+    """Whether the call would fit under other labels, at another cost."""
     known = {policy.no for policy in state.policies.concerning(ask.labels, state.now_us)}
-    for grains, card in candidates:
-        labels = _labels_with(state, ask, card)
-        concerned = state.policies.concerning(labels, state.now_us)
-        if any(p.no not in known and p.enforcement is Enforcement.HARD_LIMIT for p in concerned):
-            continue  # a limit of its own, whose balance was not looked at
-        still = {policy.no for policy in concerned}
-        cost_nano = nano_up(grains)
-        if not any(_refuses(ask, j, cost_nano, prices) for j in passed if j.policy.no in still):
-            yield card.model
+    concerned = state.policies.concerning(labels, state.now_us)
+    if any(p.no not in known and p.enforcement is Enforcement.HARD_LIMIT for p in concerned):
+        return False  # a limit of its own, whose balance was not looked at
+    still = {policy.no for policy in concerned}
+    cost_nano = nano_up(grains)
+    return not any(_refuses(ask, j, cost_nano, prices) for j in passed if j.policy.no in still)
 
 
-def _labels_with(state: State, ask: Allocate, card: Card) -> Mapping[str, str]:
-    """The ask's labels if it were for another model, whose tier may be another too."""
-    labels = {**ask.labels, "model": card.model, "provider": card.provider}
+def _labels_at(state: State, ask: Allocate, card: Card, own: Card) -> Mapping[str, str]:
+    """The labels of the call made of another model, whose tier may be another too.
+
+    Its seller stays as the caller spells it.
+    """
+    elsewhere = {} if card.provider == own.provider else {"provider": card.provider}
+    labels = {**ask.labels, "model": card.model, **elsewhere}
     model, said = ask.labels.get("model"), labels.get(TIER)
     if said is None or model is None or TIER in ask.caller.labels:
         return labels
