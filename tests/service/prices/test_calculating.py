@@ -171,6 +171,24 @@ def test_what_differs_from_the_expectation_is_said(changes, differs) -> None:
     assert row.differs == differs
 
 
+def test_a_step_of_another_model_is_priced_by_the_card_of_that_name() -> None:
+    """The file's cards are named for short; the steps of a response are too."""
+    number = next(
+        i for i, case in enumerate(file("cost-cases.json")["cases"]) if case["id"] == "ant-017"
+    )
+    steps = [
+        {"type": "message", "input_tokens": 100, "output_tokens": 50},
+        {"type": "advisor_message", "model": "claude-haiku-4-5", "input_tokens": 1000,
+         "output_tokens": 100},
+    ]  # fmt: skip
+    usage = {"input_tokens": 100, "output_tokens": 50, "iterations": steps}
+    (row,) = run_cost_cases(
+        altered(number, response__usage=usage, expected={"cost_usd": "0.00325"})
+    )
+
+    assert row.differs == ""
+
+
 def test_what_a_provider_billed_is_compared() -> None:
     number = next(
         i for i, case in enumerate(file("cost-cases.json")["cases"]) if case["id"] == "opr-004"
@@ -190,6 +208,7 @@ def test_what_a_provider_billed_is_compared() -> None:
         ({"format": "cost-cases/1", "cases": ["x"], "rate_cards": {}}, "cases[0]"),
         ({"format": "cost-cases/1", "cases": [{}], "rate_cards": {}}, "cases[0].model"),
         (altered(rate_card="nowhere"), "cases[0].rate_card"),
+        (altered(rate_card=["openai/gpt-4o"]), "cases[0].rate_card"),
         (altered(expected="cheap"), "cases[0].expected"),
         (altered(expected__components={}), "cases[0].expected.components"),
         (altered(expected__components=["x"]), "cases[0].expected.components[0]"),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput
-from tekton_budget.domain.naming import Resolution, Unknown
+from tekton_budget.domain.naming import Alias, Resolution, Unknown
 from tekton_budget.domain.naming.expectation import is_as_expected
 from tekton_budget.domain.price import (
     Card,
@@ -52,8 +52,18 @@ def run_cost_cases(file: object) -> list[CaseRow]:
         name: card_from_json(card, price_id=str(name), at=f"rate_cards.{name}.")
         for name, card in _mapping("rate_cards", fields.get("rate_cards")).items()
     }
-    book = PriceBook(cards.values())
+    book = PriceBook(cards.values(), mapped=_names_of(cards))
     return [_cost_row(book, cards, case, f"cases[{i}]") for i, case in enumerate(cases)]
+
+
+def _names_of(cards: Mapping[str, Card]) -> Iterator[Alias]:
+    """The names of cards in a file, `seller/model@remark`, where their models have longer ones."""
+    models = {card.model for card in cards.values()}
+    for name, card in cards.items():
+        short = str(name).rpartition("@")[0] or str(name)
+        short = short.removeprefix(f"{card.provider}/")
+        if short not in models:
+            yield Alias(card.provider, short, card.provider, card.model)
 
 
 def run_name_cases(file: object, book: PriceBook) -> list[CaseRow]:
