@@ -32,6 +32,7 @@ CASES = [
     (litellm.read, LITELLM % '"off_peak_pricing": {}', "off_peak_pricing", "no windows"),
     (litellm.read, LITELLM % '"off_peak_pricing": {"input_cost_per_token": 1e-7, "windows": [{"hours_utc": ["00:00-01:00"], "weekdays": [8]}]}', "off_peak_pricing", "a window of an unknown form"),
     (genai_prices.read, GENAI % '[{"prices": {"input_mtok": 1}}, {"constraint": {"moon": "full"}, "prices": {}}]', "constraint", "a constraint of an unknown form"),
+    (genai_prices.read, GENAI % '[{"constraint": {"start_time": "00:30:00Z", "end_time": "16:30:00Z"}, "prices": {"input_mtok": 1}}]', "prices", "no price but for some hours of the day"),
     (genai_prices.read, GENAI % '{"input_moons": 1}', "input_moons", UNKNOWN),
     (genai_prices.read, GENAI % '{"input_mtok": {"base": 1, "tiers": [{"price": 2}]}}', "input_mtok", "a tier without a start"),
     (models_dev.read, MODELS_DEV % '"tiers": [{"input": 3}]', "tiers", "a tier without a size"),

@@ -186,6 +186,9 @@ def _intervals(
         else:
             problems.append(Problem(listed_as, "constraint", "a constraint of an unknown form"))
             return []
+    if not dated:
+        problems.append(Problem(listed_as, "prices", "no price but for some hours of the day"))
+        return []
     dated.sort(key=lambda one: one[0] or "")
     ends = [start for start, _ in dated[1:]] + [None]
     return [
