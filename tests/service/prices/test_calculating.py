@@ -280,3 +280,24 @@ def test_a_name_without_a_price_on_the_day_says_so() -> None:
     (row,) = run_name_cases(whole, PriceBook([late]))
 
     assert row.differs == "input unknown, expected 1"
+
+
+def test_a_retired_model_is_compared_by_its_last_rate() -> None:
+    cards = [
+        card_from_json(
+            {"provider": "openai", "model": "old", "rates": {"input": rate}, "effective_to": end},
+            price_id=rate,
+        )
+        for rate, end in (("3", "2025-01-01"), ("2", "2026-01-01"))
+    ]
+    cards[1] = cards[1].valid_between(cards[0].valid_to_us or 0, cards[1].valid_to_us)
+    answer = {"provider": "openai", "model": "old", "input_usd_per_mtok": "2"}
+    whole = {
+        "format": "name-cases/1",
+        "as_of": "2026-11-20",
+        "cases": [{"name": "old", "answer": answer}],
+    }
+
+    (row,) = run_name_cases(whole, PriceBook(cards))
+
+    assert row.differs == ""

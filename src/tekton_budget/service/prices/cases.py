@@ -209,20 +209,24 @@ def _name_differences(
     seller, model = str(answer.get("provider")), str(answer.get("model"))
     if not is_as_expected(book.resolver, found, seller, model, at_us):
         yield f"expected {seller}/{model}"
-    card = book.card_named(found.provider, found.model, valid_us=at_us, known_us=_FOREVER_US)
     for unit in ("input", "output"):
         told = answer.get(f"{unit}_usd_per_mtok")
         if told is None:
             continue
         wanted = number_of(f"{at}.answer.{unit}_usd_per_mtok", told)
-        rate = None if card is None else _rate(book, found, unit, at_us)
+        rate = _rate(book, found, unit, at_us)
         if rate != wanted:
             yield f"{unit} {'unknown' if rate is None else f'{rate:f}'}, expected {wanted:f}"
 
 
 def _rate(book: PriceBook, found: Resolution, unit: str, at_us: int) -> Decimal | None:
+    """The rate of a model on a day; of one that was retired before, the last."""
     key = found.provider, found.model
     card = book.card_at(key, valid_us=at_us, known_us=_FOREVER_US, region=found.region)
+    if card is None:
+        ends = [one.valid_to_us or 0 for one in book.history(key)]
+        last_us = max((end for end in ends if 0 < end <= at_us), default=0) - 1
+        card = book.card_at(key, valid_us=last_us, known_us=_FOREVER_US, region=found.region)
     return None if card is None else card.standard(at_us=at_us).per_million(unit)
 
 
