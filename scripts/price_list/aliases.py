@@ -66,6 +66,22 @@ def of_curated(
     return found
 
 
+def of_aliases(
+    listed: Iterable[Alias], named: Iterable[Alias], cards: dict[Key, list[Card]]
+) -> list[Alias]:
+    """The curated names whose model has no card of its own but is another name of one."""
+    models = {(one["provider"], folded(one["provider"], one["name"])): one for one in named}
+    found = []
+    for alias in listed:
+        provider = alias["provider"]
+        name, model = ((provider, folded(provider, alias[it])) for it in ("name", "model"))
+        is_new = name not in models and (*name, None) not in cards
+        if is_new and model in models and "from" not in models[model]:
+            dates = {it: alias[it] for it in ("from", "to") if alias.get(it)}
+            found.append(_alias(provider, alias["name"], models[model]["model"]) | dates)
+    return found
+
+
 def _joined(cards: dict[Key, list[Card]], key: Key, base: Key) -> bool:
     """Whether the card of `key` says nothing that the present card of `base` does not say too."""
     if key not in cards or base not in cards or len(cards[key]) > 1:

@@ -43,6 +43,7 @@ def build(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: JSON
     curated.put(cards)
     named += aliases.of_curated(curated.aliases, cards, joins=False)
     named += aliases.of_openrouter(kept, cards)
+    named += aliases.of_aliases(curated.aliases, named, cards)
     document = {
         "format": FORMAT,
         "version": f"{NEWEST.isoformat()}.1",

@@ -13,6 +13,8 @@ _OPENAI_BATCH = re.compile(
     r"(gpt-(3\.5|4|4o|4\.1|4\.5|[5-9])|o[134]|text-embedding)(?![\w.]*(audio|real))"
 )
 _NEW_OPENAI = re.compile(r"gpt-([5-9]|[1-9]\d)(?![\d])")
+_THINKING_OPENAI = re.compile(r"(gpt-([5-9]|[1-9]\d)(?![\d])|o3(?!-mini)|o4)(?!.*(image|chat))")
+_NEW_GEMINI = re.compile(r"gemini-([3-9]|[1-9]\d)(?!.*(live|tts|audio|image|embedding))")
 _SPEAKS = re.compile(r"(?:^|[-_])tts(?:$|[-_])")
 _GEMINI = re.compile(r"gemini-(2\.[05]|[3-9])(?!.*(live|tts|audio|image|embedding))")
 
@@ -93,8 +95,20 @@ def _speech(card: Card) -> None:
         rates.setdefault("output_audio", rates["output"])
 
 
+def _openai_search(card: Card) -> None:
+    """One fee for a search, whichever model thinks about it."""
+    if _THINKING_OPENAI.match(card["model"]):
+        card.setdefault("fees", {}).setdefault("web_search", {"usd_per_1000": "10"})
+
+
+def _google_search(card: Card) -> None:
+    """One fee for a query from the third generation on."""
+    if _NEW_GEMINI.match(card["model"]):
+        card.setdefault("fees", {}).setdefault("web_search", {"usd_per_1000": "14"})
+
+
 _RULES: Mapping[str, tuple[Callable[[Card], None], ...]] = {
     "anthropic": (_anthropic_cache, _anthropic_batch),
-    "openai": (_openai_batch,),
-    "google": (_google_batch,),
+    "openai": (_openai_batch, _openai_search),
+    "google": (_google_batch, _google_search),
 }

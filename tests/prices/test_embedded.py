@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from tests.prices.conftest import Book
 
+from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.naming import Resolution, Resolver, Unknown
+from tekton_budget.domain.price import PriceBook
 from tekton_budget.domain.price.card_text import moment_us
 from tekton_budget.domain.price.price_list import PriceList
 from tekton_budget.domain.units import COUNT_UNITS, TOKEN_UNITS
@@ -284,6 +286,34 @@ def test_service_tiers_are_filled_by_the_sellers_rules(book: Book) -> None:
 UNPRICED = {"deepseek-chat", "claude-instant-1.2"}
 
 
+# Names, kinds of rate and eras that lists alone leave out or have wrong: the day, and USD per million.
+KNOWN_BY_PERSON = [
+    ("anthropic", "claude-3-5-sonnet-latest", "2026-11-20", "input", "3"),
+    ("mistral", "magistral-small-latest", "2026-11-20", "input", "0.5"),
+    ("mistral", "mistral-embed", "2026-11-20", "input", "0.1"),
+    ("openai", "o3", "2025-06-09", "cache_read", "2.5"),
+    ("openai", "o3-2025-04-16", "2025-06-10", "cache_read", "0.5"),
+]
+SEARCHES = [
+    ("openai", "gpt-5.1", "0.01"), ("openai", "gpt-5.6-sol", "0.01"), ("openai", "o3-pro", "0.01"),
+    ("google", "gemini-3.5-flash", "0.014"), ("google", "gemini-2.5-pro", "0.035"),
+]  # fmt: skip
+
+
+def test_what_lists_leave_out_or_have_wrong_is_priced(price_list: PriceList) -> None:
+    book = PriceBook([], [price_list])
+    for provider, name, day, unit, usd in KNOWN_BY_PERSON:
+        at_us = moment_us("day", day) or 0
+        found = book.card_named(provider, name, valid_us=at_us, known_us=0)
+        assert found is not None, name
+        assert found.card.standard(at_us=at_us).per_million(unit) == Decimal(usd), name
+    for provider, name, usd in SEARCHES:
+        at_us = moment_us("day", NAMES_AS_OF) or 0
+        found = book.card_named(provider, name, valid_us=at_us, known_us=0)
+        assert found is not None, name
+        assert found.card.charge([("web_search", 1)], at_us=at_us).usd == Decimal(usd), name
+
+
 def test_every_known_name_has_its_price(book: Book, data_of: Callable[[str], Any]) -> None:
     checked = 0
     for case in data_of("name-cases.json")["cases"]:
@@ -355,7 +385,10 @@ def _day(card: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def price_list() -> PriceList:
-    return PriceList(json.loads(embedded_text()), "included", 0)
+    def refuse(fault: InvalidInput) -> None:
+        raise fault
+
+    return PriceList(json.loads(embedded_text()), "included", 0, refuse)
 
 
 def test_the_domain_parses_every_card_and_fact(price_list: PriceList) -> None:
