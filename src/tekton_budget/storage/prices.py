@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Table, select
 
 from tekton_budget.domain.errors import InvalidInput
-from tekton_budget.domain.naming import Alias
+from tekton_budget.domain.naming import Alias, filed_under
 from tekton_budget.domain.price import (
     Card,
     Contract,
@@ -164,7 +164,8 @@ def _when_told(row: Row) -> tuple[int, str]:
 
 
 def _card(row: Row) -> Card:
-    named = {"provider": row["provider"], "model": row["model"], "source": row["source"]}
+    provider = filed_under(row["provider"])
+    named = {"provider": provider, "model": row["model"], "source": row["source"]}
     try:
         card = card_from_json(
             {**named, **msgspec.json.decode(row["pricing"], type=dict[str, Any])},

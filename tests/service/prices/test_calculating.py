@@ -72,6 +72,13 @@ def test_a_question_that_cannot_be_answered_names_the_field(priced, question, fi
     assert refused.value.fields[0].field == field
 
 
+def test_usage_is_an_object(priced: Running) -> None:
+    for usage in ([1], "10"):
+        with pytest.raises(InvalidInput, match="send an object") as refused:
+            priced.service.costs.calculate(Question(model="m", provider="openai", usage=usage))
+        assert refused.value.code == "invalid_usage"
+
+
 def test_usage_that_says_nothing_is_not_none(priced: Running) -> None:
     with pytest.raises(InvalidInput) as refused:
         usd(priced, model="m", usage={})

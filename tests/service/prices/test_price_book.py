@@ -215,14 +215,23 @@ def test_a_name_of_ones_own_is_charged_as_what_it_stands_for(running: Running, c
 
 
 def test_terms_are_checked_and_for_those_who_may(quick: Running) -> None:
-    taken(quick, "1", CARD)
+    taken(quick, "1", CARD, {**CARD, "provider": "google"})
     verbs = quick.service.prices
     for refused in (
         lambda: verbs.agree_contract(LOCAL, "", None, Decimal(1)),
         lambda: verbs.agree_contract(
             LOCAL, "openai", None, Decimal(1), valid_from_us=5, valid_to_us=5
         ),
+        *(
+            (lambda factor=factor: verbs.agree_contract(LOCAL, "openai", None, Decimal(factor)))
+            for factor in ("0", "-1", "NaN", "Infinity", "101", "0.1234567")
+        ),
+        lambda: verbs.agree_contract(LOCAL, "openai", None, Decimal(1), valid_to_us=5),
         lambda: verbs.name_model(LOCAL, None, " x", ("openai", "m")),
+        lambda: verbs.name_model(LOCAL, None, "\N{CYRILLIC SMALL LETTER O}", ("openai", "m")),
+        lambda: verbs.name_model(LOCAL, None, "x" * 257, ("openai", "m")),
+        lambda: verbs.name_model(LOCAL, "a\n", "x", ("openai", "m")),
+        lambda: verbs.set_tier(LOCAL, "", "m", None),
         lambda: verbs.set_tier(LOCAL, None, "", None),
         lambda: verbs.set_tier(LOCAL, None, "m", "middling"),
     ):
@@ -235,6 +244,9 @@ def test_terms_are_checked_and_for_those_who_may(quick: Running) -> None:
         with pytest.raises(NotFound) as refusal:
             unknown()
         assert refusal.value.code == "price_not_found"
+    assert verbs.agree_contract(LOCAL, "gemini", None, Decimal("0.5")).provider == "google"
+    assert verbs.set_tier(LOCAL, "openai", "m", None).provider == "openai"
+    assert verbs.name_model(LOCAL, "openai", "x", ("openai", "m")).provider == "openai"
     assert verbs.set_tier(LOCAL, None, "m", "local_midweight").tier == "local_midweight"
     client = Caller(role=Role.CLIENT)
     for forbidden in (

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.service.writing.conftest import NOON_US
 
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -91,6 +92,20 @@ def test_names_dates_and_roles_are_checked(quick: Running) -> None:
         verbs.set_price(LOCAL, "p", " m", MINI)
     with pytest.raises(InvalidInput):
         verbs.set_price(LOCAL, "p", "m", MINI, valid_from_us=5, valid_to_us=5)
+    for field, times in (
+        ("valid_to", {"valid_to_us": NOON_US}),  # it begins now, so it would never count
+        ("valid_from", {"valid_from_us": -1}),
+        ("valid_from", {"valid_from_us": 1 << 62}),
+        ("valid_to", {"valid_to_us": 1 << 70}),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            verbs.set_price(LOCAL, "p", "m", MINI, **times)
+        assert refused.value.fields[0].field == field
+    for field, pricing in (("pricing", None), ("pricing", []), ("provider", MINI),
+                           ("effective_from", {**MINI, "effective_from": "2020-01-01"})):  # fmt: skip
+        with pytest.raises(InvalidInput) as refused:
+            verbs.set_price(LOCAL, "" if field == "provider" else "p", "m", pricing)
+        assert refused.value.fields[0].field == field
     for caller in (Caller(role=Role.CLIENT), Caller(role=Role.ADMIN, labels={"team": "a"})):
         with pytest.raises(Forbidden):
             verbs.set_price(caller, "p", "m", MINI)
@@ -103,3 +118,17 @@ def test_a_price_sent_twice_under_one_id_is_set_once(running: Running) -> None:
     assert running.service.book.history("p", "m") == [first]
     with pytest.raises(Conflict):
         verbs.set_price(LOCAL, "p", "m", MINI, retry=Retry("id", "prices", '{"a":2}'))
+
+
+def test_a_price_is_of_the_seller_whatever_it_is_called(running: Running) -> None:
+    """Two cards of one model under two words for its seller left it without a price."""
+    verbs, book = running.service.prices, running.service.book
+    verbs.set_price(LOCAL, "google", "m", MINI)
+    made = verbs.set_price(LOCAL, "gemini", "m", {"rates": {"input": "7"}})
+    (loaded,) = verbs.load_cards(LOCAL, [{"provider": "x-ai", "model": "n", **MINI}], "f")
+    verbs.set_price(LOCAL, "My_Own", "m", MINI)
+
+    assert (made.provider, loaded.provider) == ("google", "xai")
+    for provider in ("google", "gemini", "google-gla"):
+        assert book.current(provider, "m").card == made
+    assert book.current("My_Own", "m").card.provider == "My_Own"

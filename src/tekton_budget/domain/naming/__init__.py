@@ -9,9 +9,11 @@ from tekton_budget.domain.naming.sellers import (
     SELLERS,
     Kind,
     Seller,
+    filed_under,
     kind_of,
     seller_id,
 )
+from tekton_budget.domain.naming.spelling import cleaned
 
 __all__ = [
     "CLOUDS",
@@ -26,6 +28,8 @@ __all__ = [
     "Resolver",
     "Seller",
     "Unknown",
+    "cleaned",
+    "filed_under",
     "is_as_expected",
     "kind_of",
     "seller_id",

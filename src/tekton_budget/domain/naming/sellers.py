@@ -182,6 +182,12 @@ def seller_id(spelling: str) -> str:
     return _ID_OF_SPELLING.get(plain, plain)
 
 
+def filed_under(spelling: str) -> str:
+    """The provider of a card: a seller of the table by its id, any other as it is spelt."""
+    known = seller_id(spelling)
+    return known if known in SELLER_OF_ID else spelling
+
+
 def is_sign(spelling: str) -> bool:
     """Whether this may be the maker in a reseller's name as well as the seller itself."""
     return dashed(spelling) in _SIGNS

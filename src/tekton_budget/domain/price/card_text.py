@@ -1,8 +1,9 @@
 """Cards as JSON: in the format of price files and of the store, read strictly, written plainly."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence, Sized
 from datetime import UTC, date, datetime
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,7 @@ from tekton_budget.domain.units import COUNT_UNITS, TOKEN_UNITS
 
 Json = Mapping[str, Any]  # Any: JSON
 T = TypeVar("T")
+S = TypeVar("S", bound=Sized)
 
 UNIT: Final = "per 1,000,000 tokens"
 STATUSES: Final = ("verified", "single_source", "curated")
@@ -32,6 +34,12 @@ _PER_OF: Mapping[str, int] = MappingProxyType(
 )
 _SPELLINGS: Mapping[str, str] = MappingProxyType({"cache_write": "cache_write_5m"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_US = 253_402_300_800_000_000  # the year 10000, which no text of a date has
+_PARTS_MAX = (
+    100  # tiers, service tiers, times or regions of one card: each is tried at each request
+)
+_SOURCE_MAX = 1_000
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _ROUNDED = Context(prec=120)
 
 
@@ -61,9 +69,15 @@ def card_from_json(
         valid_from_us=valid_from_us or 0,
         valid_to_us=valid_to_us,
         known_since_us=known_since_us,
-        source=str(fields.get("source") or source),
+        source=_source(f"{at}source", fields.get("source") or source),
         status=_status(fields.get("status"), f"{at}status"),
     )
+
+
+def _source(field: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > _SOURCE_MAX:
+        raise invalid(field, f"send a text of at most {_SOURCE_MAX:,} characters")
+    return value
 
 
 def pricing_json(card: Card) -> dict[str, Any]:  # Any: JSON
@@ -135,11 +149,8 @@ def number_of(field: str, value: object) -> Decimal:
     found: Decimal | None = None
     if isinstance(value, Decimal):
         found = value
-    elif isinstance(value, str | int) and not isinstance(value, bool):
-        try:
-            found = Decimal(value)
-        except InvalidOperation:
-            found = None
+    elif isinstance(value, str | int) and _NUMBER.fullmatch(str(value)):  # True is none of them
+        found = Decimal(value)
     if found is None or not found.is_finite():
         raise invalid(field, 'send a decimal number, best as text: "2.5"')
     return found
@@ -162,8 +173,15 @@ def moment_us(field: str, value: object) -> int | None:
         raise invalid(field, "send the moment with its offset: 2026-08-21T00:00:00Z")
     moment = found - _EPOCH
     us = (moment.days * 86_400 + moment.seconds) * 1_000_000 + moment.microseconds
+    return checked_moment(field, us)
+
+
+def checked_moment(field: str, us: int) -> int:
+    """A moment that a price can begin or end at."""
     if us < 0:
         raise invalid(field, "lies before 1970: leave it out for a price without a beginning")
+    if us >= _LATEST_US:
+        raise invalid(field, "lies after the year 9999: leave it out for a price without an end")
     return us
 
 
@@ -221,6 +239,8 @@ def _fees(fees: object, at: str) -> tuple[dict[str, Rate], dict[str, dict[str, R
         if isinstance(amount, Mapping):
             amount = amount.get("search_context_size", amount)
             sizes = _mapping(amount, f"{field}.{name}")
+            if not sizes:
+                raise invalid(f"{field}.{name}", f"give at least one of {', '.join(SIZES)}")
             _only(sizes, frozenset(SIZES), f"{field}.{name}.")
             sized[unit] = {
                 size: checked_rate(f"{field}.{name}.{size}", usd, per)
@@ -255,7 +275,7 @@ def _service_tiers(tiers: object, at: str) -> dict[str, ServiceTier]:
         checked_name(f"{at}.{name}", name): _service_tier(
             _mapping(tier, f"{at}.{name}"), f"{at}.{name}."
         )
-        for name, tier in _mapping(tiers, at, optional=True).items()
+        for name, tier in _few(at, _mapping(tiers, at, optional=True)).items()
     }
 
 
@@ -304,7 +324,7 @@ def _second(text: str, field: str) -> int:
 def _regions(regions: object, at: str) -> dict[str, Decimal]:
     return {
         checked_name(f"{at}.{name}", name): checked_factor(f"{at}.{name}", factor)
-        for name, factor in _mapping(regions, at, optional=True).items()
+        for name, factor in _few(at, _mapping(regions, at, optional=True)).items()
     }
 
 
@@ -328,7 +348,13 @@ def _mapping(value: object, field: str, *, optional: bool = False) -> Json:
 def _sequence(value: object, field: str) -> Sequence[Any]:  # Any: JSON
     if not isinstance(value, list | tuple):
         raise invalid(field, "send a list")
-    return value
+    return _few(field, value)
+
+
+def _few(field: str, several: S) -> S:
+    if len(several) > _PARTS_MAX:
+        raise invalid(field, f"send at most {_PARTS_MAX} of them")
+    return several
 
 
 def _only(fields: Json, known: frozenset[str], at: str) -> None:

@@ -109,6 +109,8 @@ def metered_of(question: Question, provider: str | None, model: str | None) -> M
     """The usage of a question in units."""
     if (question.response is None) == (question.usage is None):
         raise invalid("response", "send either the response of the provider, or usage")
+    if not isinstance(question.usage, Mapping | None):
+        raise InvalidInput("usage: send an object with the amounts used", code="invalid_usage")
     if question.usage is not None and not question.usage.keys() - _OURS.keys() - set(UNITS):
         return _in_units(question)
     body = question.response if question.usage is None else _around(question.usage)

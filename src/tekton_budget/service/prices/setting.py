@@ -11,7 +11,7 @@ from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import AuditNote
 from tekton_budget.domain.errors import FieldFault, Forbidden, InvalidInput, NotFound, invalid
 from tekton_budget.domain.event import Event, EventType
-from tekton_budget.domain.naming import Alias, Resolution, Unknown, seller_id
+from tekton_budget.domain.naming import Alias, Resolution, Unknown, cleaned, filed_under
 from tekton_budget.domain.price import (
     Card,
     Contract,
@@ -20,6 +20,7 @@ from tekton_budget.domain.price import (
     card_from_json,
     card_json,
     checked_factor,
+    checked_moment,
     checked_name,
     moment_text,
     version_rank,
@@ -42,6 +43,7 @@ from tekton_budget.storage.writer import Exclusively, Writer
 T = TypeVar("T", Contract, Alias, TierTerm)
 
 CARDS_MAX = 5_000
+NAME_MAX = 256
 TIERS = ("local_lightweight", "local_midweight", "remote_heavyweight")
 _SPANS_MAX = 3
 
@@ -67,16 +69,18 @@ class PriceVerbs:
     ) -> Card:
         """A card from a date on (default: now), known from now on; `pricing` as in price files."""
         _may_price(caller)
-        named = {"provider": provider, "model": model}
+        if not isinstance(pricing, Mapping):
+            raise invalid("pricing", 'send an object: {"rates": {"input": "2.5", "output": "10"}}')
+        for name in pricing.keys() & {"effective_from", "effective_to"}:
+            raise invalid(name, "send valid_from and valid_to")
+        named = {"provider": filed_under(checked_name("provider", provider)), "model": model}
         card = card_from_json({**pricing, **named}, price_id=new_id(), source=source)
 
         def run(alone: Exclusively) -> Card:
             done = done_before(alone, caller, retry)
             if done is not None:
-                first = alone.cache.book.history((provider, model))
-                return next(one for one in first if one.price_id == done["price_id"])
-            from_us = alone.now_us if valid_from_us is None else valid_from_us
-            _in_order(from_us, valid_to_us)
+                return alone.cache.book.own[done["price_id"]]
+            from_us = _begin(valid_from_us, valid_to_us, alone.now_us)
             made = card.valid_between(from_us, valid_to_us).learnt_at(alone.now_us)
             _insert(alone, caller, [made])
             note_done(alone, caller, retry, {"price_id": made.price_id})
@@ -152,8 +156,7 @@ class PriceVerbs:
         )
 
         def made(id_: str, now_us: int) -> Contract:
-            from_us = now_us if valid_from_us is None else valid_from_us
-            _in_order(from_us, valid_to_us)
+            from_us = _begin(valid_from_us, valid_to_us, now_us)
             return Contract(id_, seller, named, factor, from_us, valid_to_us, now_us)
 
         return self._add(caller, "contract", Contract, made, retry)
@@ -170,15 +173,16 @@ class PriceVerbs:
     ) -> Alias:
         """What a name of one's own means from a moment on: a deployment, an ARN, a nickname."""
         _may_price(caller)
-        checked_name("name", name)
+        if cleaned(name) != name or len(name) > NAME_MAX:
+            raise invalid("name", f"send 1 to {NAME_MAX} printable ASCII characters")
         if provider is not None:
-            provider = seller_id(checked_name("provider", provider))
+            provider = filed_under(checked_name("provider", provider))
         found = self._resolved(*target)
         # A region is part of what is charged, and only the name as it was given tells it.
         key = found.provider, found.model if found.region is None else target[1]
 
         def made(_: str, now_us: int) -> Alias:
-            return Alias(provider, name, *key, now_us if valid_from_us is None else valid_from_us)
+            return Alias(provider, name, *key, _begin(valid_from_us, None, now_us))
 
         return self._add(caller, "name", Alias, made, retry)
 
@@ -195,7 +199,7 @@ class PriceVerbs:
         _may_price(caller)
         checked_name("model", model)
         if provider is not None:
-            provider = seller_id(checked_name("provider", provider))
+            provider = filed_under(checked_name("provider", provider))
         if tier is not None and tier not in TIERS:
             raise invalid("tier", f"send one of {', '.join(TIERS)}")
 
@@ -264,7 +268,8 @@ def read_cards(cards: object, source: str) -> list[Card]:
     if not 0 < len(named) <= CARDS_MAX:
         raise invalid("cards", f"send 1 to {CARDS_MAX:,} cards")
     return [
-        card_from_json(card, price_id=new_id(), source=source, at=f"{at}.") for at, card in named
+        card_from_json(_filed(card), price_id=new_id(), source=source, at=f"{at}.")
+        for at, card in named
     ]
 
 
@@ -278,6 +283,21 @@ def with_dates(
     cards = book.history((found.provider, found.model))
     spans = list(dict.fromkeys(_span(card) for card in cards))[-_SPANS_MAX:]
     return unknown._replace(hint=f"{found.provider}/{found.model} has some {', '.join(spans)}")
+
+
+def _filed(card: object) -> object:
+    """A card under its seller, whatever it is called in the file."""
+    if not isinstance(card, Mapping) or not isinstance(card.get("provider"), str):
+        return card  # which is refused as it is
+    return {**card, "provider": filed_under(card["provider"])}
+
+
+def _begin(from_us: int | None, to_us: int | None, now_us: int) -> int:
+    """When what is told begins: now, unless said; it ends later, if ever."""
+    begin_us = now_us if from_us is None else checked_moment("valid_from", from_us)
+    if to_us is not None and checked_moment("valid_to", to_us) <= begin_us:
+        raise invalid("valid_to", "must be after valid_from, which is now unless you send it")
+    return begin_us
 
 
 def unknown_model(provider: str | None, model: str, unknown: Unknown) -> NotFound:
@@ -325,11 +345,6 @@ def _span(card: Card) -> str:
     to = f"to {moment_text(card.valid_to_us)}" if card.valid_to_us is not None else ""
     known = f"known since {moment_text(card.known_since_us)}"
     return " ".join(part for part in (from_, to) if part) or known
-
-
-def _in_order(valid_from_us: int, valid_to_us: int | None) -> None:
-    if valid_to_us is not None and valid_to_us <= valid_from_us:
-        raise invalid("valid_to", "must be after valid_from, which is now if it is not sent")
 
 
 def _insert(alone: Exclusively, caller: Caller, cards: list[Card]) -> None:
