@@ -11,7 +11,6 @@ from tekton_budget.domain.errors import InvalidInput, invalid
 INVALID = "invalid_usage"
 MISSING = "missing_usage"
 MOST = 10**12  # of anything in one call; more is a fault of whoever counted
-_SHOWN = 40
 
 
 def faulty(path: str, message: str) -> InvalidInput:
@@ -101,7 +100,9 @@ def _steps(name: str) -> tuple[str, ...]:
 def number(value: object, path: str, *, most: int = MOST) -> Decimal:
     """A JSON number, exact: a binary one by its shortest text. Texts and booleans are none."""
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
-        shown = f"{value!r:.{_SHOWN}}" if isinstance(value, str | bool) else type(value).__name__
+        shown = (
+            "a text" if isinstance(value, str) else type(value).__name__
+        )  # never the text itself
         raise faulty(path, f"must be a number, not {shown}; send it as the provider returned it")
     try:
         exact = Decimal(str(value))
