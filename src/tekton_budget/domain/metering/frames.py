@@ -1,6 +1,6 @@
 """A stream's frames folded into the response they make, as far as the bill is concerned."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tekton_budget.domain.errors import InvalidInput, invalid
 
@@ -37,6 +37,7 @@ _KEPT = (
     "inputTextTokenCount",
     "trace",
 )
+_TURNS = frozenset({"message_start", "message_delta", "response.done"})  # of which a fault is told
 _USAGE = ("usage", "x_groq.usage", "choices.0.usage", "delta.usage", "metadata.usage")
 
 
@@ -57,16 +58,23 @@ def read_stream(
     return read_response(body, api=api, provider=provider, context=context, model=model)
 
 
+def folded_or_telling(frames: Sequence[object]) -> _Body | list[object]:
+    """The response that frames make; where they make none, those of them that say so."""
+    try:
+        return folded(frames)
+    except InvalidInput:
+        return [frame for frame in frames if _kind(frame) in _TURNS]
+
+
 def folded(frames: Iterable[object]) -> _Body:
     """The response that frames make: of each thing told, the last that is no null."""
     body: _Body = {}
     answers = 0
     started = False  # a message of Anthropic, whose end tells the output
     for frame in frames:
-        if not isinstance(frame, Mapping):
+        place = _place(frame)
+        if place is None:
             continue
-        data = frame.get("data")
-        place = Place(data if "event" in frame and isinstance(data, Mapping) else frame)
         kind = place.text("type", "event_type") or ""
         whole = place.place(_WHOLE.get(kind, "response" if kind == "stream-end" else "-"))
         if whole is not None:
@@ -79,6 +87,18 @@ def folded(frames: Iterable[object]) -> _Body:
     if answers > 1:
         raise faulty("frames", "hold several answers; read each response.done by itself")
     return body
+
+
+def _place(frame: object) -> Place | None:
+    if not isinstance(frame, Mapping):
+        return None
+    data = frame.get("data")
+    return Place(data if "event" in frame and isinstance(data, Mapping) else frame)
+
+
+def _kind(frame: object) -> str | None:
+    place = _place(frame)
+    return None if place is None else place.text("type", "event_type")
 
 
 def _broken_off() -> InvalidInput:

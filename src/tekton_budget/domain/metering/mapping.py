@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from enum import Enum
 from numbers import Real
 
 from .fields import faulty
+from .frames import folded_or_telling
 
 TEXT_MAX = 256  # what is longer was written or drawn by a model, and is on no bill
 
@@ -13,14 +15,9 @@ _WORDS = ("model_dump", "to_dict", "as_dict", "dict", "_asdict")
 
 def as_mapping(response: object) -> Mapping[str, object]:
     """A response as an object of names and values, whatever SDK it came from."""
-    if isinstance(response, Mapping):
-        return response
-    for word in _WORDS:
-        convert = getattr(response, word, None)
-        if callable(convert) and not isinstance(response, type):
-            found = convert()
-            if isinstance(found, Mapping):
-                return found
+    found = _converted(response)
+    if found is not None:
+        return found
     raise faulty(
         "response",
         f"is a {type(response).__name__}; send the JSON object that the provider returned, or an "
@@ -28,24 +25,51 @@ def as_mapping(response: object) -> Mapping[str, object]:
     )
 
 
-def slimmed(response: object) -> object:
-    """A response, or the frames of its stream, without what a model wrote or drew.
+def slimmed(response: object) -> dict[str, object] | list[object]:
+    """A response without what a model wrote or drew; of a stream's frames, what they tell together.
 
-    What is left says what was used: a bill need not carry the conversation over the network.
+    What is left says what was used: a bill need not carry the conversation over the network. Frames
+    that make no response stay a list, of those alone that say why.
     """
-    if isinstance(response, list | tuple):
-        return [_slim(frame if isinstance(frame, str) else as_mapping(frame)) for frame in response]
-    return _slim(as_mapping(response))
+    if isinstance(response, list | tuple) and not hasattr(response, "_asdict"):
+        frames = [frame if _is_plain(frame) else as_mapping(frame) for frame in response]
+        return folded_or_telling([_slim(frame) for frame in frames])
+    return _slim_object(as_mapping(response))
+
+
+def _is_plain(frame: object) -> bool:
+    """No object, but JSON: a reader passes it by."""
+    return frame is None or isinstance(frame, str | Real | Decimal | list)
+
+
+def _converted(value: object) -> Mapping[str, object] | None:
+    if isinstance(value, Mapping):
+        return value
+    for word in _WORDS:
+        convert = getattr(value, word, None)
+        if callable(convert) and not isinstance(value, type):
+            found = convert()
+            if isinstance(found, Mapping):
+                return found
+    return None
+
+
+def _slim_object(found: Mapping[str, object]) -> dict[str, object]:
+    return {str(name): _slim(inner) for name, inner in found.items()}
 
 
 def _slim(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {str(name): _slim(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_slim(inner) for inner in value]
+    if isinstance(value, Enum):
+        value = value.value  # which is what the provider sent
     if value is None or isinstance(value, bool | int | Decimal):
         return value
-    text = str(value)
+    if isinstance(value, str):
+        return value if len(value) <= TEXT_MAX and "\0" not in value else ""
     if isinstance(value, Real):
-        return Decimal(text)
-    return text if len(text) <= TEXT_MAX else ""
+        return Decimal(str(value))
+    found = _converted(value)
+    if found is not None:
+        return _slim_object(found)
+    if isinstance(value, list | tuple):
+        return [_slim(inner) for inner in value]
+    return ""  # a time, a picture's bytes: on no bill
