@@ -95,7 +95,8 @@ class Draft:
             self._post(hold.balance_id, "", hold.held, NOTHING.minus(hold.held))
             self._holds[position] = hold._replace(held=NOTHING, charged=hold.held)
         requests = 0 if self.usage_records else allocation.granted.requests
-        self._rows.append(stand_in(self._state, allocation, record_id, counts, cost_nano, requests))
+        row = stand_in(self._state, allocation, record_id, counts, cost_nano, requests)
+        self._rows.append(row._replace(labels=dict(self._labels)))  # as its reversal will have them
         self.used = self.used.plus(counts)
         self.used_cost_nano += cost_nano
         self.usage_records += 1
@@ -103,13 +104,14 @@ class Draft:
 
     def add_unheld(self, concerns: Sequence[Concern]) -> None:
         """Policies that only labels added now concern: all usage so far counts there, unheld."""
+        charged = self._standing_in()  # which a measured usage takes back here too
         for concern in concerns:
             kinds = concern.policy.tokens_counted
             if self.usage_records:
                 requests = self._allocation.granted.requests
                 spent = Amounts(self.used.counted(kinds), self.used_cost_nano, requests)
                 self._post(concern.balance_id, UNHELD, spent, NOTHING)
-            self._holds.append(Hold(concern.balance_id, NOTHING, kinds))
+            self._holds.append(Hold(concern.balance_id, NOTHING, kinds, charged))
 
     def spent(self) -> Amounts:
         """What the allocation has used so far, this command included."""
@@ -217,13 +219,11 @@ class Draft:
             self._holds[position] = Hold(balance_id, left, kinds, charged)
 
     def _reverse_estimate(self, record_id: str) -> int:
-        """Take back what an expiry charged, and answer the requests that it had spent."""
+        """Take back what was charged for the hold, and answer the requests that it had spent."""
         allocation, now_us = self._allocation, self._state.now_us
         ended_us = allocation.ended_us or now_us
-        holds, granted = allocation.holds, allocation.granted.requests
-        alone = granted if allocation.usage_records == 1 else 0
-        requests = max((hold.charged.requests for hold in holds), default=alone)
-        for position, hold in enumerate(holds):
+        requests = self._charged_requests()
+        for position, hold in enumerate(allocation.holds):
             if hold.charged != NOTHING:
                 back = NOTHING.minus(hold.charged)
                 self._post(hold.balance_id, "", back, NOTHING, ended_us)
@@ -234,6 +234,22 @@ class Draft:
         self.usage_records -= 1
         self._reversed = True
         return requests
+
+    def _charged_requests(self) -> int:
+        allocation = self._allocation
+        alone = allocation.granted.requests if allocation.usage_records == 1 else 0
+        return max((hold.charged.requests for hold in allocation.holds), default=alone)
+
+    def _standing_in(self) -> Amounts:
+        """The estimate that is part of what is used so far, as every policy counts it."""
+        if self._estimate is not None:
+            _, counts, cost_nano = self._estimate
+            return Amounts(counts.total, cost_nano, self._rows[-1].requests)
+        allocation = self._allocation
+        if allocation.estimated_record is None or self._reversed:
+            return NOTHING
+        requests = self._charged_requests()
+        return Amounts(allocation.estimated.total, allocation.estimated_cost_nano, requests)
 
     def _post(
         self, balance_id: str, reason: str, spent: Amounts, held: Amounts, at_us: int = 0
