@@ -8,7 +8,7 @@ from tekton_budget.domain.allocation import LIFETIME_DEFAULT_US, LIFETIME_MAX_US
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.policy import Unpriced
-from tekton_budget.domain.usage import Usage, UsageFault
+from tekton_budget.domain.usage import Usage
 
 
 class Fit(StrEnum):
@@ -74,7 +74,6 @@ class Settle(Command):
     usage: Usage | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     record_id: str = ""
-    unreadable: UsageFault | None = None  # the call was made, but what it used cannot be told
 
 
 @dataclass(frozen=True, slots=True)

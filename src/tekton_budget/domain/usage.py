@@ -1,6 +1,7 @@
 """What a call really used, by kind of token, and what of it a policy counts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import add, sub
 from typing import NamedTuple
@@ -68,8 +69,21 @@ class UsageFault:
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """A provider's own answer, or its stream's frames, of which a usage is still to be read."""
+
+    body: Mapping[str, object] | list[object]
+    api: str | None = None  # of which API it is, where its shape does not say
+    context: Mapping[str, object] = field(default_factory=dict)  # what it cannot say
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
-    """A usage as told by a caller. `cost_nano` is the cost they were charged, if they know it."""
+    """A usage as told by a caller. `cost_nano` is the cost they were charged, if they know it.
+
+    What has a `response` is read of it when the labels of the call are known: which of its numbers
+    include which hangs on the seller.
+    """
 
     counts: TokenCounts = NO_TOKENS
     reasoning_tokens: int = 0  # inside `counts.output`, for information
@@ -83,6 +97,8 @@ class Usage:
     request_id: str | None = None
     metadata: str = "{}"  # JSON text, kept as given
     parts: tuple[Part, ...] = ()  # what `counts` is made of, where that is known
+    model_is_read: bool = False  # `model_used` is as the response names it, not the caller
+    response: Response | None = None
 
     def assert_sound(self) -> None:
         """The door refuses negative and contradictory numbers; none may come this far."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar, assert_never
@@ -29,7 +28,6 @@ from tekton_budget.domain.usage import (
     Measurement,
     TokenCounts,
     Usage,
-    UsageFault,
 )
 from tekton_budget.service.asks import (
     AllocateRequest,
@@ -41,7 +39,7 @@ from tekton_budget.service.asks import (
     SettleRequest,
     Used,
 )
-from tekton_budget.service.readings import UNREADABLE, metered_of, told_of, usage_read
+from tekton_budget.service.readings import response_of, told_of
 
 TOKENS_MAX = 10**15
 CALL_TOKENS_MAX = 10**12  # of each kind
@@ -139,7 +137,7 @@ def allocate_command(
 
 def settle_command(caller: Caller, request: SettleRequest) -> Settle:
     """The end of an allocation."""
-    usage, told, unreadable = _read(request.used, request.labels)
+    usage, told = _told(request.used)
     content = content_of({"used": told, "labels": dict(request.labels)})
     return Settle(
         id=new_id(),
@@ -149,7 +147,6 @@ def settle_command(caller: Caller, request: SettleRequest) -> Settle:
         usage=usage,
         labels=checked_labels(request.labels),
         record_id=checked_id(request.record_id, "record_id"),
-        unreadable=unreadable,
     )
 
 
@@ -175,10 +172,7 @@ def record_command(caller: Caller, request: RecordRequest) -> Record | Settle:
             caller,
             SettleRequest(request.allocation_id, request.used, request.labels, record_id),
         )
-    usage, told, unreadable = _read(request.used, request.labels)
-    if unreadable is not None or usage is None:
-        detail = "send a usage" if unreadable is None else unreadable.detail
-        raise InvalidInput(detail, code="invalid_usage" if unreadable is None else unreadable.code)
+    usage, told = _told(request.used)
     content = content_of(
         {
             "used": told,
@@ -194,27 +188,18 @@ def record_command(caller: Caller, request: RecordRequest) -> Record | Settle:
         id=record_id,
         caller=caller,
         content=content,
-        usage=usage,
+        usage=usage or Usage(),
         labels=labels if allocation_id is not None else caller.labelled(labels),
         allocation_id=allocation_id,
     )
 
 
-def _read(
-    used: Used | None, labels: Mapping[str, object]
-) -> tuple[Usage | None, object, UsageFault | None]:
-    """A usage, its content by which a retry is known, and why it cannot be told, if so."""
-    if used is None or used.response is None:
-        return None if used is None else usage_of(used), used, None
+def _told(used: Used | None) -> tuple[Usage | None, object]:
+    """A usage, and its content by which a retry is known."""
+    if used is None:
+        return None, None
     usage = usage_of(used)
-    rest = replace(used, response=None)
-    try:
-        metered = metered_of(used, labels)
-    except InvalidInput as fault:
-        if fault.code not in UNREADABLE:
-            raise
-        return None, {"used": rest, "fault": fault.code}, UsageFault(fault.code, fault.detail)
-    return usage_read(metered, usage), {"used": rest, "read": told_of(metered)}, None
+    return usage, told_of(used, usage.response)
 
 
 def usage_of(used: Used) -> Usage:
@@ -258,6 +243,7 @@ def usage_of(used: Used) -> Usage:
         operation_id=used.operation_id,
         request_id=used.request_id,
         metadata=checked_metadata(used.metadata),
+        response=response_of(used),
     )
 
 

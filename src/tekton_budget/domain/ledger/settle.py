@@ -8,6 +8,7 @@ from tekton_budget.domain.errors import Conflict, InvalidInput, NotFound, invali
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger.costing import Costed, call_of, costed, usage_record
 from tekton_budget.domain.ledger.draft import Draft
+from tekton_budget.domain.ledger.reading import fault_of, usage_read
 from tekton_budget.domain.ledger.refusal import unknown_budget
 from tekton_budget.domain.ledger.retry import remember, remembered_answer
 from tekton_budget.domain.ledger.standing import standing_after
@@ -23,7 +24,19 @@ from tekton_budget.domain.ledger.state import (
     placed_at,
 )
 from tekton_budget.domain.ledger.thresholds import newly_told
-from tekton_budget.domain.usage import CostSource, Usage
+from tekton_budget.domain.usage import CostSource, Usage, UsageFault
+
+_TO_RECORD = (
+    "The allocation had expired, so nothing is held that could be charged: send the amounts instead"
+    " (input_tokens, output_tokens, … or cost)."
+)
+_TO_SETTLE = (
+    "Nothing was recorded: settle the allocation with this response, and what is held for it is "
+    "charged as an estimate; or send the amounts instead (input_tokens, output_tokens, … or cost)."
+)
+_TO_COUNT = (
+    "Nothing was recorded: send the amounts instead (input_tokens, output_tokens, … or cost)."
+)
 
 
 def settle(state: State, command: Settle) -> Outcome:
@@ -36,8 +49,6 @@ def settle(state: State, command: Settle) -> Outcome:
         if allocation.status is AllocationStatus.RELEASED or isinstance(first, Conflict):
             return Outcome(already_ended(allocation))
         return Outcome(first)
-    if command.unreadable is not None:
-        return _charged(state, command, allocation)
     late = allocation.status is AllocationStatus.EXPIRED and command.usage is not None
     if not allocation.is_active and not late:
         return Outcome(already_ended(allocation))
@@ -48,7 +59,9 @@ def settle(state: State, command: Settle) -> Outcome:
     )
     if refused is not None:
         return Outcome(refused)
-    return _settled(state, command, allocation, late=late)
+    if command.usage is None or command.usage.response is None:
+        return _settled(state, command, command.usage, allocation, late=late)
+    return _settled_by_response(state, command, command.usage, allocation, late=late)
 
 
 def record(state: State, command: Record) -> Outcome:
@@ -62,14 +75,22 @@ def record(state: State, command: Record) -> Outcome:
     if refused is not None:
         return Outcome(refused)
     if command.allocation_id is None:
-        return _recorded_alone(state, command)
+        try:
+            usage = usage_read(command.usage, command.labels)
+        except InvalidInput as refusal:
+            return Outcome(_unread(refusal, _TO_COUNT))
+        return _recorded_alone(state, command, usage)
     allocation = state.allocations.get(allocation_key(command))
     if allocation is None or not command.caller.sees(allocation.labels):
         return Outcome(unknown_allocation(command.allocation_id))
     refused = _changed_labels(allocation, command)
     if refused is not None:
         return Outcome(refused)
-    return _recorded(state, command, allocation)
+    try:
+        usage = usage_read(command.usage, {**allocation.labels, **command.labels})
+    except InvalidInput as refusal:
+        return Outcome(_unread(refusal, _TO_SETTLE if allocation.is_active else _TO_COUNT))
+    return _recorded(state, command, usage, allocation)
 
 
 def unknown_allocation(allocation_id: str) -> NotFound:
@@ -111,12 +132,31 @@ def _misdated(state: State, usage: Usage | None) -> InvalidInput | None:
     return invalid("timestamp", "lies more than 5 minutes ahead; check the clock or leave it out")
 
 
-def _settled(state: State, command: Settle, allocation: Allocation, *, late: bool) -> Outcome:
+def _unread(refusal: InvalidInput, advice: str) -> InvalidInput:
+    """The refusal of a response, with what to do about it."""
+    return InvalidInput(f"{refusal.detail}. {advice}", *refusal.fields, code=refusal.code)
+
+
+def _settled_by_response(
+    state: State, command: Settle, sent: Usage, allocation: Allocation, *, late: bool
+) -> Outcome:
+    try:
+        usage = usage_read(sent, {**allocation.labels, **command.labels})
+        return _settled(state, command, usage, allocation, late=late)
+    except InvalidInput as refusal:
+        if late:
+            return Outcome(_unread(refusal, _TO_RECORD))
+        return _charged(state, command, allocation, fault_of(refusal))
+
+
+def _settled(
+    state: State, command: Settle, usage: Usage | None, allocation: Allocation, *, late: bool
+) -> Outcome:
     draft = Draft(state, allocation, command.labels)
     cost: Costed | None = None
-    if command.usage is not None:
+    if usage is not None:
         caller = command.caller
-        cost = draft.use(command.usage, command.record_id, caller, late=late, ends=True)
+        cost = draft.use(usage, command.record_id, caller, late=late, ends=True)
     else:
         draft.free()
     draft.add_unheld(concerns_added(state, allocation, command.labels))
@@ -142,18 +182,11 @@ def _settled(state: State, command: Settle, allocation: Allocation, *, late: boo
     return draft.outcome(command, status, answer, event)
 
 
-def _charged(state: State, command: Settle, allocation: Allocation) -> Outcome:
+def _charged(state: State, command: Settle, allocation: Allocation, fault: UsageFault) -> Outcome:
     """The call was made and what it used cannot be told: all that is held for it is charged.
 
     It is an estimate, which the measured usage takes back when it is recorded after all.
     """
-    fault = command.unreadable
-    assert fault is not None, "asked for where a usage could not be read"
-    refused = _changed_labels(allocation, command)
-    if refused is not None:
-        return Outcome(refused)
-    if not allocation.is_active:
-        return Outcome(InvalidInput(fault.detail, code=fault.code))
     draft = Draft(state, allocation, command.labels)
     record_id = f"{allocation.id}~unread"  # no caller's id can have that letter
     draft.charge_rest(record_id)
@@ -180,13 +213,13 @@ def _charged(state: State, command: Settle, allocation: Allocation) -> Outcome:
     return draft.outcome(command, AllocationStatus.SETTLED, answer, event)
 
 
-def _recorded(state: State, command: Record, allocation: Allocation) -> Outcome:
+def _recorded(state: State, command: Record, usage: Usage, allocation: Allocation) -> Outcome:
     late = not allocation.is_active
     draft = Draft(state, allocation, command.labels)
-    cost = draft.use(command.usage, command.id, command.caller, late=late)
+    cost = draft.use(usage, command.id, command.caller, late=late)
     draft.add_unheld(concerns_added(state, allocation, command.labels))
     standings = draft.standings(command.caller)
-    answer = _answer(command, allocation, cost, standings, late=late)
+    answer = _answer(command, usage, allocation, cost, standings, late=late)
     event = Event(
         EventType.USAGE_RECORDED,
         command.id,
@@ -196,8 +229,8 @@ def _recorded(state: State, command: Record, allocation: Allocation) -> Outcome:
     return draft.outcome(command, allocation.status, answer, event)
 
 
-def _recorded_alone(state: State, command: Record) -> Outcome:
-    usage, now_us, caller = command.usage, state.now_us, command.caller
+def _recorded_alone(state: State, command: Record, usage: Usage) -> Outcome:
+    now_us, caller = state.now_us, command.caller
     usage.assert_sound()
     placed_us = placed_at(usage.timestamp_us, now_us)
     concerns = state.concerns(command)
@@ -220,7 +253,7 @@ def _recorded_alone(state: State, command: Record) -> Outcome:
         )
         for concern, amounts in zip(concerns, spent, strict=True)
     )
-    answer = _answer(command, None, cost, standings, late=False)
+    answer = _answer(command, usage, None, cost, standings, late=False)
     moved = [(c.balance_id, amounts) for c, amounts in zip(concerns, spent, strict=True)]
     told, events = newly_told(state, moved)
     budgets = {policy.budget_id for policy in policies}
@@ -239,6 +272,7 @@ def _recorded_alone(state: State, command: Record) -> Outcome:
 
 def _answer(
     command: Record,
+    usage: Usage,
     allocation: Allocation | None,
     cost: Costed,
     standings: tuple[Standing, ...],
@@ -249,7 +283,7 @@ def _answer(
         record_id=command.id,
         allocation_id=None if allocation is None else allocation.id,
         status=None if allocation is None else allocation.status.value,
-        total_tokens=command.usage.counts.total,
+        total_tokens=usage.counts.total,
         cost_nano=cost.cost_nano,
         book_cost_nano=cost.book_cost_nano,
         cost_source=_source(cost),
