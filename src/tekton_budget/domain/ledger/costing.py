@@ -1,6 +1,6 @@
 """Costing: what a usage costs, from whom that is known, and the row it is stored as."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tekton_budget.domain.allocation import Allocation
@@ -10,9 +10,9 @@ from tekton_budget.domain.ledger.state import State, UsageRecord
 from tekton_budget.domain.money import CALL_COST_NANO_MAX, COST_NANO_MAX
 from tekton_budget.domain.naming import DEPLOYED, seller_id
 from tekton_budget.domain.policy import Policy, Unpriced
-from tekton_budget.domain.price import Card, nano_half_even, with_own_part
+from tekton_budget.domain.price import Card, input_tokens, nano_half_even, with_own_part
 from tekton_budget.domain.price import Unpriced as NoRate
-from tekton_budget.domain.units import KIND_OF_UNIT
+from tekton_budget.domain.units import KIND_OF_UNIT, STANDARD, Part
 from tekton_budget.domain.usage import CostSource, TokenCounts, Usage
 
 
@@ -73,13 +73,28 @@ def costed(
 def _costed(
     state: State, usage: Usage, call: Call, policies: Sequence[Policy], held_nano: int
 ) -> Costed:
-    ours = _by_book(state, usage, call)
+    card = _card_of(state, usage, call)
+    ours = None if card is None else _by_card(state, usage, call, card)
     if usage.cost_nano is not None:
         book_nano = None if ours is None else ours.cost_nano
         price_id = None if ours is None else ours.price_id
         return Costed(usage.cost_nano, book_nano, usage.cost_source, price_id)
     if ours is not None:
         return ours
+    found = _by_another(state, usage, call, policies)
+    if found is not None and _uncounted(usage) and (found.cost_nano or 0) <= held_nano:
+        found = None  # no rate of tokens stands for what is no token; the hold was sized for it
+    if found is not None:
+        return found
+    if held_nano:
+        return Costed(held_nano, None, CostSource.ESTIMATED, None, provisional=True)
+    return UNKNOWN
+
+
+def _by_another(
+    state: State, usage: Usage, call: Call, policies: Sequence[Policy]
+) -> Costed | None:
+    """By a card that stands in: of the model assumed, or the dearest where a policy wants it."""
     assumed = _assumed(state, call, policies)
     if assumed is not None:
         return _estimated(assumed, usage.counts, call)
@@ -87,60 +102,84 @@ def _costed(
         dearest = state.book.dearest_of(call.provider, at_us=call.placed_us)
         if dearest is not None:
             return _estimated(dearest, TokenCounts(other=usage.counts.total), call)
-    if held_nano:
-        return Costed(held_nano, None, CostSource.ESTIMATED, None, provisional=True)
-    return UNKNOWN
+    return None
 
 
-def _by_book(state: State, usage: Usage, call: Call) -> Costed | None:
+def _by_card(state: State, usage: Usage, call: Call, card: Card) -> Costed | None:
     """By the book: exactly where every unit used has a rate, else as an estimate, else not."""
-    card = _card_of(state, usage, call)
-    if card is None:
+    if not usage.parts:
+        return _by_kinds(usage.counts, call, card)
+    parts = with_own_part(usage.parts, call.model or "")
+    cards = [_card_of_part(state, part, call, card) for part in parts]
+    exact = _exactly(parts, cards, call, card)
+    if exact is not None:
+        return Costed(exact, exact, CostSource.BOOK, card.price_id)
+    grains = _at_least(parts, cards, call, card)
+    if grains is None:
         return None
-    if usage.parts:
-        exact = _exactly(state, usage, call, card)
-        if exact is not None:
-            return Costed(exact, exact, CostSource.BOOK, card.price_id)
-        if any(
-            not card.standard(at_us=call.placed_us).has_rate(unit) for unit in _uncounted(usage)
-        ):
-            return None  # what is no token has no dearest rate to stand in
+    cost_nano = nano_half_even(grains)
+    return Costed(cost_nano, cost_nano, CostSource.ESTIMATED, card.price_id, provisional=True)
+
+
+def _by_kinds(counts: TokenCounts, call: Call, card: Card) -> Costed | None:
     try:
-        grains = card.grains_of_counts(usage.counts, call.requests, at_us=call.placed_us)
+        grains = card.grains_of_counts(counts, call.requests, at_us=call.placed_us)
     except NoRate:
         return None
     cost_nano = nano_half_even(grains)
-    stands_in = bool(usage.parts)
-    guessed = stands_in or card.is_guess(usage.counts, at_us=call.placed_us)
+    guessed = card.is_guess(counts, at_us=call.placed_us)
     source = CostSource.ESTIMATED if guessed else CostSource.BOOK
-    return Costed(cost_nano, cost_nano, source, card.price_id, provisional=stands_in)
+    return Costed(cost_nano, cost_nano, source, card.price_id)
 
 
-def _exactly(state: State, usage: Usage, call: Call, card: Card) -> int | None:
+def _card_of_part(state: State, part: Part, call: Call, card: Card) -> Card | None:
+    """Its own model's, where another one than the call's did it."""
+    if part.model is None or part.model == call.model:
+        return card
+    return _found(state, (card.provider, part.model), call)
+
+
+def _exactly(
+    parts: Sequence[Part], cards: Sequence[Card | None], call: Call, whole: Card
+) -> int | None:
     """All parts by their own cards, added up and rounded once; `None` if one has no rate."""
     grains = 0
     fees = call.requests
-    for part in with_own_part(usage.parts, call.model or ""):
-        own = card
-        if part.model is not None and part.model != call.model:
-            found = state.book.card_named(
-                card.provider, part.model, valid_us=call.placed_us, known_us=call.known_us
-            )
-            if found is None:
-                return None
-            own = found.card
-        fee, fees = (fees, 0) if own is card else (0, fees)
+    for part, card in zip(parts, cards, strict=True):
+        if card is None:
+            return None
+        fee, fees = (fees, 0) if card is whole else (0, fees)
         try:
-            grains += own.grains_of(part, at_us=call.placed_us, requests=fee)
+            grains += card.grains_of(part, at_us=call.placed_us, requests=fee)
         except NoRate:
             return None
     return nano_half_even(grains)
 
 
-def _uncounted(usage: Usage) -> Iterator[str]:
-    """Units used that are no tokens, so that no kind of token stands for them."""
-    for part in usage.parts:
-        yield from (unit for unit, _ in part.units if unit not in KIND_OF_UNIT)
+def _at_least(
+    parts: Sequence[Part], cards: Sequence[Card | None], call: Call, whole: Card
+) -> int | None:
+    """Rates as far as there are, the dearest of the card for other tokens, in 10⁻³⁰ USD.
+
+    `None` if something was used that is no token and has no rate: nothing stands in for that.
+    """
+    grains = call.requests * whole.standard(at_us=call.placed_us).request
+    for part, own in zip(parts, cards, strict=True):
+        length = input_tokens(part.units)
+        tariff = (own or whole).tariff(STANDARD, at_us=call.placed_us, input_tokens=length)
+        for unit, quantity in part.units:
+            rate = None if own is None else tariff.grains.get(unit)
+            if rate is None:
+                rate = tariff.dearest if unit in KIND_OF_UNIT else None
+            if rate is None:
+                return None
+            grains += rate * quantity
+    return grains
+
+
+def _uncounted(usage: Usage) -> bool:
+    """Whether something was used that is no token, so that no rate of tokens stands for it."""
+    return any(unit not in KIND_OF_UNIT for part in usage.parts for unit, _ in part.units)
 
 
 def _card_of(state: State, usage: Usage, call: Call) -> Card | None:
@@ -150,7 +189,7 @@ def _card_of(state: State, usage: Usage, call: Call) -> Card | None:
     name that was asked for decides.
     """
     found: Card | None = None
-    if usage.model_used is not None and seller_id(call.provider or "") in DEPLOYED:
+    if usage.model_is_read and seller_id(call.provider or "") in DEPLOYED:
         found = _found(state, (call.provider, call.asked), call)
     if found is None:
         found = _found(state, (call.provider, call.model), call)
