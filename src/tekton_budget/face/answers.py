@@ -73,6 +73,7 @@ class Recorded:
     late: bool
     policies: tuple[PolicyLeft, ...]
     answer: Json = field(repr=False)
+    usage_error: str | None = None  # of a final one: why the whole hold was charged
 
 
 def read_grant(answer: Json) -> Grant:
@@ -105,7 +106,7 @@ def read_settled(answer: Json) -> Settled:
         late=bool(answer.get("late")),
         policies=policies_left(answer),
         answer=answer,
-        usage_error=(answer.get("usage_error") or {}).get("detail"),
+        usage_error=_fault(answer),
     )
 
 
@@ -120,6 +121,7 @@ def read_recorded(answer: Json) -> Recorded:
         late=bool(answer.get("late")),
         policies=policies_left(answer),
         answer=answer,
+        usage_error=_fault(answer),
     )
 
 
@@ -135,6 +137,11 @@ def policies_left(answer: Json) -> tuple[PolicyLeft, ...]:
         )
         for one in answer.get("policies") or ()
     )
+
+
+def _fault(answer: Json) -> str | None:
+    fault = answer.get("usage_error") or {}
+    return fault.get("detail")
 
 
 def quantity(units: Json | None) -> Quantity | None:

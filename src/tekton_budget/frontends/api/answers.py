@@ -128,7 +128,7 @@ def to_api_ended(ended: Ended) -> dict[str, object]:
         "record_id": ended.record_id,
         "expires_at": time_text(ended.expires_us),
         "late": ended.late,
-        "usage_error": None if ended.usage_error is None else fault_of(ended.usage_error),
+        "usage_error": to_api_fault(ended.usage_error),
         "policies": [to_api_standing(standing) for standing in ended.policies],
         # The original's names.
         "tokens_used": ended.spent.tokens,
@@ -137,9 +137,9 @@ def to_api_ended(ended: Ended) -> dict[str, object]:
     }
 
 
-def fault_of(fault: UsageFault) -> dict[str, object]:
+def to_api_fault(fault: UsageFault | None) -> dict[str, object] | None:
     """Why a usage could not be read, so that all that was held is charged in its place."""
-    return {"code": fault.code, "detail": fault.detail}
+    return None if fault is None else {"code": fault.code, "detail": fault.detail}
 
 
 def to_api_recorded(recorded: Recorded) -> dict[str, object]:

@@ -190,7 +190,9 @@ class FileRoute(ExactRoute):
 
 def _too_large(most: int) -> problems.TooLarge:
     return problems.TooLarge(
-        f"The body is larger than {most >> 20} MiB: send less at once.", code="body_too_large"
+        f"The body is larger than {most >> 20} MiB: send less at once. Of a provider's response, "
+        "what is no text or picture is enough: its id, its model and its usage.",
+        code="body_too_large",
     )
 
 

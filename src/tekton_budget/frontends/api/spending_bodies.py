@@ -88,7 +88,9 @@ class EndedOut(View):
     released: AmountsOut
     cost: UsdOut = Field(description="Of this usage; unknown is null")
     cost_source: str | None
-    usage_error: dict[str, str] | None
+    usage_error: dict[str, str] | None = Field(
+        description="Why the response could not be read, so that the whole hold was charged"
+    )
     record_id: str | None
     expires_at: TimeOut
     late: bool

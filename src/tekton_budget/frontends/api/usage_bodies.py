@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from tekton_budget.frontends.api.schemas import Metadata, StandingOut, TimeOut, UsdOut, View
 
@@ -107,6 +107,9 @@ class UsageRecordedOut(UsageOut):
 
     status: str | None
     policies: list[StandingOut]
+    usage_error: dict[str, str] | None = Field(
+        None, description="Of a final record: why the whole hold was charged, as an estimate"
+    )
 
 
 class SumsOut(View):

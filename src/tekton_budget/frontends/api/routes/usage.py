@@ -12,6 +12,7 @@ from tekton_budget.domain.answer import Ended, Recorded
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import InvalidInput, invalid
 from tekton_budget.frontends.api import exports, filters, spending, usages
+from tekton_budget.frontends.api.answers import to_api_fault
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Runs, Verbs
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.filters import CSV, NDJSON
@@ -125,6 +126,8 @@ async def record_usage(
     shown = usages.to_api_record(found)
     shown["status"] = answer.status
     shown["policies"] = [to_api_standing(standing) for standing in answer.policies]
+    if isinstance(answer, Ended):
+        shown["usage_error"] = to_api_fault(answer.usage_error)
     return Reply(shown, status_code=201)
 
 
