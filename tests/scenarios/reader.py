@@ -21,6 +21,7 @@ Verbs, each with the words it takes; what is not a known option is a label of th
     allocate  ID  [cost= tokens= in= out= requests= min= life=15m priority= max_priority=] [clamp]
                   [charge] [dry] [label=value …]
     settle    ID  [in= out= read= write= tokens= cost= model_used= provider_used= at=] [estimated]
+                  [response=IN/OUT[/CACHED]|none [reasons=] [searches=] [bills=USD] [says=MODEL]]
                   [label=value …]
     release   ID
     extend    ID LENGTH
@@ -83,7 +84,7 @@ from tekton_budget.domain.policy import (
 )
 from tekton_budget.domain.price import Card, Rate, Rates
 from tekton_budget.domain.scope import Scope
-from tekton_budget.domain.usage import Measurement, TokenCounts, Usage
+from tekton_budget.domain.usage import Measurement, Response, TokenCounts, Usage
 
 
 class Driver(Protocol):
@@ -317,7 +318,30 @@ def usage_of(options: dict[str, str], *, estimated: bool) -> Usage:
         model_used=options.pop("model_used", None),
         timestamp_us=None if at is None else time_of(at),
         measurement=Measurement.ESTIMATED if estimated else Measurement.MEASURED,
+        response=response_of(options),
     )
+
+
+def response_of(options: dict[str, str]) -> Response | None:
+    """A provider's answer in the shape that most have: prompt and completion tokens."""
+    counts = options.pop("response", None)
+    if counts is None:
+        return None
+    if counts == "none":
+        return Response({"choices": []})
+    given, made, *cached = (int(count) for count in counts.split("/"))
+    usage: dict[str, object] = {"prompt_tokens": given, "completion_tokens": made}
+    if cached:
+        usage["prompt_tokens_details"] = {"cached_tokens": cached[0]}
+    if "reasons" in options:
+        reasoning = int(options.pop("reasons"))
+        usage["completion_tokens_details"] = {"reasoning_tokens": reasoning}
+    if "bills" in options:
+        usage["cost"] = Decimal(options.pop("bills"))
+    if "searches" in options:
+        usage["num_search_queries"] = int(options.pop("searches"))
+    said = options.pop("says", None)
+    return Response({"usage": usage} | ({} if said is None else {"model": said}))
 
 
 def ask_of(id_: str, line: Line, content: str) -> Allocate:
@@ -536,6 +560,7 @@ def told(answer: Answer | BudgetError) -> dict[str, Any]:
                 "back": answer.released,
                 "cost": _cost(answer.cost_nano),
                 "source": answer.cost_source,
+                "fault": None if answer.usage_error is None else answer.usage_error.code,
             }
         case Recorded():
             return {

@@ -9,6 +9,7 @@ from .fields import faulty
 from .frames import folded_or_telling
 
 TEXT_MAX = 256  # what is longer was written or drawn by a model, and is on no bill
+LEAST_DIGIT, MOST_DIGIT = -30, 18  # of a number on a bill, as powers of ten
 
 _WORDS = ("model_dump", "to_dict", "as_dict", "dict", "_asdict")
 
@@ -61,15 +62,23 @@ def _slim_object(found: Mapping[str, object]) -> dict[str, object]:
 def _slim(value: object) -> object:
     if isinstance(value, Enum):
         value = value.value  # which is what the provider sent
-    if value is None or isinstance(value, bool | int | Decimal):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return value if len(value) <= TEXT_MAX and "\0" not in value else ""
-    if isinstance(value, Real):
-        return Decimal(str(value))
+    if isinstance(value, Real | Decimal):
+        return _slim_number(value)
     found = _converted(value)
     if found is not None:
         return _slim_object(found)
     if isinstance(value, list | tuple):
         return [_slim(inner) for inner in value]
     return ""  # a time, a picture's bytes: on no bill
+
+
+def _slim_number(value: Real | Decimal) -> object:
+    """The number, exact; one of no size that a bill has (a likelihood, infinity) is left out."""
+    exact = value if isinstance(value, int | Decimal) else Decimal(str(value))
+    size = Decimal(exact)
+    usable = not size or size.is_finite() and LEAST_DIGIT <= size.adjusted() <= MOST_DIGIT
+    return exact if usable else ""
