@@ -33,6 +33,7 @@ from tekton_budget.domain.balance import Balance
 from tekton_budget.domain.command import Fit
 from tekton_budget.domain.decide import passes
 from tekton_budget.domain.policy import Enforcement, GroupLimits, Policy
+from tekton_budget.domain.usage import CostSource, Response
 
 CENT = 10_000_000
 cents = st.integers(0, 80).map(lambda n: n * CENT)
@@ -61,6 +62,9 @@ REACHED = (
     "denied",
     "clamped",
     "settled",
+    "settled by a response",
+    "charged for a response that cannot be read",
+    "a response that cannot be read, after the end",
     "released",
     "extended",
     "expired and freed",
@@ -357,7 +361,7 @@ class Ledger(RuleBasedStateMachine):
         self.told(self.chosen(which), given, made, cost, estimated)
 
     def told(self, id_: str, given: int, made: int, cost: int, estimated: bool) -> None:
-        fields = {"input": given, "output": made, "cost": cost / 10**9}
+        fields = self.used(given, made, cost)
         if estimated:
             fields["measurement"] = "estimated"
         status = self.world.allocations["", id_].status
@@ -376,7 +380,7 @@ class Ledger(RuleBasedStateMachine):
 
     def end(self, id_: str, given: int, made: int, cost: int, used: bool) -> None:
         allocation = self.world.allocations["", id_]
-        fields = {"input": given, "output": made, "cost": cost / 10**9} if used else {}
+        fields = self.used(given, made, cost) if used else {}
         postings = len(self.world.journal)
         answer = self.world.settle(id_, **fields)
         if len(self.world.journal) == postings:
@@ -386,6 +390,34 @@ class Ledger(RuleBasedStateMachine):
         self.reach("settled")
         if used:
             self.see_use(id_, given, made, cost, estimated=False)
+        if "response" in fields:
+            self.reach("settled by a response")
+        self.recount.calls[id_].active = False
+
+    @staticmethod
+    def used(given: int, made: int, cost: int) -> dict[str, object]:
+        """A usage told by its amounts, or by a response that has them."""
+        if (given + made) % 2:
+            usage = {"prompt_tokens": given, "completion_tokens": made}
+            return {"response": Response({"usage": usage}), "cost": cost / 10**9}
+        return {"input": given, "output": made, "cost": cost / 10**9}
+
+    @precondition(lambda self: self.recount.calls)
+    @rule(which=choices, body=st.sampled_from([{}, {"usage": {"prompt_tokens": -1}}, []]))
+    def settle_by_what_cannot_be_read(self, which, body) -> None:
+        id_ = self.chosen(which)
+        allocation = self.world.allocations["", id_]
+        postings, rows = len(self.world.journal), len(self.world.usage)
+        answer = self.world.settle(id_, response=Response(body))
+        if not allocation.is_active:
+            assert (postings, rows) == (len(self.world.journal), len(self.world.usage))
+            self.reach("a response that cannot be read, after the end")
+            return
+        assert isinstance(answer, Ended)
+        assert answer.usage_error is not None
+        assert answer.cost_source == CostSource.ESTIMATED
+        self.reach("charged for a response that cannot be read")
+        self.charge(id_)
         self.recount.calls[id_].active = False
 
     @precondition(lambda self: self.recount.calls)
@@ -518,23 +550,27 @@ class Ledger(RuleBasedStateMachine):
                 continue
             assert allocation.expires_us <= self.world.now_us, "time was not over"
             if call.charges:
-                left = {name: self.recount.left(id_, name) for name in call.policies}
-                total = self.whole_left(id_)
-                self.recount.uses.append(
-                    Use(
-                        call.labels,
-                        call.made_us,
-                        self.world.now_us,
-                        left,
-                        id_,
-                        stands_in=True,
-                        raw_tokens={"other": total[0]},
-                        raw_cost=total[1],
-                        raw_requests=total[2],
-                    )
-                )
+                self.charge(id_)
             call.active = False
             self.reach("expired and charged" if call.charges else "expired and freed")
+
+    def charge(self, id_: str) -> None:
+        """What is left of a call's hold becomes used, until the measured usage arrives."""
+        call, total = self.recount.calls[id_], self.whole_left(id_)
+        left = {name: self.recount.left(id_, name) for name in call.policies}
+        self.recount.uses.append(
+            Use(
+                call.labels,
+                call.made_us,
+                self.world.now_us,
+                left,
+                id_,
+                stands_in=True,
+                raw_tokens={"other": total[0]},
+                raw_cost=total[1],
+                raw_requests=total[2],
+            )
+        )
 
     def whole_left(self, id_: str) -> tuple[int, int, int]:
         call = self.recount.calls[id_]
