@@ -193,7 +193,8 @@ def _card_of(state: State, usage: Usage, call: Call) -> Card | None:
         found = _found(state, (call.provider, call.asked), call)
     if found is None:
         found = _found(state, (call.provider, call.model), call)
-    if found is None and usage.model_used is not None and usage.provider_used is None:
+    said = usage.model_used is not None and not usage.model_is_read
+    if found is None and said and usage.provider_used is None:
         # The provider is that of the ask, and another one's model answered.
         found = _found(state, (None, call.model), call)
     return found
