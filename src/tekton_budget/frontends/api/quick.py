@@ -89,6 +89,9 @@ _TYPES = {
     "operation_id": _TEXT,
     "request_id": _TEXT,
     "estimated": _TRUTH,
+    "response": (dict, list),
+    "api": _TEXT,
+    "context": _OBJECT,
 }
 _NOT_QUICK = ("expires_us", "timestamp_us")
 
