@@ -47,6 +47,16 @@ CODES: dict[str, Explained] = {
         "A field cannot be used as given; `fields` names each",
         "Send what the message asks for",
     ),
+    "missing_usage": Explained(
+        422,
+        "A provider's response does not tell what was used; a settle charges the hold in its place and says so in `usage_error`",
+        "Send the response whole, with the last frame of a stream, or the amounts",
+    ),
+    "invalid_usage": Explained(
+        422,
+        "A provider's response contradicts itself or cannot be read; a settle charges the hold in its place and says so in `usage_error`",
+        "Send the response as it came, name its `api`, or send the amounts",
+    ),
     "amount_needed": Explained(
         422,
         "A limit concerns the call in a unit that the ask leaves open",

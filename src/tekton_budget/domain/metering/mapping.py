@@ -80,5 +80,5 @@ def _slim_number(value: Real | Decimal) -> object:
     """The number, exact; one of no size that a bill has (a likelihood, infinity) is left out."""
     exact = value if isinstance(value, int | Decimal) else Decimal(str(value))
     size = Decimal(exact)
-    usable = not size or size.is_finite() and LEAST_DIGIT <= size.adjusted() <= MOST_DIGIT
+    usable = not size or (size.is_finite() and LEAST_DIGIT <= size.adjusted() <= MOST_DIGIT)
     return exact if usable else ""
