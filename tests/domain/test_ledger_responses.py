@@ -52,6 +52,10 @@ def sonnet(**rates: object) -> dict[str, Any]:
     return {**CLAUDE, "rates": {"input": 3, "output": 15, **rates}}
 
 
+def read(usage: Usage, labels: dict[str, str]) -> Usage:
+    return usage_read(World().state(), usage, labels, placed_us=0, known_us=0)
+
+
 def recorded(world: World, response: Response, labels: dict[str, str], **more: Any) -> UsageRecord:
     answer = world.record(f"r{len(world.usage)}", labels, response=response, **more)
     assert not isinstance(answer, InvalidInput), answer
@@ -101,7 +105,7 @@ def test_a_stream_is_read_by_its_frames() -> None:
 def test_reasoning_is_never_more_than_all() -> None:
     usage = Usage(response=chat(1, 5, completion_tokens_details={"reasoning_tokens": 5}))
 
-    assert usage_read(usage, {}).reasoning_tokens == 5
+    assert read(usage, {}).reasoning_tokens == 5
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,7 @@ def test_a_name_that_none_has_is_refused_and_not_repeated(body: dict[str, object
     whole = {"usage": {"prompt_tokens": 1, "completion_tokens": 1}, **body}
 
     with pytest.raises(InvalidInput) as refused:
-        usage_read(Usage(response=Response(whole)), {"provider": "openai"})
+        read(Usage(response=Response(whole)), {"provider": "openai"})
     assert refused.value.code == "invalid_usage"
     assert str(body["service_tier"]) not in refused.value.detail
 
@@ -123,7 +127,7 @@ def test_a_name_that_none_has_is_refused_and_not_repeated(body: dict[str, object
 def test_a_refusal_never_repeats_a_text() -> None:
     secret = "Meet me at noon"
     with pytest.raises(InvalidInput) as refused:
-        usage_read(Usage(response=chat(1, 1, total_tokens=secret)), {})
+        read(Usage(response=chat(1, 1, total_tokens=secret)), {})
 
     assert secret not in repr(refused.value)
     assert "must be a number, not a text" in refused.value.detail
@@ -242,6 +246,35 @@ def test_a_model_that_is_assumed_stands_for_one_that_is_not_named() -> None:
 
     assert row.cost_nano == 10 * 18_000
     assert row.cost_source is CostSource.ESTIMATED
+
+
+REASONED = {"completion_tokens_details": {"reasoning_tokens": 30}}
+
+
+@pytest.mark.parametrize(
+    ("labels", "body", "tokens"),
+    [
+        ({"model": "grok-4"}, {}, 150),
+        ({}, {"model": "grok-4"}, 150),
+        ({"model": "grok-4", "provider": "openai"}, {}, 120),
+        ({"model": "grok-9"}, {}, 120),
+        ({}, {"model": 5}, 120),
+        ({}, {}, 120),
+    ],
+)
+def test_a_model_without_a_provider_is_read_as_of_whose_card_it_is_charged_by(
+    labels: dict[str, str], body: dict[str, object], tokens: int
+) -> None:
+    """xAI tells its reasoning beside the answer, where others have it inside."""
+    world = world_of({"provider": "xai", "model": "grok-4", "rates": {"input": 3, "output": 15}})
+    usage = {"prompt_tokens": 100, "completion_tokens": 20, **REASONED}
+    if tokens == 120:
+        usage["completion_tokens_details"] = {"reasoning_tokens": 10}
+    row = recorded(world, Response({"usage": usage, **body}), labels)
+    listed = recorded(world, Response([{"usage": usage, **body}]), {"provider": "xai"})
+
+    assert row.counts.total == tokens
+    assert listed.counts.total > 120
 
 
 # --- the hold ---

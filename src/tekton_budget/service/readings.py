@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from tekton_budget.domain.errors import FieldFault, InvalidInput
+from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
 from tekton_budget.domain.metering import context_of, slimmed
 from tekton_budget.domain.usage import Response
 from tekton_budget.service.asks import Used
@@ -23,6 +23,9 @@ _canonical = msgspec.json.Encoder(order="sorted", decimal_format="string").encod
 def response_of(used: Used) -> Response | None:
     """The response to read, without its texts; refuses amounts beside it, and a bad context."""
     if used.response is None:
+        for name in ("api", "context"):
+            if getattr(used, name):
+                raise invalid(name, "tells how to read a response: send it with one")
         return None
     doubled = [name for name in _AMOUNTS if getattr(used, name)]
     if doubled:

@@ -203,6 +203,7 @@ def test_the_answer_to_a_charged_hold_is_given_again(running: Running) -> None:
     assert first.usage_error is not None
     assert first.usage_error.code == "invalid_usage"
     assert "cached_tokens: is 2" in first.usage_error.detail
+    assert "All that was held is charged" in first.usage_error.detail
     assert settled(running, id_, CONTRADICTS) == first
     with pytest.raises(Conflict) as other:
         settled(running, id_, {})
@@ -318,6 +319,16 @@ def test_what_is_sent_beside_a_response_is_refused_and_changes_nothing(
     for one in (refused.value, again.value):
         assert (one.code, one.fields[0].field) == (code, field)
     assert spent(quick) == (Decimal(0), Decimal("0.5"))
+
+
+@pytest.mark.parametrize("used", [{"api": "openai.chat"}, {"context": {"processing": "batch"}}])
+def test_what_tells_how_to_read_is_refused_without_a_response(
+    quick: Running, used: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInput, match="send it with one") as refused:
+        settled(quick, held(quick), None, input_tokens=5, **used)
+
+    assert refused.value.fields[0].field in used
 
 
 def test_what_is_no_response_at_all_is_refused(quick: Running) -> None:

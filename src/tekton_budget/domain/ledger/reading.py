@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tekton_budget.domain.errors import InvalidInput, invalid
+from tekton_budget.domain.ledger.state import State
 from tekton_budget.domain.metering import Metered, counts_of, read_response, read_stream
 from tekton_budget.domain.money import CALL_COST_NANO_MAX, nano_from_usd
 from tekton_budget.domain.scope import LABEL_VALUE_MAX
@@ -13,9 +14,15 @@ from tekton_budget.domain.usage import CostSource, Response, Usage, UsageFault
 
 INVALID = "invalid_usage"
 MISSING = "missing_usage"
+_CHARGED = (
+    "All that was held is charged, as an estimate; record what was used for this allocation, "
+    "and it takes the estimate's place"
+)
 
 
-def usage_read(usage: Usage, labels: Mapping[str, str]) -> Usage:
+def usage_read(
+    state: State, usage: Usage, labels: Mapping[str, str], *, placed_us: int, known_us: int
+) -> Usage:
     """The usage with its amounts, model and charge as its response has them, if it has one.
 
     What a caller says of the cost or of the model goes before what the response says. Refuses a
@@ -23,7 +30,12 @@ def usage_read(usage: Usage, labels: Mapping[str, str]) -> Usage:
     """
     if usage.response is None:
         return usage
-    metered = _metered(usage.response, usage, labels)
+    model = usage.model_used or labels.get("model")
+    provider = usage.provider_used or labels.get("provider")
+    if provider is None:
+        name = model or _model_said(usage.response)
+        provider = _seller_of(state, name, placed_us=placed_us, known_us=known_us)
+    metered = _metered(usage.response, provider, model)
     cost_nano, source = usage.cost_nano, usage.cost_source
     if cost_nano is None and metered.billed_usd is not None:
         cost_nano, source = _billed_nano(metered.billed_usd), CostSource.PROVIDER
@@ -44,15 +56,25 @@ def usage_read(usage: Usage, labels: Mapping[str, str]) -> Usage:
 
 def fault_of(refusal: InvalidInput) -> UsageFault:
     """Why a usage cannot be told: there is none, or none that can be."""
-    return UsageFault(MISSING if refusal.code == MISSING else INVALID, refusal.detail)
+    detail = f"{refusal.detail}. {_CHARGED}"
+    return UsageFault(MISSING if refusal.code == MISSING else INVALID, detail)
 
 
-def _metered(response: Response, usage: Usage, labels: Mapping[str, str]) -> Metered:
-    known = {
-        "api": response.api,
-        "provider": usage.provider_used or labels.get("provider"),
-        "model": usage.model_used or labels.get("model"),
-    }
+def _model_said(response: Response) -> str | None:
+    said = response.body.get("model") if isinstance(response.body, Mapping) else None
+    return said if isinstance(said, str) else None
+
+
+def _seller_of(state: State, model: str | None, *, placed_us: int, known_us: int) -> str | None:
+    """Whose card a model without a provider is charged by."""
+    if not model:
+        return None
+    found = state.book.card_named(None, model, valid_us=placed_us, known_us=known_us)
+    return None if found is None else found.card.provider
+
+
+def _metered(response: Response, provider: str | None, model: str | None) -> Metered:
+    known = {"api": response.api, "provider": provider, "model": model}
     if isinstance(response.body, list):
         metered = read_stream(response.body, context=response.context, **known)
     else:

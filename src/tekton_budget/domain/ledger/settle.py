@@ -1,5 +1,7 @@
 """Usage: what a call really used, posted to exactly the balances it holds; and the settled end."""
 
+from collections.abc import Mapping
+
 from tekton_budget.domain.allocation import Allocation, AllocationStatus
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Ended, Recorded, Standing
@@ -76,7 +78,10 @@ def record(state: State, command: Record) -> Outcome:
         return Outcome(refused)
     if command.allocation_id is None:
         try:
-            usage = usage_read(command.usage, command.labels)
+            placed_us = placed_at(command.usage.timestamp_us, state.now_us)
+            usage = usage_read(
+                state, command.usage, command.labels, placed_us=placed_us, known_us=state.now_us
+            )
         except InvalidInput as refusal:
             return Outcome(_unread(refusal, _TO_COUNT))
         return _recorded_alone(state, command, usage)
@@ -87,7 +92,7 @@ def record(state: State, command: Record) -> Outcome:
     if refused is not None:
         return Outcome(refused)
     try:
-        usage = usage_read(command.usage, {**allocation.labels, **command.labels})
+        usage = _read(state, command.usage, allocation, command.labels)
     except InvalidInput as refusal:
         return Outcome(_unread(refusal, _TO_SETTLE if allocation.is_active else _TO_COUNT))
     return _recorded(state, command, usage, allocation)
@@ -132,6 +137,12 @@ def _misdated(state: State, usage: Usage | None) -> InvalidInput | None:
     return invalid("timestamp", "lies more than 5 minutes ahead; check the clock or leave it out")
 
 
+def _read(state: State, sent: Usage, allocation: Allocation, labels: Mapping[str, str]) -> Usage:
+    made_us = allocation.created_us
+    together = {**allocation.labels, **labels}
+    return usage_read(state, sent, together, placed_us=made_us, known_us=made_us)
+
+
 def _unread(refusal: InvalidInput, advice: str) -> InvalidInput:
     """The refusal of a response, with what to do about it."""
     return InvalidInput(f"{refusal.detail}. {advice}", *refusal.fields, code=refusal.code)
@@ -141,7 +152,7 @@ def _settled_by_response(
     state: State, command: Settle, sent: Usage, allocation: Allocation, *, late: bool
 ) -> Outcome:
     try:
-        usage = usage_read(sent, {**allocation.labels, **command.labels})
+        usage = _read(state, sent, allocation, command.labels)
         return _settled(state, command, usage, allocation, late=late)
     except InvalidInput as refusal:
         if late:
