@@ -85,16 +85,6 @@ CODES: dict[str, Explained] = {
         "Something was used that the price card has no rate for: a unit, or a service tier",
         "Set the rate: `prices set … --rate UNIT=USD`, or load a card that has it",
     ),
-    "invalid_usage": Explained(
-        422,
-        "A response or usage contradicts itself, or is of no shape that is known",
-        "Send it as the provider returned it, and name its `api`; else send the amounts",
-    ),
-    "missing_usage": Explained(
-        422,
-        "A response tells nothing of what was used, as a stream that broke off",
-        "Ask the provider to tell usage, or send your own count",
-    ),
     "invalid_file": Explained(
         422,
         "A file cannot be read, or is not of the format that the command takes; the place in it is named",
