@@ -412,6 +412,17 @@ def test_a_price_is_laid_out_whole(shown, write) -> None:
     ]
 
 
+def test_a_price_says_what_it_comes_to_in_a_region(shown, write) -> None:
+    name = "anthropic.claude-x-v1:0"
+    card = {"provider": "bedrock", "model": name, "rates": {"input": "5"}, "regions": {"*": "1.1"}}
+    shown("prices", "load", write({"cards": [card]}, "cards.json"))
+
+    told = shown("prices", "show", f"us.{name}").out.splitlines()
+
+    assert told[-2:] == ["  region of this name: us", "  so it charges $5.50 input"]
+    assert "so it charges" not in shown("prices", "show", name).out
+
+
 def test_a_cost_is_a_table_with_its_total(shown, write) -> None:
     shown("prices", "load", write({"cards": [{**CARD, "schedule": None}]}, "cards.json"))
 

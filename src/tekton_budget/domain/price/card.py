@@ -175,6 +175,10 @@ class Card:
         """The rates of a short, ordinary request at a moment."""
         return self._only or self.tariff(STANDARD, at_us=at_us, input_tokens=0)
 
+    def plain_rates(self) -> Rates:
+        """The rates of a short, ordinary request by day, as contract and region make them."""
+        return self._agreed(self.rates, self.region)
+
     def tariff(self, context: PriceContext, *, at_us: int, input_tokens: int) -> Tariff:
         """The rates that apply to a request."""
         passed = sum(1 for tier in self.tiers if input_tokens > tier.above)
@@ -249,10 +253,13 @@ class Card:
         rates = Rates({})
         for layer in layers:
             rates = rates.replaced_by(layer)
+        return Tariff(self._agreed(rates, region), shared_rates(self.provider), size)
+
+    def _agreed(self, rates: Rates, region: str | None) -> Rates:
         surcharge = self._surcharge(region)
-        if surcharge != 1 or self.factor != 1:
-            rates = rates.times(self.factor, EXACT.multiply(self.factor, surcharge))
-        return Tariff(rates, shared_rates(self.provider), size)
+        if surcharge == 1 and self.factor == 1:
+            return rates
+        return rates.times(self.factor, EXACT.multiply(self.factor, surcharge))
 
     def _surcharge(self, region: str | None) -> Decimal:
         if region is None:

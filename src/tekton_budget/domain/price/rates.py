@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput
-from tekton_budget.domain.price.grain import EXACT, GRAINS_PER_USD
+from tekton_budget.domain.price.grain import EXACT, GRAINS_PER_USD, plain
 from tekton_budget.domain.units import TOKEN_UNITS, UNITS
 
 MILLION = 1_000_000
@@ -35,7 +35,7 @@ class Rate(NamedTuple):
 
     def times(self, factor: Decimal) -> "Rate":
         """The same under a surcharge or discount."""
-        return self if factor == 1 else Rate(EXACT.multiply(self.usd, factor), self.per)
+        return self if factor == 1 else Rate(plain(EXACT.multiply(self.usd, factor)), self.per)
 
 
 class Rates(NamedTuple):

@@ -138,7 +138,7 @@ def to_api_list(age: ListAge) -> Json:
 
 def to_api_price(card: Card, resolution: Resolution | None = None) -> Json:
     """A price; `resolved_by` says how a name led to it."""
-    rates = card.rates.flat
+    rates = card.plain_rates().flat
     plain = {name: rates.get(unit) for name, unit in _KINDS.items()}
     return {
         "pricing_id": card.price_id,
@@ -156,7 +156,7 @@ def to_api_price(card: Card, resolution: Resolution | None = None) -> Json:
         "fixed_cost_per_request": _each(rates.get("request")) or number(Decimal(0)),
         "version": card.price_id,
         "source": card.source,
-        "verified": card.source.startswith("verified"),
+        "verified": card.status == "verified",
         "factor": number(card.factor),
         "region": card.region,
         "effective_date": time_text(card.valid_from_us),

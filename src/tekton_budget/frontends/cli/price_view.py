@@ -90,6 +90,9 @@ def laid_out(price: Json, asked: str) -> Iterator[str]:
         yield f"  region of this name: {price['region']}"
     if price["factor"] != 1:
         yield f"  contract: all of it × {price['factor']:f}"
+    rates = [f"{usd(price[kind])} {kind}" for kind in ("input", "output") if price[kind]]
+    if rates and (price["region"] or price["factor"] != 1):
+        yield f"  so it charges {', '.join(rates)}"
 
 
 def _part(title: str, part: Json) -> Iterator[str]:
