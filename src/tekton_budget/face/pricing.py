@@ -219,7 +219,10 @@ class PricingVerbs:
     def set_tier(
         self, model: str, tier: str | None, *, provider: str | None = None
     ) -> Request[Json]:
-        """Of which of Tekton's three tiers a model is from now on; `None` is of none."""
+        """Of which of Tekton's three tiers a model is from now on; `None` is of none.
+
+        `*` is all of a provider's models.
+        """
         body = {"model": model, "tier": tier, **given(provider=provider)}
         return Request("set_tier", "POST", "/prices/tiers", same, body=body, id=new_id())
 

@@ -496,6 +496,8 @@ def test_terms_are_told_in_a_line_and_listed_in_tables(shown) -> None:
     assert named.startswith("Named: n means openai/m, from ")
     assert at.startswith("Named: n at azure means openai/m, from ")
     assert tier == "Set: openai/m is of no tier.\n"
+    every = shown("prices", "tier", "mistral/*", "local_midweight").out
+    assert every == "Set: mistral/* is of local_midweight.\n"
     for noun, word in (("contract", "0.85"), ("name", "any provider"), ("tier", "openai/m")):
         assert word in shown("prices", noun).out
 

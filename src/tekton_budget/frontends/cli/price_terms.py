@@ -138,10 +138,11 @@ def tier(
         ),
     ] = None,
 ) -> None:
-    """Say of which of Tekton's three tiers a model is; calls of it get the label `tier`.
+    """Say of which of Tekton's three tiers a model is; `*` is all of the provider's.
 
     \b
     tekton-budget prices tier openai/gpt-5-mini local_midweight
+    tekton-budget prices tier 'mistral/*' local_midweight
     """
     session = session_of(context)
     with session.budget() as face:

@@ -52,7 +52,7 @@ class TierBody(Body):
     """Of which of Tekton's three tiers a model is, from now on; `null` is of none."""
 
     provider: str | None = Field(None, description="Left open, whoever sells it")
-    model: str = Field(examples=["gpt-5-mini"])
+    model: str = Field(description="`*` is all of the provider's", examples=["gpt-5-mini"])
     tier: Literal["local_lightweight", "local_midweight", "remote_heavyweight"] | None = Field(
         examples=["local_midweight"]
     )
