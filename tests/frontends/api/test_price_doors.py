@@ -511,10 +511,13 @@ def test_a_file_of_names_is_tried_by_the_book(quick: Door) -> None:
 
     rows = quick.post("/prices/names/check", {"file": file}, 200)
     broken = quick.http.post("/api/v1/prices/names/check", json={"file": {"format": "x"}})
+    many = {**file, "cases": [{"name": "x"}] * 5001}
+    long = quick.http.post("/api/v1/prices/names/check", json={"file": many})
 
     assert [bool(one["differs"]) for one in rows] == [False, True, True]
     assert rows[0]["outcome"] == "openai/gpt-5-mini"
     problem(broken, 422, "invalid_file")
+    problem(long, 422, "invalid_file")
 
 
 def test_whoever_may_spend_may_ask_what_it_costs(quick: Door) -> None:

@@ -99,9 +99,6 @@ def calculate(
 
     With --cases no price book is opened; exit code 1 if a cost is not as the file expects.
     """
-    if cases is not None:
-        _run_cases(context, cases)
-        return
     session = session_of(context)
     counts = {
         "input": input_,
@@ -113,6 +110,11 @@ def calculate(
     }
     usage: dict[str, object] = {name: one for name, one in counts.items() if one is not None}
     usage |= {name: _count("unit", word, text) for word, name, text in _pairs("unit", unit or ())}
+    if cases is not None:
+        if usage or any(one is not None for one in (model, response, provider, at, known)):
+            raise invalid("cases", "the file says everything: give --cases alone")
+        _run_cases(context, cases)
+        return
     answer = None if response is None else read_answer(response)
     if answer is None and not usage:
         raise invalid("usage", "say what was used: --input, --output, …, or --response FILE")

@@ -1,9 +1,10 @@
 """Looking prices up: valid when, known when, of which models, how old, under which terms."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Generic, NamedTuple, TypeVar
 
+from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.naming import Alias, AliasTable, Resolution, Unknown, seller_id
 from tekton_budget.domain.price import (
     Card,
@@ -21,6 +22,7 @@ from tekton_budget.service.prices.setting import unknown_model, with_dates
 
 T = TypeVar("T", Contract, Alias, TierTerm)
 
+NAMES_MAX = 5_000
 _DAY_US = 86_400_000_000
 
 
@@ -163,6 +165,9 @@ class PriceLooks:
 
     def check_names(self, file: object) -> list[CaseRow]:
         """Every name of a file, resolved and priced by this book; what differs, in words."""
+        cases = file.get("cases") if isinstance(file, Mapping) else None
+        if isinstance(cases, list) and len(cases) > NAMES_MAX:
+            raise invalid("cases", f"send at most {NAMES_MAX:,} names at once", "invalid_file")
         return run_name_cases(file, self._book())
 
 

@@ -125,7 +125,10 @@ def changes(
     verbs: Verbs,
     part: Pages,
     object_kind: Annotated[
-        str | None, Query(max_length=50, description="budget, policy, price, key, credit")
+        str | None,
+        Query(
+            max_length=50, description="budget, policy, price, contract, name, tier, key, credit"
+        ),
     ] = None,
     object_id: Annotated[str | None, Query(max_length=256)] = None,
 ) -> Reply:
