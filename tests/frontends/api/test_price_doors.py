@@ -344,6 +344,7 @@ def test_a_contract_changes_listed_prices_and_none_that_were_set(door: Door) -> 
         {"provider": "openai", "model": "mini", "factor": 0.5, "valid_from": "2026-01-01"},
     )
     whole = door.post("/prices/contracts", {"provider": "openai", "factor": 1})
+    other = door.post("/prices/contracts", {"provider": "azure", "factor": 0.9})
     told = door.get("/prices/contracts")
 
     assert later["model"] == "gpt-5-mini"
@@ -353,6 +354,7 @@ def test_a_contract_changes_listed_prices_and_none_that_were_set(door: Door) -> 
         made["contract_id"]: False,
         later["contract_id"]: True,
         whole["contract_id"]: True,
+        other["contract_id"]: True,
     }
 
 
