@@ -175,7 +175,7 @@ class PricingVerbs:
         valid_from: Moment | None = None,
         valid_to: Moment | None = None,
     ) -> Request[Json]:
-        """What is paid of a provider's listed prices, or of one model's: 0.85 is 15 % off."""
+        """What is paid of a provider's prices, or of one model's: 0.85 is 15 % off."""
         body = given(
             provider=provider,
             model=model,

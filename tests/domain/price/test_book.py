@@ -101,7 +101,7 @@ def test_a_contract_is_on_listed_prices_from_when_to_when_and_known_since() -> N
     ]  # fmt: skip
     assert factor("m", 100, known=119) == "1"
     assert factor("n", 200) == "0.85"
-    assert factor("own", 200) == "1"  # what was set by hand is what is paid
+    assert factor("own", 200) == "0.85"  # on what was set by hand too
     found = book.card_named("p", "m", valid_us=100, known_us=500)
     assert found.card.charge((("input", 10**6),), at_us=0).usd == Decimal("0.85")
     assert book.charged_by(found.card.price_id, "p", "m", valid_us=100, known_us=500) == found.card

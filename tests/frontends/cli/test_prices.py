@@ -493,7 +493,7 @@ def test_terms_are_told_in_a_line_and_listed_in_tables(shown) -> None:
     at = shown("prices", "name", "n", "openai/m", "--provider", "azure").out
     tier = shown("prices", "tier", "openai/m", "none").out
 
-    assert all_ == "Agreed: listed prices of openai × 0.85, from 2026-01-01 00:00 UTC.\n"
+    assert all_ == "Agreed: prices of openai × 0.85, from 2026-01-01 00:00 UTC.\n"
     assert "openai/m × 0.5, from 2026-01-01 00:00 UTC to 2099-01-01 00:00 UTC." in one.out
     assert named.startswith("Named: n means openai/m, from ")
     assert at.startswith("Named: n at azure means openai/m, from ")

@@ -32,7 +32,7 @@ class _Era(NamedTuple):
 
 
 class PriceBook:
-    """Cards set by hand, lists taken over whole, contracts on these, and names for what is called.
+    """Cards set by hand, lists taken over whole, contracts on all, and names for what is called.
 
     A card set by hand goes before any list's for as long as it is valid; of two lists the later
     goes first. Nothing is taken out: what a later list lacks is still priced by the earlier one.
@@ -128,12 +128,12 @@ class PriceBook:
         """The card valid at one moment as known at another, as contract and region make it."""
         by_hand = _latest(self._by_hand.get(key, ()), valid_us, known_us)
         if by_hand is not None:
-            return self._agreed(by_hand, valid_us, known_us, region)
+            return self.agreed(by_hand, valid_us, known_us, region)
         for one in self.lists:
             if one.known_since_us <= known_us:
                 listed = _latest(one.cards(key), valid_us, known_us)
                 if listed is not None:
-                    return self._agreed(listed, valid_us, known_us, region)
+                    return self.agreed(listed, valid_us, known_us, region)
         return None
 
     def charged_by(
@@ -146,7 +146,7 @@ class PriceBook:
         key, region = (resolution.provider, resolution.model), resolution.region
         for card in self.history(key):
             if card.price_id == price_id:
-                return self._agreed(card, valid_us, known_us, region)
+                return self.agreed(card, valid_us, known_us, region)
         return None
 
     def history(self, key: Key) -> list[Card]:
@@ -197,11 +197,13 @@ class PriceBook:
         """What the latest list that knows of a model says of it."""
         return next((found for one in self.lists if (found := one.facts(key)) is not None), None)
 
-    def _agreed(self, card: Card, valid_us: int, known_us: int, region: str | None) -> Card:
-        """As a contract makes a listed card, and a region any; what was set by hand is agreed."""
+    def agreed(
+        self, card: Card, valid_us: int, known_us: int, region: str | None = None
+    ) -> Card:
+        """A card as its provider's contract and a region make it."""
         factor = _ONE
         contracts = self._contracts_of.get(card.provider)
-        if contracts and card.price_id not in self.own:
+        if contracts:
             factor = factor_of(contracts, card.model, valid_us=valid_us, known_us=known_us)
         region = region if card.regions else None
         if factor == 1 and region is None:

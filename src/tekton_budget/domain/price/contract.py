@@ -7,7 +7,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A factor on the listed prices of a provider, or of one of its models, for a time."""
+    """A factor on the prices of a provider, or of one of its models, for a time."""
 
     contract_id: str
     provider: str

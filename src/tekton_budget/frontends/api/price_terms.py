@@ -11,7 +11,7 @@ Json = dict[str, Any]  # Any: JSON
 
 
 class ContractOut(View):
-    """What is paid of the listed prices of a provider, or of one of its models."""
+    """What is paid of the prices of a provider, or of one of its models."""
 
     contract_id: str
     provider: str

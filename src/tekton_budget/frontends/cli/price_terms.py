@@ -55,12 +55,12 @@ def contract(
     ] = None,
     to: Annotated[str | None, typer.Option(help="Until when, if that is agreed")] = None,
 ) -> None:
-    """What you pay of the listed prices of a provider, or of one of its models.
+    """What you pay of the prices of a provider, or of one of its models.
 
     \b
     tekton-budget prices contract openai 0.85 --from 2026-01-01
 
-    Prices that were set or loaded here are taken to be what you pay: no factor is put on them.
+    It is on every price of theirs, also on those that were set or loaded here.
     """
     session = session_of(context)
     with session.budget() as face:
@@ -78,7 +78,7 @@ def contract(
             of = "" if made["model"] is None else f"/{made['model']}"
             until = "" if made["valid_to"] is None else f" to {moment_text(made['valid_to'])}"
             print(
-                f"Agreed: listed prices of {made['provider']}{of} × {made['factor']:f}, "
+                f"Agreed: prices of {made['provider']}{of} × {made['factor']:f}, "
                 f"from {since(made['valid_from'])}{until}."
             )
 

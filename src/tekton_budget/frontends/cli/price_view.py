@@ -61,6 +61,8 @@ def described(price: Json) -> str:
         parts.append(f"{usd(price['request'])} a call")
     parts += _also(price)
     text = f"{price['provider']}/{price['model']}: {', '.join(parts)}"
+    if price["factor"] != 1:
+        text += f" (× {price['factor']:f} by contract)"
     return f"{text}, from {since(price['effective_date'])} ({price['source']})"
 
 

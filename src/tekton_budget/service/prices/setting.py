@@ -79,12 +79,13 @@ class PriceVerbs:
         def run(alone: Exclusively) -> Card:
             done = done_before(alone, caller, retry)
             if done is not None:
-                return alone.cache.book.own[done["price_id"]]
+                first = alone.cache.book.own[done["price_id"]]
+                return alone.cache.book.agreed(first, first.valid_from_us, first.known_since_us)
             from_us = _begin(valid_from_us, valid_to_us, alone.now_us)
             made = card.valid_between(from_us, valid_to_us).learnt_at(alone.now_us)
             _insert(alone, caller, [made])
             note_done(alone, caller, retry, {"price_id": made.price_id})
-            return made
+            return alone.cache.book.agreed(made, from_us, alone.now_us)
 
         return self._writer.exclusively(run).result()
 
@@ -147,7 +148,7 @@ class PriceVerbs:
         valid_to_us: int | None = None,
         retry: Retry | None = None,
     ) -> Contract:
-        """A factor on listed prices from a date on (default: now); 1 ends an earlier one."""
+        """A factor on prices from a date on (default: now); 1 ends an earlier one."""
         _may_price(caller)
         checked_name("provider", provider)
         factor = checked_factor("factor", factor)

@@ -26,12 +26,12 @@ _SELLER = "Who sells it; left open, it is found by the name"
 
 
 class ContractBody(Body):
-    """A factor on the listed prices of a provider, or of one of its models, for a time."""
+    """A factor on the prices of a provider, or of one of its models, for a time."""
 
     provider: str = Field(examples=["openai"])
     model: str | None = Field(None, description="All models of the provider if left open")
     factor: Factor = Field(
-        description="Of the listed price: 0.85 is 15 % off, 1 ends what was agreed",
+        description="Of the price: 0.85 is 15 % off, 1 ends what was agreed",
         examples=[0.85],
     )
     valid_from: Time | None = None
@@ -77,7 +77,7 @@ def list_contracts(verbs: Verbs) -> Reply:
 def agree_contract(
     body: ContractBody, asker: Asker, verbs: Verbs, key: IdempotencyKey = None
 ) -> Reply:
-    """What is paid of listed prices from a date on (default: now). Prices set by hand stay."""
+    """What is paid of all prices of a provider, or of one model, from a date on (default: now)."""
     made = verbs.prices.agree_contract(
         asker,
         body.provider,
