@@ -146,7 +146,8 @@ def _read_list(key: tuple[str, int], content: str) -> PriceList | None:
     try:
         found = PriceList(_decoded(content), *key, tell)
     except (InvalidInput, msgspec.DecodeError) as fault:
-        log.error("price_list_unreadable", list_id=key[0], cause=str(fault))  # noqa: TRY400
+        cause = str(fault)
+        log.error("price_list_unreadable", list_id=key[0], cause=cause)  # noqa: TRY400  (no crash)
     while len(_lists) >= _LISTS_KEPT:
         _lists.pop(next(iter(_lists)), None)
     _lists[key] = found
@@ -173,7 +174,8 @@ def _card(row: Row) -> Card:
             known_since_us=row["known_since_us"],
         )
     except (InvalidInput, msgspec.DecodeError) as fault:
-        log.error("price_card_unreadable", price_id=row["price_id"], cause=str(fault))  # noqa: TRY400
+        told = {"price_id": row["price_id"], "cause": str(fault)}
+        log.error("price_card_unreadable", **told)  # noqa: TRY400  (no crash)
         named = {**named, "source": "unreadable"}
         known_us = row["known_since_us"]
         card = Card(row["price_id"], rates=Rates({}), known_since_us=known_us, **named)

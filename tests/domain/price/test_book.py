@@ -45,6 +45,12 @@ def test_the_price_valid_at_a_moment_as_known_at_another() -> None:
     assert [one.rates.flat["input"].usd for one in book.history(("p", "m"))] == [1, 9, 7]
 
 
+def test_of_two_cards_told_at_one_moment_the_later_made_counts() -> None:
+    cards = [card(input=rate, price_id=f"id-{rate}") for rate in ("1", "2")]
+
+    assert rate_at(PriceBook(cards)) == rate_at(PriceBook(reversed(cards))) == "2"
+
+
 def test_what_is_set_by_hand_goes_before_lists_and_a_later_list_before_an_earlier() -> None:
     old = price_list(listed("m", "1"), listed("gone", "2"), known_us=10)
     new = price_list(listed("m", "3", effective_from="1970-01-02"), known_us=20)
@@ -200,7 +206,7 @@ def test_the_cards_in_force_are_kept_until_one_begins_ends_or_becomes_known() ->
     book = PriceBook(
         [card("cheap", output="5"), card("late", "q", output="50").valid_between(10, 20)],
         [price_list(listed("m", "1"), known_us=15)],
-        [contract("0.5", start=17)],
+        [contract("0.5", "m", start=17)],
     )  # fmt: skip
 
     def names(at_us: int, provider: str | None = None) -> list[str]:
@@ -220,6 +226,8 @@ def test_the_cards_in_force_are_kept_until_one_begins_ends_or_becomes_known() ->
     assert google.dearest_of("x-ai", at_us=0).provider == "x-ai"  # a seller of one's own spelling
     assert [one.model for one in book.by_hand(at_us=15)] == ["late", "cheap"]
     assert book.by_hand(at_us=16) is book.by_hand(at_us=15)
+    agreed = PriceBook([card("m", input="2")], [], [contract("0.5", start=17)])
+    assert [agreed.by_hand(at_us=t)[0].factor for t in (16, 17)] == [1, Decimal("0.5")]
     assert PriceBook([card(fees={"image": "1"})]).dearest_of(None, at_us=0) is None
 
 

@@ -322,7 +322,7 @@ def test_lists_and_facts_are_told(quick: Door) -> None:
     assert [one["model"] for one in quick.get("/prices", model="GPT-*")] == ["gpt-4o", "gpt-5-mini"]
 
 
-def test_a_contract_changes_listed_prices_and_none_that_were_set(door: Door) -> None:
+def test_a_contract_is_on_listed_prices_and_on_those_that_were_set(door: Door) -> None:
     with_list(door)
     door.post("/prices", {"provider": "openai", "model": "own", "input": 4, "output": 4})
     made = door.post(
@@ -337,7 +337,7 @@ def test_a_contract_changes_listed_prices_and_none_that_were_set(door: Door) -> 
     assert cost("openai/gpt-5-mini") == Decimal("0.2125")
     assert cost("openai/gpt-5-mini", "2025-12-31") == Decimal("0.25")
     own = {"model": "openai/own", "usage": {"input": 1_000_000}}
-    assert door.post("/prices/calculate", own, 200)["cost"] == 4
+    assert door.post("/prices/calculate", own, 200)["cost"] == Decimal("3.4")
 
     later = door.post(
         "/prices/contracts",

@@ -92,7 +92,7 @@ class Resolver:
         self._cached = lru_cache(maxsize=cache_size)(self._resolved)
         silent = copy.copy(self)
         silent._suggests = False  # noqa: SLF001  (of its own kind)
-        self._known = lru_cache(maxsize=cache_size)(silent._resolved)  # noqa: SLF001
+        self._known = lru_cache(maxsize=cache_size)(silent._resolved)  # noqa: SLF001  (of its own kind)
 
     def known(self, provider: str | None, name: str, at_us: int) -> Resolution | None:
         """The same where nobody reads why a name is unknown: what is near takes long to find."""

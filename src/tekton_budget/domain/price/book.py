@@ -175,10 +175,11 @@ class PriceBook:
         """The cards in force that were set by hand, the dearest first; kept as those are."""
         era = self._own_era
         if era is None or not era.from_us <= at_us < era.until_us:
+            latest = (_latest(cards, at_us, at_us) for cards in self._by_hand.values())
             era = self._own_era = _era(
                 at_us,
-                [card for cards in self._by_hand.values() for card in cards],
-                (_latest(cards, at_us, at_us) for cards in self._by_hand.values()),
+                [*self.own.values(), *self.contracts],
+                (self.agreed(card, at_us, at_us) for card in latest if card is not None),
             )
         return era.cards
 
@@ -197,9 +198,7 @@ class PriceBook:
         """What the latest list that knows of a model says of it."""
         return next((found for one in self.lists if (found := one.facts(key)) is not None), None)
 
-    def agreed(
-        self, card: Card, valid_us: int, known_us: int, region: str | None = None
-    ) -> Card:
+    def agreed(self, card: Card, valid_us: int, known_us: int, region: str | None = None) -> Card:
         """A card as its provider's contract and a region make it."""
         factor = _ONE
         contracts = self._contracts_of.get(card.provider)
@@ -220,10 +219,11 @@ class PriceBook:
         keys = self._keys if provider is None else self._sold_by[provider]
         dated: list[Card | Contract] = [card for key in keys for card in self.history(key)]
         found = (self.card_at(key, valid_us=at_us, known_us=at_us) for key in keys)
-        return _era(at_us, [*dated, *self.contracts], found)
+        in_force = (card for card in found if card is not None)
+        return _era(at_us, [*dated, *self.contracts], in_force)
 
 
-def _era(at_us: int, dated: Iterable[Card | Contract], found: Iterable[Card | None]) -> _Era:
+def _era(at_us: int, dated: Iterable[Card | Contract], found: Iterable[Card]) -> _Era:
     """Those found at a moment, and for how long before and after it that stays so."""
     changes = [
         moment_us
@@ -232,7 +232,7 @@ def _era(at_us: int, dated: Iterable[Card | Contract], found: Iterable[Card | No
         if moment_us is not None
     ]
     cards = sorted(
-        (card for card in found if card is not None),
+        found,
         key=lambda card: (-dearest_token(card, at_us), card.provider, card.model),
     )
     from_us = max((one for one in changes if one <= at_us), default=0)
@@ -257,5 +257,6 @@ def _latest(cards: Iterable[Card], valid_us: int, known_us: int) -> Card | None:
     return best
 
 
-def _rank(card: Card) -> tuple[int, int]:
-    return card.valid_from_us, card.known_since_us
+def _rank(card: Card) -> tuple[int, int, str]:
+    """Of two set at the same moment the later made: ids are in the order of time."""
+    return card.valid_from_us, card.known_since_us, card.price_id
