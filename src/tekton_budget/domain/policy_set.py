@@ -29,9 +29,9 @@ class PolicySet:
     ) -> None:
         self.generation = generation
         self.budgets = {budget.budget_id: budget for budget in budgets}
-        self.by_no = {policy.no: policy for policy in policies}
-        counting = [p for p in self.by_no.values() if p.status in _COUNTING and self._active(p)]
-        counting.sort(key=lambda policy: policy.no)
+        in_order = sorted(policies, key=lambda policy: policy.no)  # stores give them in any order
+        self.by_no = {policy.no: policy for policy in in_order}
+        counting = [p for p in in_order if p.status in _COUNTING and self._active(p)]
         self._merged = {p.no: self._within(p).merged(p.scope) for p in counting}
         self._index = ScopeIndex([(self._merged[p.no], p) for p in counting])
         self._called = {
