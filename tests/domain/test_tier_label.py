@@ -152,6 +152,14 @@ def test_an_alternative_is_judged_by_its_own_tier(
     assert answer.alternatives == alternatives
 
 
+def test_a_tier_that_the_caller_said_against_the_table_is_that_of_alternatives_too(
+    world: World,
+) -> None:
+    world.policy("mid", "0.001usd/day", scope={"tier": MID})
+
+    assert world.allocate("a", {**OPUS, "tier": MID}, tokens=1000).alternatives == ()
+
+
 def test_an_alternative_whose_tier_has_a_limit_of_its_own_is_not_named(world: World) -> None:
     world.policy("heavy", "0.001usd/day", scope={"tier": HEAVY})
     world.policy("mid", "5usd/day", scope={"tier": MID})

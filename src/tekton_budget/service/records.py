@@ -108,8 +108,8 @@ def _output_nano(book: PriceBook, record: UsageRecord) -> int | None:
         valid_us=record.placed_us,
         known_us=record.recorded_us,
     )
-    if card is None:
-        return None
+    if card is None or any(part.model not in (None, record.model) for part in record.parts):
+        return None  # steps of other models have cards of their own
     grains = 0
     for part in record.parts or (Part(units_of(record.counts)),):
         try:

@@ -6,11 +6,14 @@ import pytest
 
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import InvalidInput, NotFound
+from tekton_budget.domain.units import Part
+from tekton_budget.domain.usage import TokenCounts
 from tekton_budget.service.asks import Used
 from tekton_budget.service.paging import Page, Slice
-from tekton_budget.service.records import Records, RecordView, UsageQuery
+from tekton_budget.service.records import Records, RecordView, UsageQuery, _output_nano
 from tekton_budget.service.reports import Reports, SummaryQuery
 from tekton_budget.storage import usages
+from tekton_budget.storage.usages import StoredUsage
 
 from .conftest import HOUR_US, NOON_US, TEAM_A, TEAM_B, World
 
@@ -216,6 +219,31 @@ def test_a_priced_record_tells_what_was_for_output(world: World) -> None:
         assert (view.input_cost_nano, view.output_cost_nano) == (None, None)
     assert records.one(LOCAL, unknown.record_id).record.cost_nano is None
     assert records.one(LOCAL, theirs.record_id).record.cost_nano == int(Decimal("0.7e9"))
+
+
+def test_what_was_for_output_is_told_as_far_as_one_card_says_it(world: World) -> None:
+    world.price("gpt-5", "openai", "2")
+    labels = {"provider": "openai", "model": "gpt-5"}
+    response = {"model": "gpt-5", "usage": {"prompt_tokens": 1000, "completion_tokens": 500}}
+    made = world.running.service.ledger.record(
+        LOCAL, Used(response=response), labels=labels
+    ).result()
+    view = Records(world.reader).one(LOCAL, made.record_id)
+    book, record = world.reader.book(), view.record
+
+    assert (view.input_cost_nano, view.output_cost_nano) == (2_000_000, 1_000_000)
+    assert _output_nano(book, record) == 1_000_000
+    moved = StoredUsage(1, record._replace(price_id="of another installation"))
+    assert [*Records(world.reader)._views([moved])] == [RecordView(moved.record)]
+    for changed in (
+        {"price_id": "of another installation"},
+        {"model": "nobody-sells-this"},
+        {"parts": (*record.parts, Part((("output", 5),), model="an-advisor"))},
+        {"parts": (Part((("web_search", 1),)),)},  # it has no rate
+    ):
+        assert _output_nano(book, record._replace(**changed)) is None
+    from_kinds = record._replace(parts=(), counts=TokenCounts(1000, 500, other=7))
+    assert _output_nano(book, from_kinds) == 1_000_000
 
 
 @pytest.mark.parametrize("oldest_first", [False, True])
