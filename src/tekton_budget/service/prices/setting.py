@@ -42,7 +42,7 @@ from tekton_budget.storage.writer import Exclusively, Writer
 
 T = TypeVar("T", Contract, Alias, TierTerm)
 
-CARDS_MAX = 5_000
+CARDS_MAX = 2_000  # at once, so that the writer is held up for some 50 ms at most
 NAME_MAX = 256
 TIERS = ("local_lightweight", "local_midweight", "remote_heavyweight")
 _SPANS_MAX = 3
