@@ -1,6 +1,6 @@
 """What a call costs, did cost or would cost: exactly, with the card and the reasons."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -36,7 +36,7 @@ class Question:
     model: str | None = None
     provider: str | None = None
     api: str | None = None
-    response: Json | Sequence[object] | None = None
+    response: Json | list[object] | None = None
     usage: Json | None = None
     at_us: int | None = None
     known_us: int | None = None
@@ -115,11 +115,11 @@ def metered_of(question: Question, provider: str | None, model: str | None) -> M
         return _in_units(question)
     body = question.response if question.usage is None else _around(question.usage)
     assert body is not None, "one of both is there"
-    if isinstance(body, Mapping):
-        return read_response(
+    if isinstance(body, list):
+        return read_stream(
             body, api=question.api, provider=provider, context=question.context, model=model
         )
-    return read_stream(
+    return read_response(
         body, api=question.api, provider=provider, context=question.context, model=model
     )
 

@@ -30,6 +30,7 @@ _CLASSES = {
     "invalid_usage": "invalid usage",
     "missing_usage": "missing usage",
     "unpriced_unit": "unpriced unit",
+    "invalid_card": "invalid card",
 }
 _KNOWN_CLASSES = {*_CLASSES.values(), "unknown model", "unknown provider", "no price then"}
 
@@ -48,12 +49,19 @@ class CaseRow:
 def run_cost_cases(file: object) -> list[CaseRow]:
     """Every case of a file of costs, by the cards in the file."""
     fields, cases = _opened(file, COST_CASES)
-    cards = {
-        name: card_from_json(card, price_id=str(name), at=f"rate_cards.{name}.")
-        for name, card in _mapping("rate_cards", fields.get("rate_cards")).items()
-    }
-    book = PriceBook(cards.values(), mapped=_names_of(cards))
+    named = _mapping("rate_cards", fields.get("rate_cards"))
+    cards = {str(name): _card(str(name), card) for name, card in named.items()}
+    sound = {name: card for name, card in cards.items() if isinstance(card, Card)}
+    book = PriceBook(sound.values(), mapped=_names_of(sound))
     return [_cost_row(book, cards, case, f"cases[{i}]") for i, case in enumerate(cases)]
+
+
+def _card(name: str, card: object) -> Card | InvalidInput:
+    """A card of the file; one that cannot be read is refused to the cases that name it."""
+    try:
+        return card_from_json(card, price_id=name, at=f"rate_cards.{name}.")
+    except InvalidInput as fault:
+        return InvalidInput(fault.detail, *fault.fields, code="invalid_card")
 
 
 def _names_of(cards: Mapping[str, Card]) -> Iterator[Alias]:
@@ -73,7 +81,9 @@ def run_name_cases(file: object, book: PriceBook) -> list[CaseRow]:
     return [_name_row(book, case, at_us, f"cases[{i}]") for i, case in enumerate(cases)]
 
 
-def _cost_row(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -> CaseRow:
+def _cost_row(
+    book: PriceBook, cards: Mapping[str, Card | InvalidInput], case: Json, at: str
+) -> CaseRow:
     expected = _mapping(f"{at}.expected", case.get("expected") or {})
     name = str(case.get("id", at))
     wanted = str(expected.get("error", expected.get("cost_usd", "")))
@@ -88,17 +98,19 @@ def _cost_row(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -
     return CaseRow(name, f"{done.bill.usd:f}", wanted, differs, why)
 
 
-def _costed(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -> Calculated:
+def _costed(
+    book: PriceBook, cards: Mapping[str, Card | InvalidInput], case: Json, at: str
+) -> Calculated:
     at_us = moment_us(f"{at}.at", case.get("at")) or 0
-    provider, model = _text(case, "provider", at), _text(case, "model", at)
-    if model is None:
-        raise _broken(f"{at}.model", "name the model")
+    provider, model = _text(case, "provider", at), _text(case, "model", at) or ""
     found: Found | None = None
     card_name = _text(case, "rate_card", at)
     if card_name is not None:
         if card_name not in cards:
             raise _broken(f"{at}.rate_card", f"there is no rate card {card_name!r} in the file")
         card = cards[card_name]
+        if isinstance(card, InvalidInput):
+            raise card
         if not card.is_valid(at_us):
             raise unknown_price(provider, model, Unknown("no price then"))
         found = Found(card, Resolution(card.provider, card.model, None, (f"card {card_name}",)))
@@ -106,19 +118,17 @@ def _costed(book: PriceBook, cards: Mapping[str, Card], case: Json, at: str) -> 
         model=model,
         provider=provider,
         api=_text(case, "api", at),
-        response=_answered(case, at),
+        response=_answered(case),
         usage=None if case.get("usage") is None else _mapping(f"{at}.usage", case["usage"]),
         context=_mapping(f"{at}.context", case.get("context") or {}),
     )
     return calculated(book, question, at_us=at_us, known_us=_FOREVER_US, found=found)
 
 
-def _answered(case: Json, at: str) -> Json | Sequence[object] | None:
-    """The response of a case; of a stream the list of its frames."""
+def _answered(case: Json) -> Any:  # Any: JSON of whatever kind a case tries
+    """The response of a case, or the frames of its stream; one without any has told no usage."""
     response = case.get("response")
-    if response is None or isinstance(response, list):
-        return response
-    return _mapping(f"{at}.response", response)
+    return {} if response is None and case.get("usage") is None else response
 
 
 def _refused(name: str, wanted: str, expected: Json, error: str, detail: str) -> CaseRow:
