@@ -101,6 +101,7 @@ class Ended:
     late: bool = False
     policies: tuple[Standing, ...] = ()
     usage_error: UsageFault | None = None  # why the whole hold was charged instead
+    book_cost_nano: int | None = None  # by our prices, beside a cost that somebody else gave
 
 
 @dataclass(frozen=True, slots=True)

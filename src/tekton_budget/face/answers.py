@@ -59,6 +59,7 @@ class Settled:
     policies: tuple[PolicyLeft, ...]
     answer: Json = field(repr=False)
     usage_error: str | None = None  # why the whole hold was charged, as an estimate
+    book_cost: Decimal | None = None  # by our prices, beside a cost that somebody else gave
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def read_settled(answer: Json) -> Settled:
         policies=policies_left(answer),
         answer=answer,
         usage_error=_fault(answer),
+        book_cost=decimal(answer.get("book_cost")),
     )
 
 

@@ -122,6 +122,9 @@ def test_what_the_provider_charged_is_posted_and_ours_stands_beside_it(door: Doo
 
     assert (record["cost"], record["cost_source"]) == (Decimal("0.00321"), "provider")
     assert record["book_cost"] == Decimal("0.0035")
+    answer = settled(door, held(door, **labels), {"response": body["response"]})
+    assert (answer["cost"], answer["cost_source"]) == (Decimal("0.00321"), "provider")
+    assert answer["book_cost"] == Decimal("0.0035")
 
 
 @pytest.mark.parametrize(

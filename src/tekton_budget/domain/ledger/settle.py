@@ -183,6 +183,7 @@ def _settled(
         expires_us=allocation.expires_us,
         late=late,
         policies=draft.standings(command.caller),
+        book_cost_nano=None if cost is None else cost.book_cost_nano,
     )
     event = Event(
         EventType.ALLOCATION_SETTLED,

@@ -125,6 +125,7 @@ def to_api_ended(ended: Ended) -> dict[str, object]:
         "released": amounts(ended.released),
         "cost": usd(ended.cost_nano),
         "cost_source": ended.cost_source,
+        "book_cost": usd(ended.book_cost_nano),
         "record_id": ended.record_id,
         "expires_at": time_text(ended.expires_us),
         "late": ended.late,
