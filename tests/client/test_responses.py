@@ -88,7 +88,7 @@ def test_a_long_stream_settles_its_call(budget) -> None:
     with budget.allocate(cost="0.5", **LABELS) as hold:
         settled = hold.settle(chunks(10_000))
 
-    assert (settled.usage_error, settled.book_cost) == (None, Decimal("0.0035"))
+    assert settled.usage_error is None
     assert settled.cost == Decimal("0.1025")
 
 
@@ -108,7 +108,7 @@ def test_enumerations_of_an_sdk_are_what_the_provider_sent(budget) -> None:
     with budget.allocate(cost="0.5", provider="google", model="gemini-2.5-flash") as hold:
         settled = hold.settle(body)
 
-    assert (settled.usage_error, settled.book_cost) == (None, Decimal("0.0035"))
+    assert settled.usage_error is None
     assert settled.cost_source == "estimated"  # sound has no rate here: the dearest stands in
     assert settled.cost == Decimal("0.000187")  # 40 × 0.3 + 60 × 2.5 + 10 × 2.5
 
