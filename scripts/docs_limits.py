@@ -13,6 +13,9 @@ from tekton_budget.domain.period import (
     duration_text,
 )
 from tekton_budget.domain.policy import MAX_GROUPS_DEFAULT
+from tekton_budget.domain.price.card_text import FACTOR_MAX, PARTS_MAX, RATE_MAX
+from tekton_budget.domain.price.card_text import NAME_MAX as PRICE_NAME_MAX
+from tekton_budget.domain.price.grain import FACTOR_DECIMALS, RATE_DECIMALS
 from tekton_budget.domain.scope import (
     LABEL_NAME_MAX,
     LABEL_VALUE_MAX,
@@ -30,6 +33,8 @@ from tekton_budget.service.commands import (
 from tekton_budget.service.ledger import BATCH_MAX
 from tekton_budget.service.paging import LIMIT_DEFAULT, LIMIT_MAX
 from tekton_budget.service.policy_fields import NAME_MAX, PER_MAX, THRESHOLDS_MAX
+from tekton_budget.service.prices.looking import NAMES_MAX
+from tekton_budget.service.prices.setting import CARDS_MAX
 from tekton_budget.settings import Settings
 
 PAGE = "limits.md"
@@ -46,10 +51,27 @@ def text() -> str:
         table(("what", "at most"), _CALL),
         "## Policies and keys",
         table(("what", "at most"), _POLICIES),
+        "## Prices",
+        table(("what", "at most"), _PRICES),
         "## The service",
         table(("what", "at most"), _service()),
     )
 
+
+_PRICES = (
+    (
+        "a rate",
+        f"{RATE_MAX:,} USD, of at most {RATE_DECIMALS - 6} decimals of USD per 1,000,000 tokens",
+    ),
+    (
+        "a factor of a region or a contract",
+        f"above 0, up to {FACTOR_MAX}, of at most {FACTOR_DECIMALS} decimals",
+    ),
+    ("tiers, service tiers, times or regions of one card", PARTS_MAX),
+    ("characters of a provider's or model's name", PRICE_NAME_MAX),
+    ("cards loaded at once", f"{CARDS_MAX:,}"),
+    ("names checked at once", f"{NAMES_MAX:,}"),
+)
 
 _CALL = (
     ("labels", LABELS_MAX),

@@ -20,8 +20,8 @@ S = TypeVar("S", bound=Sized)
 UNIT: Final = "per 1,000,000 tokens"
 STATUSES: Final = ("verified", "single_source", "curated")
 NAME_MAX = 256
-_RATE_MAX = Decimal(9_000_000)
-_FACTOR_MAX = Decimal(100)
+RATE_MAX = Decimal(9_000_000)
+FACTOR_MAX = Decimal(100)
 _TOKENS_MAX = 10**12
 _DAY_MINUTES = 24 * 60
 _REMARKS = frozenset({"seen_in", "note", "applies_to"})
@@ -35,9 +35,7 @@ _PER_OF: Mapping[str, int] = MappingProxyType(
 _SPELLINGS: Mapping[str, str] = MappingProxyType({"cache_write": "cache_write_5m"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_US = 253_402_300_800_000_000  # the year 10000, which no text of a date has
-_PARTS_MAX = (
-    100  # tiers, service tiers, times or regions of one card: each is tried at each request
-)
+PARTS_MAX = 100  # tiers, service tiers, times or regions of one card: each is tried at each request
 _SOURCE_MAX = 1_000
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _ROUNDED = Context(prec=120)
@@ -126,7 +124,7 @@ def checked_name(field: str, value: object) -> str:
 def checked_rate(field: str, value: object, per: int = MILLION) -> Rate:
     """USD for so many of a unit, 0 or more, of at most 18 decimals for one."""
     usd = number_of(field, value)
-    if usd < 0 or usd > _RATE_MAX:
+    if usd < 0 or usd > RATE_MAX:
         raise invalid(field, f"send USD {_per_text(per)}, 0 or more")
     decimals = RATE_DECIMALS - (len(str(per)) - 1)
     if usd != usd.quantize(Decimal(1).scaleb(-decimals), context=_ROUNDED):
@@ -137,8 +135,8 @@ def checked_rate(field: str, value: object, per: int = MILLION) -> Rate:
 def checked_factor(field: str, value: object) -> Decimal:
     """A surcharge or discount: above 0, up to 100, of at most 6 decimals."""
     factor = number_of(field, value)
-    if not 0 < factor <= _FACTOR_MAX:
-        raise invalid(field, f"send a factor above 0, at most {_FACTOR_MAX}: 0.85 is 15 % off")
+    if not 0 < factor <= FACTOR_MAX:
+        raise invalid(field, f"send a factor above 0, at most {FACTOR_MAX}: 0.85 is 15 % off")
     if factor != factor.quantize(Decimal(1).scaleb(-FACTOR_DECIMALS), context=_ROUNDED):
         raise invalid(field, f"send at most {FACTOR_DECIMALS} decimals")
     return plain(factor)
@@ -352,8 +350,8 @@ def _sequence(value: object, field: str) -> Sequence[Any]:  # Any: JSON
 
 
 def _few(field: str, several: S) -> S:
-    if len(several) > _PARTS_MAX:
-        raise invalid(field, f"send at most {_PARTS_MAX} of them")
+    if len(several) > PARTS_MAX:
+        raise invalid(field, f"send at most {PARTS_MAX} of them")
     return several
 
 
