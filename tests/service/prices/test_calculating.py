@@ -206,9 +206,9 @@ def test_a_card_that_cannot_be_read_is_refused_to_its_own_cases_alone() -> None:
 
     rows = run_cost_cases(whole)
 
-    told = {row.differs for row in rows if row.outcome == "refused: invalid card"}
+    told = {row.differs for row in rows if row.outcome == "refused: invalid"}
     assert told
-    assert all(one.endswith(", got invalid card") for one in told)
+    assert all(one.endswith(", got invalid") for one in told)
     assert any("rate_cards.openai/gpt-4o.rates.smell" in row.why for row in rows)
     of_the_odd = sum(case["rate_card"] == "openai/gpt-4o" for case in whole["cases"])
     assert 0 < sum(bool(row.differs) for row in rows) <= of_the_odd

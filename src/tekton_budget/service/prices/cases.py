@@ -30,7 +30,6 @@ _CLASSES = {
     "invalid_usage": "invalid usage",
     "missing_usage": "missing usage",
     "unpriced_unit": "unpriced unit",
-    "invalid_card": "invalid card",
 }
 _KNOWN_CLASSES = {*_CLASSES.values(), "unknown model", "unknown provider", "no price then"}
 
@@ -61,7 +60,7 @@ def _card(name: str, card: object) -> Card | InvalidInput:
     try:
         return card_from_json(card, price_id=name, at=f"rate_cards.{name}.")
     except InvalidInput as fault:
-        return InvalidInput(fault.detail, *fault.fields, code="invalid_card")
+        return fault
 
 
 def _names_of(cards: Mapping[str, Card]) -> Iterator[Alias]:
