@@ -214,6 +214,29 @@ def test_a_card_that_cannot_be_read_is_refused_to_its_own_cases_alone() -> None:
     assert 0 < sum(bool(row.differs) for row in rows) <= of_the_odd
 
 
+def test_components_of_several_steps_are_compared_by_unit() -> None:
+    """A file lists every unit once; so do the first 23,000 and the 180,000 of a compaction."""
+    number = next(
+        i for i, case in enumerate(file("cost-cases.json")["cases"]) if case["id"] == "ant-017"
+    )
+    steps = [
+        {"type": "compaction", "input_tokens": 180_000, "output_tokens": 3_500},
+        {"type": "message", "input_tokens": 23_000, "output_tokens": 1_000},
+    ]
+    usage = {"input_tokens": 23_000, "output_tokens": 1_000, "iterations": steps}
+    components = [
+        {"unit": "input", "quantity": 203_000, "usd": "1.015"},
+        {"unit": "output", "quantity": 4_500, "usd": "0.1125"},
+    ]
+    expected = {"cost_usd": "1.1275", "components": components}
+    (row,) = run_cost_cases(altered(number, response__usage=usage, expected=expected))
+    expected["components"] = components[:1]
+    (lacking,) = run_cost_cases(altered(number, response__usage=usage, expected=expected))
+
+    assert row.differs == ""
+    assert lacking.differs == "has 4,500 output for 0.1125 USD"
+
+
 def test_what_a_provider_billed_is_compared() -> None:
     number = next(
         i for i, case in enumerate(file("cost-cases.json")["cases"]) if case["id"] == "opr-004"

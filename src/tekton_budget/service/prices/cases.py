@@ -1,8 +1,8 @@
 """Files of cases, run against the cards in them or the names of the book: what differs and how."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput
@@ -10,7 +10,6 @@ from tekton_budget.domain.naming import Alias, Resolution, Unknown
 from tekton_budget.domain.naming.expectation import is_as_expected
 from tekton_budget.domain.price import (
     Card,
-    Component,
     Found,
     PriceBook,
     card_from_json,
@@ -25,6 +24,7 @@ Json = Mapping[str, Any]  # Any: JSON
 COST_CASES = "cost-cases/1"
 NAME_CASES = "name-cases/1"
 _FOREVER_US = 1 << 60
+_SUMS = Context(prec=120)  # for comparing only
 # A refusal's code → the class of error that a case may expect; the file's wording is its own.
 _CLASSES = {
     "invalid_usage": "invalid usage",
@@ -155,8 +155,9 @@ def _differences(done: Calculated, expected: Json, at: str) -> Iterator[str]:
         if done.bill.usd != wanted:
             yield f"cost {done.bill.usd:f}, expected {wanted:f}"
     if "components" in expected:
-        ours = {_told(one) for charge in done.bill.charges for one in charge.components}
-        theirs = set(_expected_components(expected["components"], at))
+        charged = (one for charge in done.bill.charges for one in charge.components)
+        ours = _together((one.unit, one.quantity, one.usd) for one in charged)
+        theirs = _together(_expected_components(expected["components"], at))
         for one in sorted(ours - theirs):
             yield f"has {_in_words(one)}"
         for one in sorted(theirs - ours):
@@ -174,8 +175,13 @@ def _differences(done: Calculated, expected: Json, at: str) -> Iterator[str]:
 _Told = tuple[str, int, Decimal]
 
 
-def _told(one: Component) -> _Told:
-    return one.unit, one.quantity, one.usd
+def _together(components: Iterable[_Told]) -> set[_Told]:
+    """Each unit once, as files list them, though a call may be answered in several steps."""
+    found: dict[str, tuple[int, Decimal]] = {}
+    for unit, quantity, usd in components:
+        before, paid = found.get(unit, (0, Decimal(0)))
+        found[unit] = before + quantity, _SUMS.add(paid, usd)
+    return {(unit, quantity, usd.normalize(_SUMS)) for unit, (quantity, usd) in found.items()}
 
 
 def _expected_components(components: object, at: str) -> Iterator[_Told]:
@@ -185,7 +191,7 @@ def _expected_components(components: object, at: str) -> Iterator[_Told]:
         quantity = number_of(f"{place}.quantity", one.get("quantity"))
         if quantity:
             usd = number_of(f"{place}.usd", one.get("usd"))
-            yield str(one.get("unit")), int(quantity), usd.normalize() + 0
+            yield str(one.get("unit")), int(quantity), usd
 
 
 def _in_words(one: _Told) -> str:
