@@ -259,6 +259,10 @@ def test_what_a_provider_billed_is_compared() -> None:
         (altered(expected="cheap"), "cases[0].expected"),
         (altered(expected__components={}), "cases[0].expected.components"),
         (altered(expected__components=["x"]), "cases[0].expected.components[0]"),
+        (
+            altered(expected__components__0__quantity="1e9999"),
+            "cases[0].expected.components[0].quantity",
+        ),
         (altered(api=7), "cases[0].api"),
         (altered(rate_card=["x"]), "cases[0].rate_card"),
         (altered(usage=[7]), "cases[0].usage"),

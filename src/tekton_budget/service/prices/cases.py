@@ -25,6 +25,7 @@ COST_CASES = "cost-cases/1"
 NAME_CASES = "name-cases/1"
 _FOREVER_US = 1 << 60
 _SUMS = Context(prec=120)  # for comparing only
+_QUANTITY_MAX = 10**15
 # A refusal's code → the class of error that a case may expect; the file's wording is its own.
 _CLASSES = {
     "invalid_usage": "invalid usage",
@@ -156,7 +157,7 @@ def _differences(done: Calculated, expected: Json, at: str) -> Iterator[str]:
             yield f"cost {done.bill.usd:f}, expected {wanted:f}"
     if "components" in expected:
         charged = (one for charge in done.bill.charges for one in charge.components)
-        ours = _together((one.unit, one.quantity, one.usd) for one in charged)
+        ours = _together((one.unit, Decimal(one.quantity), one.usd) for one in charged)
         theirs = _together(_expected_components(expected["components"], at))
         for one in sorted(ours - theirs):
             yield f"has {_in_words(one)}"
@@ -172,15 +173,15 @@ def _differences(done: Calculated, expected: Json, at: str) -> Iterator[str]:
         yield f"billed {ours_billed:f}, expected {billed}"
 
 
-_Told = tuple[str, int, Decimal]
+_Told = tuple[str, Decimal, Decimal]
 
 
 def _together(components: Iterable[_Told]) -> set[_Told]:
     """Each unit once, as files list them, though a call may be answered in several steps."""
-    found: dict[str, tuple[int, Decimal]] = {}
+    found: dict[str, tuple[Decimal, Decimal]] = {}
     for unit, quantity, usd in components:
-        before, paid = found.get(unit, (0, Decimal(0)))
-        found[unit] = before + quantity, _SUMS.add(paid, usd)
+        before, paid = found.get(unit, (Decimal(0), Decimal(0)))
+        found[unit] = _SUMS.add(before, quantity), _SUMS.add(paid, usd)
     return {(unit, quantity, usd.normalize(_SUMS)) for unit, (quantity, usd) in found.items()}
 
 
@@ -189,13 +190,15 @@ def _expected_components(components: object, at: str) -> Iterator[_Told]:
         place = f"{at}.expected.components[{i}]"
         _mapping(place, one)
         quantity = number_of(f"{place}.quantity", one.get("quantity"))
+        if abs(quantity) > _QUANTITY_MAX:
+            raise _broken(f"{place}.quantity", f"must be at most {_QUANTITY_MAX:,}")
         if quantity:
             usd = number_of(f"{place}.usd", one.get("usd"))
-            yield str(one.get("unit")), int(quantity), usd
+            yield str(one.get("unit")), quantity, usd
 
 
 def _in_words(one: _Told) -> str:
-    return f"{one[1]:,} {one[0]} for {one[2]:f} USD"
+    return f"{one[1]:,f} {one[0]} for {one[2]:f} USD"
 
 
 def _name_row(book: PriceBook, case: Json, at_us: int, at: str) -> CaseRow:
