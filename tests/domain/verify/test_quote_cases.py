@@ -208,6 +208,7 @@ GOOD = case_of(AGREED)
         (file_of(case_of({}, {"status": "fine"})), "case 1, expected.status"),
         (file_of(case_of({}, {"status": []})), "case 1, expected.status"),
         (file_of(case_of({}, {"input": "cheap"})), "case 1, expected.input"),
+        (file_of(case_of({}, {"output": "1e99999"})), "case 1, expected.output"),
         (file_of(case_of({}, {"output": []})), "case 1, expected.output"),
         (file_of(case_of({}, {"dissenting": "genai"})), "case 1, expected.dissenting"),
         (file_of(case_of({}, {"dissenting": [1]})), "case 1, expected.dissenting"),

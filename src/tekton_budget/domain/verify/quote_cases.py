@@ -8,6 +8,7 @@ from typing import Any
 
 from tekton_budget.domain.errors import InvalidInput, invalid
 
+from .guards import is_amount
 from .judge import judge
 from .quote import Quote
 from .verdict import Status, Verdict
@@ -114,7 +115,7 @@ def _expected(case: Json, where: str) -> Json | None:
         )
     for name in ("input", "output"):
         rate = expected.get(name)
-        if rate is not None and not _rate(rate).is_finite():
+        if rate is not None and not is_amount(_rate(rate)):
             raise _fault(f"{place}.{name}", f"is {rate!r}; send a decimal number as text")
     if not _is_names(expected.get("dissenting", [])):
         raise _fault(f"{place}.dissenting", "send a list of sources")
