@@ -198,6 +198,7 @@ GOOD = case_of(AGREED)
         (file_of({"provider": "p", "model": " ", "quotes": {}}), "case 1.model"),
         (file_of({"provider": "p", "model": "m"}), "case 1, quotes"),
         (file_of(case_of([])), "case 1, quotes"),
+        (file_of(case_of({f"s{n}": {"input": n} for n in range(101)})), "case 1, quotes"),
         (file_of(case_of({"genai": "3/15"})), "case 1, quotes.genai"),
         (file_of(case_of({"genai": {"listed_as": 1}})), "case 1, quotes.genai.listed_as"),
         (file_of(case_of({"genai": {"mode": []}})), "case 1, quotes.genai.mode"),

@@ -15,6 +15,7 @@ from .verdict import Status, Verdict
 
 FORMAT = "verify-cases/1"
 UNIT = "USD per 1,000,000 tokens"
+SOURCES_MAX = 100  # of one model; there are some ten
 
 # The file's words for what is decided.
 DECISIONS = {
@@ -81,7 +82,10 @@ def _case(raw: object, where: str) -> QuoteCase:
     provider, model = _text(case, "provider", where), _text(case, "model", where)
     as_of = _date(case, where)
     quotes = []
-    for source, told in _object(case.get("quotes"), f"{where}, quotes").items():
+    sources = _object(case.get("quotes"), f"{where}, quotes")
+    if len(sources) > SOURCES_MAX:
+        raise _fault(f"{where}, quotes", f"send at most {SOURCES_MAX} sources: each meets each")
+    for source, told in sources.items():
         place = f"{where}, quotes.{source}"
         one = _object(told, place)
         quotes.append(
