@@ -493,6 +493,27 @@ OTHERS: list[tuple[str, str | None, dict[str, Any], dict[str, int]]] = [
         {"input": 22, "cache_read": 9, "output": 13},
     ),
     (
+        "Converse: the last frame of its stream alone",
+        "bedrock.converse",
+        {"metadata": {"usage": {"inputTokens": 7, "outputTokens": 8, "totalTokens": 15}}},
+        {"input": 7, "output": 8},
+    ),
+    (
+        "Cohere: the last frame of its stream alone",
+        "cohere.chat_v2",
+        {
+            "type": "message-end",
+            "delta": {"usage": {"billed_units": {"input_tokens": 7, "output_tokens": 8}}},
+        },
+        {"input": 7, "output": 8},
+    ),
+    (
+        "what callers noted beside an answer is no frame",
+        "openai.images",
+        {"data": [{"url": "https://…"}], "metadata": {"team": "a"}},
+        {"image": 1},
+    ),
+    (
         "Llama on Bedrock",
         "bedrock.invoke",
         {"prompt_token_count": 7, "generation_token_count": 8},

@@ -22,6 +22,7 @@ _IDS = ("id", "responseId", "response_id", "generation_id", "ResponseMetadata.Re
 _MODELS = ("model", "modelVersion", "model_version", "trace.promptRouter.invokedModelId")
 # What results come wrapped in, and what stands beside a result of a batch.
 _WRAPPERS = ("result.message", "response.body", "modelOutput", "response")
+_LAST_FRAMES = ("metadata", "delta")  # Bedrock's and Cohere's, of a stream
 _OF_A_BATCH = ("custom_id", "recordId", "processed_time")
 _USAGE = ("usage", "usageMetadata", "usage_metadata", "meta")
 # APIs with an answer that may tell nothing, since they are sold by what was sent.
@@ -86,6 +87,10 @@ def _unwrapped(outer: Place) -> tuple[Place, bool]:
         if inner is not None:
             batch = any(outer.value(mark) is not None for mark in _OF_A_BATCH)
             return inner, batch
+    for name in _LAST_FRAMES:
+        inner = outer.place(name)
+        if inner is not None and inner.place("usage") is not None:
+            return inner, False
     return outer, False
 
 
