@@ -516,7 +516,7 @@ OTHERS: list[tuple[str, str | None, dict[str, Any], dict[str, int]]] = [
     (
         "Llama on Bedrock",
         "bedrock.invoke",
-        {"prompt_token_count": 7, "generation_token_count": 8},
+        {"prompt_token_count": 7, "generation_token_count": 8, "stop_reason": "stop"},
         {"input": 7, "output": 8},
     ),
     ("Titan embeds", "bedrock.invoke", {"embedding": [], "inputTextTokenCount": 7}, {"input": 7}),

@@ -87,6 +87,9 @@ _MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ocr", ("usage_info.pages_processed",)),
     ("converse", ("usage.inputTokens", "usage.inputTokenCount", "usage.outputTokens")),
     ("chat", ("usage.prompt_tokens", "usage.completion_tokens", "x_groq.usage", "choices.0.usage")),
+    ("bare", ("prompt_eval_count", "eval_count")),
+    ("bare", ("prompt_token_count", "generation_token_count")),
+    ("bare", ("inputTextTokenCount",)),
     ("messages", ("usage.cache_creation_input_tokens", "usage.cache_read_input_tokens")),
     ("messages", ("usage.iterations", "usage.cache_creation", "stop_reason")),
     ("transcriptions", ("usage.seconds", "usage.prompt_audio_seconds")),
@@ -96,9 +99,6 @@ _MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("responses", ("usage.input_tokens", "usage.output_tokens")),
     ("interactions", ("usage.total_input_tokens", "usage.total_output_tokens")),
     ("embeddings", ("usage.total_tokens",)),
-    ("bare", ("prompt_eval_count", "eval_count")),
-    ("bare", ("prompt_token_count", "generation_token_count")),
-    ("bare", ("inputTextTokenCount",)),
     ("converse", ("amazon-bedrock-invocationMetrics",)),
 )
 # Sellers whose plain `input_tokens` are Anthropic's, which leave the cache out.
