@@ -151,6 +151,7 @@ CHATS: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
         {"prompt_audio_seconds": 203, "total_tokens": 3264},
         {"input": 100, "output": 20, "input_second": 203},
     ),
+    ("Mistral without audio", "mistral.chat", {"prompt_audio_seconds": {}}, TOKENS),
     (
         "output is what the total leaves",
         "acme.chat",

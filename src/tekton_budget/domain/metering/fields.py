@@ -131,7 +131,7 @@ def whole(value: object, path: str) -> int | None:
 
 def rounded_up(value: object, path: str) -> int | None:
     """An amount that may have fractions, such as seconds, up to the next whole one."""
-    if value is None:
+    if value is None or value == {}:  # as some SDK of Mistral writes what is not set
         return None
     return int(number(value, path).to_integral_value(ROUND_CEILING))
 
