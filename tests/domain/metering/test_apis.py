@@ -509,6 +509,12 @@ OTHERS: list[tuple[str, str | None, dict[str, Any], dict[str, int]]] = [
         {"input": 7, "output": 8},
     ),
     (
+        "Mistral: the last frame of its stream alone",
+        "mistral.chat",
+        {"data": {"object": "chat.completion.chunk", "usage": PROMPT}},
+        TOKENS,
+    ),
+    (
         "what callers noted beside an answer is no frame",
         "openai.images",
         {"data": [{"url": "https://…"}], "metadata": {"team": "a"}},

@@ -80,6 +80,12 @@ STREAMS: list[tuple[str, str, list[object], dict[str, int]]] = [
         TOKENS,
     ),
     (
+        "Mistral's by its SDK",
+        "mistral.chat",
+        [{"data": chunk()}, {"data": chunk(usage=PROMPT)}],
+        TOKENS,
+    ),
+    (
         "Mistral",
         "mistral.chat",
         [chunk(), {"data": chunk(usage=PROMPT), "event": "message"}],

@@ -92,8 +92,10 @@ def folded(frames: Iterable[object]) -> _Body:
 def _place(frame: object) -> Place | None:
     if not isinstance(frame, Mapping):
         return None
-    data = frame.get("data")
-    return Place(data if "event" in frame and isinstance(data, Mapping) else frame)
+    data = frame.get("data")  # beside its event, or alone as Mistral's SDK has it
+    if isinstance(data, Mapping) and ("event" in frame or len(frame) == 1):
+        return Place(data)
+    return Place(frame)
 
 
 def _kind(frame: object) -> str | None:
