@@ -43,6 +43,16 @@ def test_a_body_beyond_a_mebibyte_is_413(quick: Door, path: str) -> None:
     problem(streamed, 413, "body_too_large")
 
 
+def test_a_refusal_does_not_repeat_a_name_of_any_length(quick: Door) -> None:
+    name = "x" * 1_000_000
+    for body in ({"model": name}, {"model": "m", "provider": name}):
+        told = quick.http.post("/api/v1/prices/resolve", json=body)
+        document = problem(told, 404, "price_not_found")
+
+        assert document["detail"].startswith("No price is known for")
+        assert len(told.content) < 5_000
+
+
 @pytest.mark.parametrize(
     ("path", "field"),
     [

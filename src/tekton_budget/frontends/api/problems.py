@@ -50,6 +50,7 @@ TITLES = {
     500: "Internal error",
     503: "Unavailable",
 }
+TEXT_MAX = 2_000
 HELD_RETRY_SECONDS = 5  # others' holds are in the way: they come back when their calls end
 
 log = structlog.get_logger(__name__)
@@ -83,14 +84,23 @@ def problem(
         "title": TITLES.get(status, "Refused"),
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": _shown(detail),
         "instance": instance,
     }
     if fields:
-        document["fields"] = [{"field": one.field, "message": one.message} for one in fields]
+        document["fields"] = [
+            {"field": _shown(one.field), "message": _shown(one.message)} for one in fields
+        ]
     for name, value in facts.items():
         document.setdefault(name, value)
     return document
+
+
+def _shown(text: str) -> str:
+    """A text that may repeat what was sent, which is of any length: its beginning and its end."""
+    if len(text) <= TEXT_MAX:
+        return text
+    return f"{text[: TEXT_MAX // 2]} … {text[-TEXT_MAX // 2 :]}"
 
 
 def of_refusal(error: BudgetError, instance: str) -> tuple[int, dict[str, object], Headers]:
