@@ -103,6 +103,19 @@ def test_what_a_model_wrote_is_left_out_and_what_it_used_is_not() -> None:
     }
 
 
+def test_a_search_in_many_words_stays_a_search() -> None:
+    grounding = {"webSearchQueries": ["short", "many words " * 30, ""]}
+    sent = {
+        "modelVersion": "gemini-3-pro",
+        "candidates": [{"groundingMetadata": grounding}],
+        "usageMetadata": {"promptTokenCount": 1},
+    }
+    (part,) = read_response(slimmed(sent)).parts
+
+    assert part.units == (("input", 1), ("web_search", 2))
+    assert "many words" not in str(slimmed(sent))
+
+
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [

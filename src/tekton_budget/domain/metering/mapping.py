@@ -9,6 +9,7 @@ from .fields import faulty
 from .frames import folded_or_telling
 
 TEXT_MAX = 256  # what is longer was written or drawn by a model, and is on no bill
+_LEFT_OUT = "…"
 LEAST_DIGIT, MOST_DIGIT = -30, 18  # of a number on a bill, as powers of ten
 
 _WORDS = ("model_dump", "to_dict", "as_dict", "dict", "_asdict")
@@ -72,8 +73,14 @@ def _slim(value: object) -> object:
     if found is not None:
         return _slim_object(found)
     if isinstance(value, list | tuple):
-        return [_slim(inner) for inner in value]
+        return [_slim_item(inner) for inner in value]
     return ""  # a time, a picture's bytes: on no bill
+
+
+def _slim_item(inner: object) -> object:
+    """A text in a list may be one of several searches, each of which is billed: it stays one."""
+    found = _slim(inner)
+    return _LEFT_OUT if found == "" and isinstance(inner, str) and inner.strip() else found
 
 
 def _slim_number(value: Real | Decimal) -> object:
