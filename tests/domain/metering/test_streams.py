@@ -189,6 +189,20 @@ STREAMS: list[tuple[str, str, list[object], dict[str, int]]] = [
         {**TOKENS, "web_search": 3},
     ),
     (
+        "Gemini: what a later chunk cites is no news of searches; a chunk may be of one candidate",
+        "google.generate",
+        [
+            {"candidates": [{"index": 1, "groundingMetadata": {"webSearchQueries": ["a", "b"]}}]},
+            {"candidates": [{"index": 0, "groundingMetadata": {"webSearchQueries": ["c"]}}]},
+            {"candidates": [{"index": 1, "groundingMetadata": {"groundingSupports": [{}]}}]},
+            {
+                "modelVersion": "gemini-3-pro",
+                "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 20},
+            },
+        ],
+        {**TOKENS, "web_search": 3},
+    ),
+    (
         "Cohere",
         "cohere.chat_v2",
         [

@@ -38,6 +38,13 @@ _KEPT = (
     "trace",
 )
 _TURNS = frozenset({"message_start", "message_delta", "response.done"})  # of which a fault is told
+_QUERIES = (
+    "groundingMetadata.webSearchQueries",
+    "groundingMetadata.web_search_queries",
+    "grounding_metadata.web_search_queries",
+    "grounding_metadata.webSearchQueries",
+)
+_CANDIDATES_MAX = 100
 _USAGE = ("usage", "x_groq.usage", "choices.0.usage", "delta.usage", "metadata.usage")
 
 
@@ -122,8 +129,10 @@ def _fold(body: _Body, frame: Place) -> None:
     metadata = frame.place("metadata")
     if metadata is not None:
         body |= {name: metadata.body[name] for name in _KEPT if metadata.body.get(name) is not None}
-    for number, candidate in enumerate(frame.items("candidates")):
-        if candidate.place("groundingMetadata", "grounding_metadata"):
+    for place, candidate in enumerate(frame.items("candidates")):
+        if any(isinstance(candidate.value(name), list | tuple) for name in _QUERIES):
+            told = candidate.value("index")  # a frame may be of one candidate among several
+            number = told if isinstance(told, int) and 0 <= told < _CANDIDATES_MAX else place
             body["candidates"] = _put(body.get("candidates"), number, candidate.body)
     for choice in frame.items("choices"):
         notes = [note.body for note in choice.items("delta.annotations")]
