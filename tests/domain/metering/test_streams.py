@@ -189,6 +189,22 @@ STREAMS: list[tuple[str, str, list[object], dict[str, int]]] = [
         {**TOKENS, "web_search": 3},
     ),
     (
+        "Responses that end without what they did",
+        "openai.responses",
+        [
+            {"type": "response.created", "response": {"model": "m", "output": []}},
+            {
+                "type": "response.output_item.done",
+                "item": {"type": "web_search_call", "action": {"type": "search"}},
+            },
+            {
+                "type": "response.completed",
+                "response": {"output": [], "usage": {"input_tokens": 100, "output_tokens": 20}},
+            },
+        ],
+        {**TOKENS, "web_search": 1},
+    ),
+    (
         "Gemini: what a later chunk cites is no news of searches; a chunk may be of one candidate",
         "google.generate",
         [

@@ -85,7 +85,9 @@ def folded(frames: Iterable[object]) -> _Body:
         kind = place.text("type", "event_type") or ""
         whole = place.place(_WHOLE.get(kind, "response" if kind == "stream-end" else "-"))
         if whole is not None:
-            body |= _told(whole.body)
+            told = _told(whole.body)
+            known = told.get("output") or body.get("output")  # some end without what they did
+            body |= told if known is None else {**told, "output": known}
         answers += kind == "response.done"
         started = kind == "message_start" or (started and kind != "message_delta")
         _fold(body, place)
