@@ -54,6 +54,7 @@ def context_of(body: dict[str, Any], context: Any = None, **more: Any) -> PriceC
             {},
             "batch",
         ),
+        ({"key": "1", "response": {"usageMetadata": {"promptTokenCount": 1}}}, {}, "batch"),
         ({"request": {}, "response": CHAT}, {}, None),
         ({"usageMetadata": {"promptTokenCount": 1, "trafficType": "ON_DEMAND"}}, {}, None),
         ({"usageMetadata": {"promptTokenCount": 1, "trafficType": "ON_DEMAND_FLEX"}}, {}, "flex"),

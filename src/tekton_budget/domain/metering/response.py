@@ -23,7 +23,7 @@ _MODELS = ("model", "modelVersion", "model_version", "trace.promptRouter.invoked
 # What results come wrapped in, and what stands beside a result of a batch.
 _WRAPPERS = ("result.message", "response.body", "modelOutput", "response")
 _LAST_FRAMES = ("metadata", "delta", "data")  # Bedrock's, Cohere's and Mistral's, of a stream
-_OF_A_BATCH = ("custom_id", "recordId", "processed_time")
+_OF_A_BATCH = ("custom_id", "recordId", "processed_time", "key")  # the last: Gemini
 _USAGE = ("usage", "usageMetadata", "usage_metadata", "meta")
 # APIs with an answer that may tell nothing, since they are sold by what was sent.
 _BY_COUNT = {"speech", "transcriptions", "images", "videos", "ocr"}
