@@ -515,6 +515,12 @@ OTHERS: list[tuple[str, str | None, dict[str, Any], dict[str, int]]] = [
         TOKENS,
     ),
     (
+        "xAI's pictures, whose usage tells the charge alone",
+        "xai.images",
+        {"data": [{"url": "https://…"}] * 2, "usage": {"cost_in_usd_ticks": 400_000_000}},
+        {"image": 2},
+    ),
+    (
         "what callers noted beside an answer is no frame",
         "openai.images",
         {"data": [{"url": "https://…"}], "metadata": {"team": "a"}},

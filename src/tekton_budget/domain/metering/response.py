@@ -14,6 +14,7 @@ from .counting import Counted, counted, missing, usage_of
 from .fields import Place, faulty, number
 from .metered import Metered
 from .searches import searches
+from .shapes import OPENAI
 from .steps import Step
 
 _TICKS_MOST = 10**18  # of 10⁻¹⁰ USD
@@ -100,7 +101,7 @@ def _steps(call: _Call, usage: Place | None) -> list[Step]:
         by_count = steps.pages(body)
     elif flavour == "transcriptions" or body.value("usage.type") == "duration":
         by_count = steps.seconds(body)
-    elif flavour == "images" and usage is None:
+    elif flavour == "images" and (usage is None or not _tells_tokens(usage)):
         by_count = steps.pictures(body)
     else:
         by_count = None
@@ -117,6 +118,10 @@ def _steps(call: _Call, usage: Place | None) -> list[Step]:
     if call.api.seller == "perplexity":
         return [Step(steps.perplexity(usage, call.model))]
     return [Step(counted(call.api.shape, usage))]
+
+
+def _tells_tokens(usage: Place) -> bool:
+    return any(usage.value(name) is not None for name in (*OPENAI.input, *OPENAI.output))
 
 
 def _with_counts(call: _Call, found: list[Step], usage: Place) -> list[Step]:
