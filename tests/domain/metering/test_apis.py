@@ -151,6 +151,12 @@ CHATS: list[tuple[str, str, dict[str, Any], dict[str, int]]] = [
         {"prompt_audio_seconds": 203, "total_tokens": 3264},
         {"input": 100, "output": 20, "input_second": 203},
     ),
+    (
+        "Mistral's agents and what their tools read",
+        "mistral.conversations",
+        {"total_tokens": 7232, "connector_tokens": 7112, "connectors": {"web_search": 1}},
+        {"input": 7212, "output": 20, "web_search": 1},
+    ),
     ("Mistral without audio", "mistral.chat", {"prompt_audio_seconds": {}}, TOKENS),
     (
         "output is what the total leaves",

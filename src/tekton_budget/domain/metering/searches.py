@@ -8,7 +8,11 @@ from .fields import Place
 _GENERATION = re.compile(r"gemini-(\d+)")
 _ALWAYS = re.compile(r"search-(preview|api)")  # OpenAI's chats that search before they answer
 _CITES = {"", "openai", "azure", "openrouter"}  # where a citation tells of one billed search
-_TOOLS = ("server_tool_use.web_search_requests", "server_tool_use_details.web_search_requests")
+_TOOLS = (
+    "server_tool_use.web_search_requests",
+    "server_tool_use_details.web_search_requests",
+    "connectors.web_search",  # Mistral
+)
 _DETAILS = "server_side_tool_usage_details"
 
 

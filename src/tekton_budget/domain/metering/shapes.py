@@ -59,6 +59,7 @@ OPENAI = Shape(
     input=("prompt_tokens", "input_tokens"),
     output=("completion_tokens", "output_tokens"),
     total=("total_tokens",),
+    more_input=("connector_tokens",),  # Mistral's agents: what their tools read
     cached=(
         *_in_each(_IN, "cached_tokens"),
         "cached_tokens",  # Moonshot
