@@ -103,6 +103,12 @@ def test_what_a_model_wrote_is_left_out_and_what_it_used_is_not() -> None:
     }
 
 
+def test_half_a_character_is_left_out_so_that_the_rest_can_be_sent() -> None:
+    sent = {"a": "cut off \ud83d", "\ud83d": 1, "b": "🙂"}
+
+    assert slimmed(sent) == {"a": "", "b": "🙂"}
+
+
 def test_a_search_in_many_words_stays_a_search() -> None:
     grounding = {"webSearchQueries": ["short", "many words " * 30, ""]}
     sent = {

@@ -57,7 +57,18 @@ def _converted(value: object) -> Mapping[str, object] | None:
 
 
 def _slim_object(found: Mapping[str, object]) -> dict[str, object]:
-    return {str(name): _slim(inner) for name, inner in found.items()}
+    return {str(name): _slim(inner) for name, inner in found.items() if _is_kept(str(name))}
+
+
+def _is_kept(text: str) -> bool:
+    """Whether a text may be on a bill, and can be sent: half a character, cut off, cannot."""
+    if len(text) > TEXT_MAX or "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _slim(value: object) -> object:
@@ -66,7 +77,7 @@ def _slim(value: object) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value if len(value) <= TEXT_MAX and "\0" not in value else ""
+        return value if _is_kept(value) else ""
     if isinstance(value, Real | Decimal):
         return _slim_number(value)
     found = _converted(value)
