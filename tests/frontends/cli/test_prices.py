@@ -328,6 +328,15 @@ def test_a_file_of_another_kind_is_refused(run_here, write, words, file) -> None
         assert told.err.startswith(f"invalid_file: {path}: ")
 
 
+@pytest.mark.parametrize("words", [["calculate", "--cases"], ["check-quotes"], ["names"], ["load"]])
+def test_a_file_with_half_a_character_is_refused(run_here, write, words) -> None:
+    path = write(r'{"format": "x", "cards": ["\ud83d\ude42", "\ud83d"]}')
+    told = run_here("prices", *words, path)
+
+    assert told.code == 3
+    assert told.err.startswith(f"invalid_file: {path}: has half a character")
+
+
 # Terms --------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """JSON that people have in files: read exactly, its faults named by file and place."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,16 @@ FILE_MAX = 64 << 20
 STDIN = Path("-")
 _DATA = "data:"  # of server-sent events
 _DONE = "[DONE]"
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a character told as two
 
 
 def read_json(path: Path) -> Any:  # Any: JSON, its fractions as decimals
     """A file's value; `-` is standard input."""
-    return _parsed(path, _text_of(path))
+    text = _text_of(path)
+    value = _parsed(path, text)
+    if _HALF.search(text) and not _can_be_written(value):
+        _refuse(path, r"has half a character (\ud800 to \udfff alone): mend it")
+    return value
 
 
 def read_answer(path: Path) -> Any:  # Any: JSON, its fractions as decimals
@@ -75,6 +81,14 @@ def _parsed(path: Path, text: str) -> Any:  # Any: JSON, its fractions as decima
         _refuse(path, "has too many objects and lists in each other")
     except (ValueError, DecimalException) as error:
         _refuse(path, f"is no JSON that can be used: {error}")
+
+
+def _can_be_written(value: Any) -> bool:  # Any: JSON
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_number(text: str) -> NoReturn:
