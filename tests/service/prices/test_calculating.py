@@ -51,6 +51,18 @@ def test_a_cost_by_response_by_its_usage_and_by_units(priced: Running) -> None:
 
 
 @pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_token_count": 100, "generation_token_count": 10},
+        {"inputTextTokenCount": 100, "results": [{"tokenCount": 10}]},
+        {"prompt_eval_count": 100, "eval_count": 10},
+    ],
+)
+def test_a_usage_whose_api_has_its_counts_at_the_top(priced: Running, usage: Any) -> None:
+    assert usd(priced, model="m", usage=usage) == Decimal("0.01028")
+
+
+@pytest.mark.parametrize(
     ("question", "field"),
     [
         ({}, "response"),

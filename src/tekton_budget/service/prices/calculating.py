@@ -22,6 +22,7 @@ _OURS = {
     "cache_read_tokens": "cache_read",
     "cache_write_tokens": "cache_write_5m",
 }
+_BARE = ("generation_token_count", "prompt_eval_count", "eval_count", "inputTextTokenCount")
 _OF_GEMINI = ("promptTokenCount", "totalTokenCount", "prompt_token_count", "total_token_count")
 
 
@@ -125,7 +126,9 @@ def metered_of(question: Question, provider: str | None, model: str | None) -> M
 
 
 def _around(usage: Json) -> Json:
-    """A body with nothing in it but its usage."""
+    """A body with nothing in it but its usage; some have their counts at the top."""
+    if any(name in usage for name in _BARE):
+        return usage
     is_gemini = any(name in usage for name in _OF_GEMINI)
     return {"usageMetadata" if is_gemini else "usage": usage}
 
