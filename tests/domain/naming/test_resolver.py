@@ -513,6 +513,28 @@ def test_an_opaque_name_says_what_would_help() -> None:
     assert "map it" in got.hint
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bedrock/arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcd1234",
+        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcd1234",
+        "openai/ft:gpt-4.1-2025-04-14:acme::x",
+        "azure/eu/gpt-4o",
+        "google/tunedModels/mine",
+    ],
+)
+def test_a_card_of_exactly_this_name_is_found_though_the_grammar_reads_it_otherwise(
+    name: str,
+) -> None:
+    seller, _, model = name.partition("/")
+    key = ("bedrock", name) if seller.startswith("arn:") else (seller, model)
+
+    got = Resolver([*keys(BOOK), key]).resolve(None, name, AS_OF)
+
+    assert isinstance(got, Resolution)
+    assert (got.provider, got.model) == key
+
+
 def test_every_curated_alias_has_a_reason_and_sound_dates() -> None:
     for alias in curated():
         assert alias.name != alias.model

@@ -189,7 +189,7 @@ class Resolver:
                 return self._by_map(alias, steps, at_us)
         read: list[str] = []
         for seller, name, steps in attempts:
-            readings = grammar.readings(seller, name)
+            readings = self._readings(seller, name)
             if isinstance(readings, grammar.Opaque):
                 return Unknown("unknown model", (), readings.why)
             for reading in readings:
@@ -197,6 +197,15 @@ class Resolver:
                     return found._replace(path=(*steps, *found.path))
             read[:0] = [reading.name for reading in readings]  # the likeliest is compared last
         return self._unknown_model(attempts[0].seller, read, at_us)
+
+    def _readings(self, seller: str, name: str) -> grammar.Readings:
+        """What the grammar allows; before it a card of exactly this name, which it may not read."""
+        readings = grammar.readings(seller, name)
+        opaque = isinstance(readings, grammar.Opaque)
+        names = () if opaque else {reading.name for reading in readings}
+        if name in names or self._catalogue.key(seller, name) is None:
+            return readings
+        return (grammar.Reading(name),)
 
     def _found(self, seller: str, reading: grammar.Reading, at_us: int) -> Resolution | None:
         found = self._catalogue.find(seller, reading.name, at_us)
