@@ -295,6 +295,7 @@ def test_a_denial_names_cheaper_models_of_the_seller_that_can_do_it(running: Run
         ("short", {"context_tokens": 5}),
         ("draws", {"output": ["image"]}),
         ("embeds", {"mode": "embedding"}),
+        ("gone", {"retires": "2020-01-01"}),
     )
     cards = [CARD, CHEAP, *({**CHEAP, "model": name} for name, _ in models)]
     cards += [{**CHEAP, "provider": "anthropic", "model": "elsewhere"}]

@@ -108,7 +108,7 @@ def _cheaper(state: State, ask: Allocate, own: Card) -> Iterator[tuple[int, Card
             ((grains, card) for grains, card in costs if grains < whole),
             key=lambda one: (-one[0], one[1].model),
         )
-        yield from (one for one in cheaper if _can_do(book, one[1], own, counts.total))
+        yield from (one for one in cheaper if _can_do(book, one[1], own, counts.total, now_us))
 
 
 def _below(cards: Sequence[Card], own: Card, at_us: int) -> Sequence[Card]:
@@ -119,9 +119,11 @@ def _below(cards: Sequence[Card], own: Card, at_us: int) -> Sequence[Card]:
     return cards[start : start + _WALKED_MAX]
 
 
-def _can_do(book: PriceBook, card: Card, own: Card, tokens: int) -> bool:
-    """Whether a model does the same kind of work at such a length, as far as that is known."""
+def _can_do(book: PriceBook, card: Card, own: Card, tokens: int, at_us: int) -> bool:
+    """Whether a model is still served and does such work at such a length, as far as is known."""
     facts, wanted = book.facts((card.provider, card.model)), book.facts((own.provider, own.model))
+    if facts is not None and facts.is_retired(at_us):
+        return False
     if facts is None or wanted is None:
         return True
     if facts.context_tokens is not None and facts.context_tokens < tokens:

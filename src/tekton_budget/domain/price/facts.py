@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import date, timedelta
 from typing import Any
+
+_DAY_US = 86_400_000_000
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,12 @@ class ModelFacts:
     open_weights: bool | None = None
     released: str | None = None  # a day
     retires: str | None = None
+
+    def is_retired(self, at_us: int) -> bool:
+        """Whether its last day was known to have come by then."""
+        if self.retires is None:
+            return False
+        return self.retires <= (_EPOCH + timedelta(days=at_us // _DAY_US)).isoformat()
 
 
 _NAMES = frozenset(one.name for one in fields(ModelFacts))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from decimal import Decimal
 
 from tekton_budget.domain.naming import DEPLOYED, Kind, kind_of, seller_id
@@ -21,8 +20,6 @@ from tekton_budget.domain.units import UNITS, Part
 
 ANY = "any"
 
-_DAY_US = 86_400_000_000
-_EPOCH = date(1970, 1, 1)
 _RANK_OF_KIND = {kind: rank for rank, kind in enumerate(Kind)}
 # Where a model has no rate for what a cache did, the tokens are sent again as ordinary input.
 _WITHOUT_CACHE = {
@@ -149,7 +146,7 @@ def _advice(
         return  # not sold then, or not known at which price in the zone of the model in use
     facts = known_facts(book, card)
     fit = fit_of(facts, job.needs)
-    if fit.lacks or _is_retired(facts, at_us) or _is_other_work(card, facts, job.needs):
+    if fit.lacks or facts.is_retired(at_us) or _is_other_work(card, facts, job.needs):
         return
     grains = _grains(card, facts, job, at_us)
     if grains is None or (job.grains is not None and grains >= job.grains):
@@ -170,11 +167,6 @@ def _advice(
         tier=book.tier_of(card.provider, card.model, at_us),
         facts=facts,
     )
-
-
-def _is_retired(facts: ModelFacts, at_us: int) -> bool:
-    day = _EPOCH + timedelta(days=at_us // _DAY_US)
-    return facts.retires is not None and facts.retires <= day.isoformat()
 
 
 def _is_other_work(card: Card, facts: ModelFacts, needs: Needs) -> bool:
