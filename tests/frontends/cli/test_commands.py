@@ -212,7 +212,7 @@ def test_prices_are_set_and_shown(run) -> None:
     assert len(run("prices", "list", "--provider", "openai").json) == 1
     unknown = run("prices", "show", "gpt-5-maxi")
     assert unknown.code == 5
-    assert "Did you mean openai/gpt-5-mini?" in unknown.err
+    assert unknown.err.count("openai/gpt-5-mini") == 1  # the name that is near, said once
     assert run("prices", "set", "gpt", "--input", "1", "--output", "1").code == 3
 
 

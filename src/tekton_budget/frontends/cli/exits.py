@@ -76,6 +76,6 @@ def complain(error: BudgetError) -> None:
     print(f"{error.code}: {error.detail}", file=sys.stderr)
     for fault in error.fields if len(error.fields) > 1 else ():
         print(f"  {fault.field}: {fault.message}", file=sys.stderr)
-    suggestions = error.extra.get("suggestions")
-    if suggestions:
-        print(f"  Did you mean {', '.join(map(str, suggestions))}?", file=sys.stderr)
+    suggestions = [str(one) for one in error.extra.get("suggestions") or ()]
+    if not all(one in error.detail for one in suggestions):
+        print(f"  Did you mean {', '.join(suggestions)}?", file=sys.stderr)
