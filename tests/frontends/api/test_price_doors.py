@@ -232,6 +232,30 @@ def test_costs_are_as_of_two_moments(quick: Door) -> None:
     problem(unknown, 422, "unknown_price")
 
 
+def test_a_zone_without_a_price_is_named_with_what_to_do(quick: Door) -> None:
+    with_list(quick)
+
+    asked = {"model": "azure/us/gpt-4o", "usage": {"input": 1}}
+    got = quick.http.post("/api/v1/prices/calculate", json=asked)
+
+    told = problem(got, 422, "unknown_price")
+    assert "nothing is known of its price in us" in told["detail"]
+    assert "tekton-budget prices set azure/us/gpt-4o " in told["detail"]
+
+
+def test_a_name_that_hides_its_model_is_set_at_the_seller_that_its_shape_tells(
+    quick: Door,
+) -> None:
+    arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcd1234"
+    asked = {"model": arn, "usage": {"input": 1_000_000}}
+
+    told = problem(quick.http.post("/api/v1/prices/calculate", json=asked), 422, "unknown_price")
+    quick.post("/prices", {"provider": "bedrock", "model": arn, "input": 3, "output": 15})
+
+    assert f"tekton-budget prices set bedrock/{arn} " in told["detail"]
+    assert quick.post("/prices/calculate", asked, 200)["cost"] == 3
+
+
 def test_an_unknown_price_is_refused_with_what_to_do(quick: Door) -> None:
     quick.post("/prices", {"provider": "openai", "model": "gpt-5-mini", "input": 1, "output": 1})
     answer = quick.http.post(

@@ -275,6 +275,13 @@ def test_a_cost_that_cannot_be_told_ends_with_3(run_there) -> None:
         assert told.out == ""
 
 
+def test_a_name_without_its_seller_is_not_cut_at_its_first_stroke(run_there) -> None:
+    told = run_there("prices", "set", "models/gemini-mine", "--input", "1")
+
+    assert told.code == 3
+    assert "write google/models/gemini-mine" in told.err
+
+
 # Files of cases -----------------------------------------------------------------------------------
 
 
@@ -397,7 +404,7 @@ def test_a_price_is_laid_out_whole(shown, write) -> None:
 
     assert lines[0] == "google/gemini-x"
     assert lines[1] == "  gemini-x was understood by: maker google, exact"
-    assert lines[2].startswith("  valid 2026-01-01 00:00 UTC, known since ")
+    assert lines[2].startswith("  valid from 2026-01-01 00:00 UTC, known since ")
     assert lines[3:] == [
         "  source: cards.json",
         "  USD per 1,000,000 tokens",

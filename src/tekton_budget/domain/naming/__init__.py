@@ -2,6 +2,7 @@
 
 from tekton_budget.domain.naming.catalogue import Alias, AliasTable, Catalogue, Key
 from tekton_budget.domain.naming.expectation import is_as_expected
+from tekton_budget.domain.naming.grammar import seller_by_shape
 from tekton_budget.domain.naming.resolver import Resolution, Resolver, Unknown
 from tekton_budget.domain.naming.sellers import (
     CLOUDS,
@@ -32,5 +33,6 @@ __all__ = [
     "filed_under",
     "is_as_expected",
     "kind_of",
+    "seller_by_shape",
     "seller_id",
 ]

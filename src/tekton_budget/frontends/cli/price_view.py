@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.naming import seller_by_shape
 from tekton_budget.domain.units import UNITS
 from tekton_budget.frontends.cli.output import Column, moment_text
 
@@ -42,9 +43,15 @@ def since(text: str | None) -> str:
     return "always" if text == _FIRST else moment_text(text)
 
 
+def _from(text: str) -> str:
+    return "always" if text == _FIRST else f"from {moment_text(text)}"
+
+
 def seller_and_model(words: str) -> tuple[str, str]:
     """`openai/gpt-5-mini` → its two parts."""
     provider, slash, name = words.partition("/")
+    if seller := seller_by_shape(words):
+        raise invalid("model", f'"{words}" names no provider: write {seller}/{words}')
     if not slash or not provider or not name:
         raise invalid("model", f'"{words}" names no provider: write PROVIDER/MODEL')
     return provider, name
@@ -73,7 +80,7 @@ def laid_out(price: Json, asked: str) -> Iterator[str]:
     yield f"  {asked} was understood by: {', '.join(price['resolved_by'])}"
     until = "" if price["end_date"] is None else f" to {moment_text(price['end_date'])}"
     known = moment_text(price["known_since"])
-    yield f"  valid {since(price['effective_date'])}{until}, known since {known}"
+    yield f"  valid {_from(price['effective_date'])}{until}, known since {known}"
     yield f"  source: {price['source']}"
     yield from _part(_PER_MILLION, card)
     for tier in card.get("tiers", ()):

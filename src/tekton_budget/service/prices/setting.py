@@ -11,7 +11,14 @@ from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import AuditNote
 from tekton_budget.domain.errors import FieldFault, Forbidden, InvalidInput, NotFound, invalid
 from tekton_budget.domain.event import Event, EventType
-from tekton_budget.domain.naming import Alias, Resolution, Unknown, cleaned, filed_under
+from tekton_budget.domain.naming import (
+    Alias,
+    Resolution,
+    Unknown,
+    cleaned,
+    filed_under,
+    seller_by_shape,
+)
 from tekton_budget.domain.price import (
     Card,
     Contract,
@@ -279,7 +286,7 @@ def with_dates(
 ) -> Unknown:
     """The same; of a model that has prices at other times, from when to when."""
     found = book.resolver.resolve(provider, model, at_us)
-    if isinstance(found, Unknown):
+    if unknown.hint or isinstance(found, Unknown):
         return unknown
     cards = book.history((found.provider, found.model))
     spans = list(dict.fromkeys(_span(card) for card in cards))[-_SPANS_MAX:]
@@ -325,8 +332,7 @@ def unknown_price(provider: str | None, model: str, unknown: Unknown) -> Invalid
 def _no_price(provider: str | None, model: str, unknown: Unknown) -> str:
     why = ": ".join(part for part in (unknown.reason, unknown.hint) if part)
     near = f" Near: {', '.join(unknown.suggestions)}." if unknown.suggestions else ""
-    has_seller = provider is None and "/" in model
-    name = shlex.quote(model if has_seller else f"{provider or 'PROVIDER'}/{model}")
+    name = shlex.quote(_to_set(provider, model))
     more = ""
     if unknown.reason == "no price then":
         more = " --from DAY"
@@ -339,6 +345,12 @@ def _no_price(provider: str | None, model: str, unknown: Unknown) -> str:
         f"No price is known for {model or 'a model without a name'} ({why}).{near} "
         f"Set one: tekton-budget prices set {name} --input USD --output USD{more}"
     )
+
+
+def _to_set(provider: str | None, model: str) -> str:
+    """A name with its seller, as `prices set` takes it; its shape may tell who that is."""
+    seller = provider or seller_by_shape(model)
+    return model if seller is None and "/" in model else f"{seller or 'PROVIDER'}/{model}"
 
 
 def _span(card: Card) -> str:
