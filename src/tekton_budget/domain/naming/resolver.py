@@ -201,11 +201,11 @@ class Resolver:
     def _readings(self, seller: str, name: str) -> grammar.Readings:
         """What the grammar allows; before it a card of exactly this name, which it may not read."""
         readings = grammar.readings(seller, name)
-        opaque = isinstance(readings, grammar.Opaque)
-        names = () if opaque else {reading.name for reading in readings}
-        if name in names or self._catalogue.key(seller, name) is None:
-            return readings
-        return (grammar.Reading(name),)
+        is_read = not isinstance(readings, grammar.Opaque) and any(
+            reading.name == name for reading in readings
+        )
+        has_card = not is_read and self._catalogue.key(seller, name) is not None
+        return (grammar.Reading(name),) if has_card else readings
 
     def _found(self, seller: str, reading: grammar.Reading, at_us: int) -> Resolution | None:
         found = self._catalogue.find(seller, reading.name, at_us)
