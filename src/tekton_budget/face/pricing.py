@@ -179,7 +179,7 @@ class PricingVerbs:
         body = given(
             provider=provider,
             model=model,
-            factor=exact(factor, "factor"),
+            factor=exact(factor, "factor", "the share that you pay: 0.85 is 15 % off"),
             valid_from=text_of(valid_from),
             valid_to=text_of(valid_to),
         )

@@ -104,7 +104,7 @@ FAULTS = [
     ),
     ("regions.us", {**GOOD, "regions": {"us": "0"}}),
     ("regions.us", {**GOOD, "regions": {"us": "1.0000001"}}),
-    ("regions.us", {**GOOD, "regions": {"us": "101"}}),
+    ("regions.us", {**GOOD, "regions": {"us": "11"}}),
     ("status", {**GOOD, "status": "believed"}),
     ("effective_from", {**GOOD, "effective_from": "yesterday"}),
     ("effective_from", {**GOOD, "effective_from": "1969-12-31"}),

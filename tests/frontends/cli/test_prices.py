@@ -375,6 +375,7 @@ def test_contracts_are_agreed_and_listed(run) -> None:
 NO_TERMS = [
     (["contract", "openai"], 3),
     (["contract", "openai", "much"], 3),
+    (["contract", "openai", "85"], 3),
     (["contract", "opnai", "0.5"], 5),
     (["contract", "openai", "0.5", "--to", "2020-01-01"], 3),
     (["name", "prod"], 3),

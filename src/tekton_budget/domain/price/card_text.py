@@ -21,7 +21,7 @@ UNIT: Final = "per 1,000,000 tokens"
 STATUSES: Final = ("verified", "single_source", "curated")
 NAME_MAX = 256
 RATE_MAX = Decimal(9_000_000)
-FACTOR_MAX = Decimal(100)
+FACTOR_MAX = Decimal(10)  # what is meant as per cent is not taken for a factor
 _TOKENS_MAX = 10**12
 _DAY_MINUTES = 24 * 60
 _REMARKS = frozenset({"seen_in", "note", "applies_to"})
@@ -133,7 +133,7 @@ def checked_rate(field: str, value: object, per: int = MILLION) -> Rate:
 
 
 def checked_factor(field: str, value: object) -> Decimal:
-    """A surcharge or discount: above 0, up to 100, of at most 6 decimals."""
+    """A surcharge or discount: above 0, up to 10, of at most 6 decimals."""
     factor = number_of(field, value)
     if not 0 < factor <= FACTOR_MAX:
         raise invalid(field, f"send a factor above 0, at most {FACTOR_MAX}: 0.85 is 15 % off")
