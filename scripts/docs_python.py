@@ -91,7 +91,7 @@ def _parameter(one: inspect.Parameter | str) -> str:
     if one.default is inspect.Parameter.empty:
         return one.name
     value = one.default.value if isinstance(one.default, Enum) else one.default
-    return f"{one.name}={value!r}"
+    return f"{one.name}={'…' if value is ... else repr(value)}"
 
 
 def _annotation(annotation: object) -> str:

@@ -113,7 +113,7 @@ def test_enumerations_of_an_sdk_are_what_the_provider_sent(budget) -> None:
     assert settled.cost == Decimal("0.000187")  # 40 × 0.3 + 60 × 2.5 + 10 × 2.5
 
 
-@pytest.mark.parametrize("response", [{}, [], chunks(20)[:-1], Object({"usage": None})])
+@pytest.mark.parametrize("response", [None, {}, [], chunks(20)[:-1], Object({"usage": None})])
 def test_what_cannot_be_read_charges_the_hold_and_says_why(budget, response) -> None:
     with budget.allocate(cost="0.5", **LABELS) as hold:
         settled = hold.settle(response)
@@ -130,7 +130,7 @@ def test_what_cannot_be_read_charges_the_hold_and_says_why(budget, response) -> 
 
 def test_what_no_sdk_returns_is_told_before_it_is_sent_and_the_hold_stays(budget) -> None:
     with (
-        pytest.raises(tekton_budget.BudgetError, match="is a object"),
+        pytest.raises(tekton_budget.BudgetError, match="is of type object"),
         budget.allocate(cost="0.5", **LABELS) as hold,
     ):
         hold.settle(object())

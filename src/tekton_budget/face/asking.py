@@ -68,7 +68,7 @@ class LedgerVerbs:
     def settle(
         self,
         allocation_id: str,
-        response: object = None,
+        response: object = ledger.UNSAID,
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,
@@ -127,7 +127,7 @@ class LedgerVerbs:
     @verb
     def record(
         self,
-        response: object = None,
+        response: object = ledger.UNSAID,
         *,
         model: str | None = None,
         provider: str | None = None,

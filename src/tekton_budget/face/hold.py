@@ -64,7 +64,7 @@ class HoldVerbs:
     @verb
     def settle(
         self,
-        response: object = None,
+        response: object = ledger.UNSAID,
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,
@@ -122,7 +122,7 @@ class HoldVerbs:
     @verb
     def record(
         self,
-        response: object = None,
+        response: object = ledger.UNSAID,
         *,
         input_tokens: int = 0,
         output_tokens: int = 0,

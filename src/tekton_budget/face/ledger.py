@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 from tekton_budget.domain.errors import invalid
@@ -12,31 +13,57 @@ from tekton_budget.face.request import Request, given, new_id
 
 Fields = Mapping[str, Any]  # Any: JSON with decimals
 
-_AS_SAID = frozenset({"cost", "response", "context"})
+_AS_SAID = frozenset({"cost", "context"})
+_AMOUNTS = frozenset(
+    {"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"}
+    | {"reasoning_tokens", "tokens", "cost"}
+)
 
 
-def exact(value: Decimal | int | str | float | None, field: str = "cost") -> Decimal | None:
-    """Money as given, to the last digit; a binary float stands for the shortest text that is it."""
+class Unsaid(Enum):
+    """No response was handed over. `None` is one that was, and says nothing."""
+
+    UNSAID = ...
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+UNSAID = Unsaid.UNSAID
+
+
+def exact(
+    value: Decimal | int | str | float | None,
+    field: str = "cost",
+    wanted: str = "USD as a Decimal, a whole number or text",
+) -> Decimal | None:
+    """A number as given, to the last digit; a float stands for the shortest text that is it."""
     if value is None:
         return None
     try:
         return Decimal(str(value))
     except ArithmeticError as error:
-        raise invalid(field, "send USD as a Decimal, a whole number or text") from error
+        raise invalid(field, f"send {wanted}") from error
 
 
-def used_fields(**fields: Any) -> dict[str, Any]:
-    """A usage as it is sent: what was said of it, money exact, responses without their texts."""
+def used_fields(response: object, **fields: Any) -> dict[str, Any]:
+    """A usage as it is sent: what was said of it, money exact, responses without their texts.
+
+    A call that gave `None` was made all the same: without amounts it is a response that tells none.
+    """
     said = {
         name: value for name, value in fields.items() if value is not None and value is not False
     }
-    if "response" in said:
-        said["response"] = slimmed(said["response"])
     if said.get("cost") is not None:
         said["cost"] = exact(said["cost"])
     if "timestamp" in said:
         said["timestamp"] = text_of(said["timestamp"])
-    return {name: value for name, value in said.items() if name in _AS_SAID or value != 0}
+    used = {name: value for name, value in said.items() if name in _AS_SAID or value != 0}
+    if response is None and not used.keys() & _AMOUNTS:
+        response = {}
+    if response is not None and response is not UNSAID:
+        used["response"] = slimmed(response)
+    return used
 
 
 def text_of(at: datetime | str | None) -> str | None:

@@ -22,8 +22,8 @@ def as_mapping(response: object) -> Mapping[str, object]:
         return found
     raise faulty(
         "response",
-        f"is a {type(response).__name__}; send the JSON object that the provider returned, or an "
-        "SDK object that can be turned into one",
+        f"is of type {type(response).__name__}; send the JSON object that the provider returned, "
+        "an SDK object that can be turned into one, or a list of a stream's chunks",
     )
 
 
