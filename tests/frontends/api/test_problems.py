@@ -165,6 +165,8 @@ def test_the_document_describes_every_route(quick: Door) -> None:
         ("/policies", b'{"limit":"1usd","tier":5}', "tier", "send text, or a list of texts"),
         ("/policies", b'{"limit":"1usd","scope":{"a":[1]}}', "scope.a", "send text, or a list"),
         ("/policies", b'{"limit":"1usd","scope":[]}', "scope", "send a JSON object"),
+        ("/usage/record", b'{"response":"text"}', "response", "send a JSON object or a list"),
+        ("/prices/load", b'[{"model":"m"}]', "body", "send a JSON object"),
         (
             "/allocations",
             b'{"cost":1,"lifetime_seconds":60,"expires_at":"2999-01-01T00:00:00Z"}',

@@ -258,6 +258,7 @@ NO_COSTS = [
     (["p/m", "--reasoning", "1", "--cache-write", "1"], "unpriced_unit"),
     (["p/m", "--input", "1", "--at", "soon"], "at: "),
     (["p/maxi", "--input", "1"], "unknown_price"),
+    (["--input", "1"], "send the model\n"),
     (["p/m", "--cases", "none.json"], "give --cases alone"),
     (["--input", "1", "--cases", "none.json"], "give --cases alone"),
     (["p/m", "--response", "none.json"], "no such file"),

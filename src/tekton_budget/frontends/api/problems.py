@@ -193,11 +193,14 @@ async def on_fault(request: Request, error: Exception) -> Response:
 
 def from_validation_errors(errors: Any) -> InvalidInput:  # Any: pydantic's list of dicts
     """Each fault with its dotted field."""
-    found: dict[str, FieldFault] = {}
+    found: dict[str, list[str]] = {}
     for error in errors:
-        field = _field_of(error["loc"])
-        found.setdefault(field, FieldFault(field, _message_of(error["type"], error["msg"])))
-    faults = tuple(found.values())
+        said = found.setdefault(_field_of(error["loc"]), [])
+        said.append(_message_of(error["type"], error["msg"]))
+    faults = tuple(
+        FieldFault(field, _OBJECT_OR_LIST if said == [_OBJECT, _LIST] else said[0])
+        for field, said in found.items()
+    )
     detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:10])
     return InvalidInput(detail, *faults)
 
@@ -212,10 +215,16 @@ def _field_of(location: tuple[object, ...]) -> str:
 def _message_of(type_: str, message: str) -> str:
     if type_ == "extra_forbidden":
         return "is not a field of this request"
-    if type_ == "dict_type":
-        return "send a JSON object"
+    if type_ in ("dict_type", "model_attributes_type"):
+        return _OBJECT
+    if type_ == "list_type":
+        return _LIST
     return message.removeprefix("Value error, ")
 
 
 # What pydantic adds to a field's place where an exception may be amounts or a word.
-_KINDS = ("ExceptionFields", "literal['unlimited']")
+_KINDS = ("ExceptionFields", "literal['unlimited']", "dict[str,any]", "list[any]")
+
+_OBJECT = "send a JSON object"
+_LIST = "send a list"
+_OBJECT_OR_LIST = "send a JSON object or a list"

@@ -90,7 +90,8 @@ def calculated(
     if name is None:
         name = metered_of(question, question.provider, None).model
         if name is None:
-            raise invalid("model", "send the model: the response does not name it")
+            why = "" if question.response is None else ": the response does not name it"
+            raise invalid("model", f"send the model{why}")
     if found is None:
         looked = book.find(question.provider, name, valid_us=at_us, known_us=known_us)
         if isinstance(looked, Unknown):
