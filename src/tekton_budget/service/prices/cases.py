@@ -251,7 +251,9 @@ def _rate(book: PriceBook, found: Resolution, unit: str, at_us: int) -> Decimal 
 def _opened(file: object, known: str) -> tuple[Json, Sequence[Json]]:
     fields = _mapping("file", file)
     if fields.get("format") != known:
-        raise _broken("format", f'is {fields.get("format")!r}; this reads "{known}"')
+        raise _broken(
+            "format", f'is {fields.get("format")!r}; send a file with "format": "{known}"'
+        )
     cases = _sequence("cases", fields.get("cases"))
     for i, case in enumerate(cases):
         _mapping(f"cases[{i}]", case)
@@ -278,4 +280,4 @@ def _sequence(field: str, value: object) -> Sequence[Any]:  # Any: JSON
 
 
 def _broken(field: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{field} {message}", FieldFault(field, message), code="invalid_file")
+    return InvalidInput(f"{field}: {message}", FieldFault(field, message), code="invalid_file")
