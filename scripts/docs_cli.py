@@ -73,14 +73,22 @@ def _command(words: tuple[str, ...], command: Any) -> Iterator[str]:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     if not inner:
-        shown = [one.metavar or one.display_name_raw for one in arguments]
+        shown = [_argument(one) for one in arguments]
         yield code(" ".join((PROGRAM, *words, *(["[options]"] if options else []), *shown)))
-    told = [(code(one.metavar or one.display_name_raw), one.help) for one in arguments if one.help]
+    told = [(code(_argument(one)), one.help) for one in arguments if one.help]
     if told:
         yield table(("argument", "what it says"), told)
     rows = [_option(words, one) for one in options if one.name != "help"]
     if rows:
         yield table(("option", "environment", "what it does"), rows)
+
+
+def _argument(one: Any) -> str:
+    """As a usage line shows it: in brackets where it may be left out."""
+    name = str(one.metavar or one.display_name_raw)
+    if one.required:
+        return name
+    return f"[{name}]..." if one.nargs == -1 else f"[{name}]"
 
 
 def _option(words: tuple[str, ...], one: Any) -> tuple[str, str, str]:

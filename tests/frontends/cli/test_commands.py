@@ -420,6 +420,7 @@ def test_every_command_has_a_short_help(run_here) -> None:
         told = run_here(*words, "--help")
         assert told.code == 0, words
         assert len(told.out.splitlines()) < 60, words
+        assert "[[" not in told.out, words
 
 
 def test_a_key_on_the_command_line_is_judged_on_the_database_too(run_here, monkeypatch) -> None:

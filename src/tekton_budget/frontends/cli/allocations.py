@@ -17,7 +17,7 @@ app = typer.Typer(
 Id = Annotated[str, typer.Argument(metavar="ALLOCATION_ID")]
 Labels = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[LABEL=VALUE]...", help="What is known of the call"),
+    typer.Argument(metavar="LABEL=VALUE", help="What is known of the call"),
 ]
 
 _COLUMNS: tuple[Column, ...] = (

@@ -28,7 +28,7 @@ def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument()],
     scope: Annotated[
-        list[str] | None, typer.Argument(metavar="[LABEL=VALUE]...", help="Added to each policy's")
+        list[str] | None, typer.Argument(metavar="LABEL=VALUE", help="Added to each policy's")
     ] = None,
     owner: Annotated[str | None, typer.Option(help="Who answers for it")] = None,
     description: Annotated[str | None, typer.Option(help="What it is for")] = None,
@@ -93,7 +93,7 @@ def change(
     context: typer.Context,
     budget: Named,
     scope: Annotated[
-        list[str] | None, typer.Argument(metavar="[LABEL=VALUE]...", help="Its scope from now on")
+        list[str] | None, typer.Argument(metavar="LABEL=VALUE", help="Its scope from now on")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Another name")] = None,
     owner: Annotated[str | None, typer.Option(help="Who answers for it")] = None,

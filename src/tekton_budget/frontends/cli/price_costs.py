@@ -46,7 +46,7 @@ def calculate(
     context: typer.Context,
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[PROVIDER/MODEL]", help="By default, what the response names"),
+        typer.Argument(metavar="PROVIDER/MODEL", help="By default, what the response names"),
     ] = None,
     input_: Annotated[Count, typer.Option("--input", min=0, help="Tokens, not cached")] = None,
     output: Annotated[Count, typer.Option(min=0, help="Tokens of the answer")] = None,

@@ -45,10 +45,10 @@ def contract(
     context: typer.Context,
     what: Annotated[
         str | None,
-        typer.Argument(metavar="[PROVIDER[/MODEL]]", help="Without it, every contract is listed"),
+        typer.Argument(metavar="PROVIDER[/MODEL]", help="Without it, every contract is listed"),
     ] = None,
     factor: Annotated[
-        str | None, typer.Argument(metavar="[FACTOR]", help="0.85 is 15 % off; 1 ends a contract")
+        str | None, typer.Argument(metavar="FACTOR", help="0.85 is 15 % off; 1 ends a contract")
     ] = None,
     from_: Annotated[
         str | None, typer.Option("--from", help="A day or moment; by default now")
@@ -89,9 +89,9 @@ def name_model(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="As calls use it; without it, every one is listed"),
+        typer.Argument(metavar="NAME", help="As calls use it; without it, every one is listed"),
     ] = None,
-    model: Annotated[str | None, typer.Argument(metavar="[PROVIDER/MODEL]")] = None,
+    model: Annotated[str | None, typer.Argument(metavar="PROVIDER/MODEL")] = None,
     provider: Annotated[
         str | None, typer.Option(help="At which provider it means that; by default any")
     ] = None,
@@ -128,12 +128,12 @@ def tier(
     context: typer.Context,
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[PROVIDER/MODEL]", help="Without it, every one is listed"),
+        typer.Argument(metavar="PROVIDER/MODEL", help="Without it, every one is listed"),
     ] = None,
     tier_: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TIER]",
+            metavar="TIER",
             help="local_lightweight, local_midweight or remote_heavyweight; none takes it out",
         ),
     ] = None,

@@ -20,10 +20,10 @@ def add_to(app: typer.Typer) -> None:
 def report(
     context: typer.Context,
     month: Annotated[
-        str | None, typer.Argument(metavar="[YYYY-MM]", help="Which month; by default this one")
+        str | None, typer.Argument(metavar="YYYY-MM", help="Which month; by default this one")
     ] = None,
     label: Annotated[
-        list[str] | None, typer.Argument(metavar="[LABEL=VALUE]...", help="Only of these labels")
+        list[str] | None, typer.Argument(metavar="LABEL=VALUE", help="Only of these labels")
     ] = None,
     by: Annotated[str, typer.Option(help="Labels, between commas")] = "team,model",
     from_: Annotated[str | None, typer.Option("--from", help="Another time: from a day")] = None,

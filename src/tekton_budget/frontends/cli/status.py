@@ -25,7 +25,7 @@ def status(
     context: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[LABEL=VALUE]...", help="What is known of a call"),
+        typer.Argument(metavar="LABEL=VALUE", help="What is known of a call"),
     ] = None,
 ) -> None:
     """Where the limits stand: all of them, or those that concern a call with these labels.

@@ -21,7 +21,7 @@ from tekton_budget.frontends.cli.words import labels_of
 app = typer.Typer(help="What calls really used.", no_args_is_help=True)
 
 Labels = Annotated[
-    list[str] | None, typer.Argument(metavar="[LABEL=VALUE]...", help="Only of these labels")
+    list[str] | None, typer.Argument(metavar="LABEL=VALUE", help="Only of these labels")
 ]
 From = Annotated[str | None, typer.Option("--from", help="A day or moment, as 2026-11-01")]
 To = Annotated[str | None, typer.Option("--to", help="A day (its end) or moment")]
@@ -51,7 +51,7 @@ def record(
     context: typer.Context,
     labels: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[LABEL=VALUE]...", help="What is known of the call"),
+        typer.Argument(metavar="LABEL=VALUE", help="What is known of the call"),
     ] = None,
     input_tokens: Annotated[int, typer.Option(help="Tokens of the input")] = 0,
     output_tokens: Annotated[int, typer.Option(help="Tokens of the answer")] = 0,
