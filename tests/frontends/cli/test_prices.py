@@ -399,6 +399,19 @@ def test_terms_that_cannot_be_are_refused(run_there) -> None:
 # For people ---------------------------------------------------------------------------------------
 
 
+def test_a_table_of_prices_has_no_empty_columns_and_short_words(shown, write) -> None:
+    card = {"provider": "p", "model": "m", "rates": {"input": "1"}, "effective_from": "2026-01-01"}
+    told = {**card, "source": "litellm; curated: what a person knows better, at length"}
+    shown("prices", "load", write({"cards": [told]}, "cards.json"))
+
+    listed = shown("prices", "list").out.splitlines()
+    history = shown("prices", "history", "p/m").out.splitlines()
+
+    assert listed[0].split() == ["model", "input", "output", "from", "source"]
+    assert listed[2].split() == ["p/m", "$1.00", "–", "2026-01-01", "litellm;", "curated"]
+    assert history[0].split()[:4] == ["input", "output", "from", "to"]
+
+
 def test_a_price_is_laid_out_whole(shown, write) -> None:
     shown("prices", "load", write({"cards": [CARD]}, "cards.json"))
 

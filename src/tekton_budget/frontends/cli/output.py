@@ -23,6 +23,7 @@ Json = Mapping[str, Any]  # Any: decoded JSON
 Cell = Any  # Any: what a JSON value may be
 Column = tuple[str, Callable[[Json], object]]
 
+_NOTHING = ("", "–")
 _NOT_CUT = frozenset({"allocation", "record"})  # ids, to be copied
 
 
@@ -117,10 +118,18 @@ def console() -> "Console":
 
 
 def table(rows: Sequence[Json], columns: Sequence[Column], *, empty: str) -> None:
-    """Rows under headings; a heading that starts with `#` has numbers, set to the right."""
+    """Rows under headings; a heading that starts with `#` has numbers, set to the right.
+
+    One that starts with `?` is left out where no row has anything in it.
+    """
     if not rows:
         print(empty)
         return
+    columns = [
+        (heading.removeprefix("?"), value)
+        for heading, value in columns
+        if not heading.startswith("?") or any(cell(value(row)) not in _NOTHING for row in rows)
+    ]
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

@@ -1,5 +1,6 @@
 """Prices in words and tables: exact, with everything that changes them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -20,11 +21,11 @@ _PER = {"usd": "each", "usd_per_1000": "per 1,000", "usd_per_1000000": "per 1,00
 RATES: tuple[Column, ...] = (
     ("#input", lambda one: usd(one["input"])),
     ("#output", lambda one: usd(one["output"])),
-    ("#cache read", lambda one: usd(one["cache_read"])),
-    ("#cache write", lambda one: usd(one["cache_write"])),
-    ("#request", lambda one: usd(one["request"]) if one["request"] else ""),
-    ("also", lambda one: ", ".join(_also(one))),
-    ("from", lambda one: since(one["effective_date"])),
+    ("?#cache read", lambda one: usd(one["cache_read"])),
+    ("?#cache write", lambda one: usd(one["cache_write"])),
+    ("?#request", lambda one: usd(one["request"]) if one["request"] else ""),
+    ("?also", lambda one: ", ".join(_also(one))),
+    ("from", lambda one: _day(since(one["effective_date"]))),
 )
 
 
@@ -41,6 +42,20 @@ def usd(value: Decimal | int | None) -> str:
 def since(text: str | None) -> str:
     """A moment; that of a price without a beginning is none."""
     return "always" if text == _FIRST else moment_text(text)
+
+
+def until(text: str | None) -> str:
+    """The end of a price, a day where it is the beginning of one."""
+    return _day(moment_text(text))
+
+
+def _day(text: str) -> str:
+    return text.removesuffix(" 00:00 UTC")
+
+
+def told_by(source: str) -> str:
+    """Whom a price is from, in a table: a reason for it is for `prices show`."""
+    return re.sub(r"\bcurated: .*", "curated", source)
 
 
 def _from(text: str) -> str:

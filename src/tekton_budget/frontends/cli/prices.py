@@ -12,6 +12,8 @@ from tekton_budget.frontends.cli.price_view import (
     described,
     laid_out,
     seller_and_model,
+    told_by,
+    until,
 )
 from tekton_budget.frontends.cli.session import Session, session_of
 
@@ -27,13 +29,13 @@ Known = Annotated[str | None, typer.Option(help="As it was known then; by defaul
 _COLUMNS: tuple[Column, ...] = (
     ("model", lambda one: f"{one['provider']}/{one['model']}"),
     *RATES,
-    ("source", lambda one: one["source"]),
+    ("source", lambda one: told_by(one["source"])),
 )
 _HISTORY: tuple[Column, ...] = (
     *RATES,
-    ("to", lambda one: moment_text(one["end_date"])),
+    ("to", lambda one: until(one["end_date"])),
     ("known since", lambda one: moment_text(one["known_since"])),
-    ("source", lambda one: one["source"]),
+    ("source", lambda one: told_by(one["source"])),
 )
 _AGES: tuple[Column, ...] = (
     ("list", lambda one: one["version"]),
