@@ -198,5 +198,5 @@ def test_a_long_stream_is_sent_as_what_its_frames_tell_together(frames: Any) -> 
 
 
 def test_a_frame_that_is_no_object_nor_json_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="is a object"):
+    with pytest.raises(InvalidInput, match="is of type object"):
         slimmed([object()])
