@@ -885,6 +885,7 @@ def test_a_call_that_used_nothing_has_one_empty_part() -> None:
         (chat({**PROMPT, "cost": Decimal("0.00019325")}), "openrouter", "0.00019325"),
         (chat({**PROMPT, "cost": 8.6e-05, "is_byok": False}), "openrouter", "0.000086"),
         (chat({**PROMPT, "cost": 0, "is_byok": True}), "openrouter", None),
+        (chat({**PROMPT, "cost": 0.000086, "is_byok": False}), "anthropic", "0.000086"),
         (chat({**PROMPT, "cost": None}), "openrouter", None),
         (chat({**PROMPT, "cost": 3}), "acme", None),
         (chat({**PROMPT, "cost_in_usd_ticks": 232856000}), "xai", "0.0232856"),

@@ -162,6 +162,18 @@ def test_regions_and_contracts_multiply_and_are_told() -> None:
     assert SLOTTED.charge((), at_us=TUESDAY_US).why == ("rates of this time of day",)
 
 
+def test_a_data_zone_of_a_deployment_that_the_card_does_not_know_is_refused() -> None:
+    one = card("m", "azure", input="3", regions={"eu": "1.1"})
+
+    assert usd(one, context=PriceContext(region="eu"), input=10**6) == "3.3"
+    for unknown in (one, card("m", "azure", input="3")):
+        with pytest.raises(Unpriced, match="azure/m in us: set it, for example as azure/us/m"):
+            usd(unknown, context=PriceContext(region="us"), input=1)
+    assert (
+        usd(card("m", "openai", input="3"), context=PriceContext(region="us"), input=10**6) == "3"
+    )
+
+
 def test_a_fee_by_search_context_needs_its_size() -> None:
     sizes = {"low": "0.005", "medium": "0.008", "high": "0.012"}
     one = card(input="1", fees={"request": {"search_context_size": sizes}})

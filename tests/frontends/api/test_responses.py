@@ -122,13 +122,21 @@ def test_what_the_provider_charged_is_posted_and_ours_stands_beside_it(door: Doo
 
     assert (record["cost"], record["cost_source"]) == (Decimal("0.00321"), "provider")
     assert record["book_cost"] == Decimal("0.0035")
+    amounts = {"response": None, "input_tokens": 1000, "output_tokens": 0}  # as null is left out
+    assert settled(door, held(door), amounts)["usage_error"] is None
     answer = settled(door, held(door, **labels), {"response": body["response"]})
     assert (answer["cost"], answer["cost_source"]) == (Decimal("0.00321"), "provider")
     assert answer["book_cost"] == Decimal("0.0035")
 
 
 @pytest.mark.parametrize(
-    ("response", "code"), [(OVER, "invalid_usage"), ({}, "missing_usage"), ([], "missing_usage")]
+    ("response", "code"),
+    [
+        (OVER, "invalid_usage"),
+        ({}, "missing_usage"),
+        ([], "missing_usage"),
+        (None, "missing_usage"),
+    ],
 )
 def test_what_cannot_be_read_charges_the_hold_and_says_why(
     door: Door, response: Any, code: str

@@ -77,6 +77,8 @@ def test_what_is_charged_is_what_was_known_at_the_ask(running: Running, clock: A
         ({"rates": {"output": Decimal("Infinity")}}, "rates.output"),
         ({"rates": {"cache_read": "0.0000000000001"}}, "rates.cache_read"),
         ({"fees": {"request": "-1"}}, "fees.request"),
+        ({"rates": {"input": "0.0000025"}}, "rates.input"),
+        ({"rates": {"input": "0", "output": "0.00009999"}}, "rates.output"),
         ({}, "rates"),
     ],
 )

@@ -169,7 +169,8 @@ def _billed(usage: Place | None, seller: str) -> Decimal | None:
     if ticks is not None:
         path = usage.path_of("cost_in_usd_ticks")
         return number(ticks, path, most=_TICKS_MOST).scaleb(-10)
-    name = _COST_OF.get(seller)
+    # OpenRouter alone says whose key it was: it sold the call, whoever is taken for the seller.
+    name = "cost" if usage.value("is_byok") is not None else _COST_OF.get(seller)
     if name is None or usage.value("is_byok") is True or usage.value(name) is None:
         return None
     return number(usage.value(name), usage.path_of(name))

@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import NamedTuple
 
+from tekton_budget.domain.naming import DEPLOYED
 from tekton_budget.domain.price.grain import EXACT, usd_of
 from tekton_budget.domain.price.rates import (
     INPUT_UNITS,
@@ -187,6 +188,12 @@ class Card:
         inner = 0 if service is None else sum(input_tokens > t.above for t in service.tiers)
         tier_name, region, size = context
         region = region or self.region
+        if region is not None and self.provider in DEPLOYED and not self.knows(region):
+            raise Unpriced(
+                "region",
+                f"nothing is known of the price of {self.provider}/{self.model} in {region}: set "
+                f"it, for example as {self.provider}/{region}/{self.model}",
+            )
         key = (passed, inner, slot, tier_name, region, size)
         found = self._tariffs.get(key)
         if found is None:

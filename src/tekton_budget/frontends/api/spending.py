@@ -185,6 +185,7 @@ USED_FIELDS = {
     "api": "api",
     "context": "context",
 }
+_AMOUNTS = {"input_tokens", "output_tokens", "tokens", "cost"}
 ASK_FIELDS = {
     "input_tokens": "input_tokens",
     "max_output_tokens": "max_output_tokens",
@@ -308,6 +309,8 @@ def labels_of(body: Mapping[str, Any]) -> dict[str, object]:  # Any: checked JSO
 
 def _used_of(body: Mapping[str, Any]) -> Used | None:  # Any: checked JSON
     given = _renamed(body, USED_FIELDS)
+    if body.get("response", 0) is None and not given.keys() & _AMOUNTS:
+        given["response"] = {}  # an answer that never came tells no usage, which is not none
     return Used(**given) if given else None
 
 

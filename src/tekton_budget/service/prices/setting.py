@@ -32,6 +32,7 @@ from tekton_budget.domain.price import (
     moment_text,
     version_rank,
 )
+from tekton_budget.domain.price.grain import plain
 from tekton_budget.service.commands import new_id
 from tekton_budget.service.retries import Retry, done_before, note_done
 from tekton_budget.storage.appending import write_audit, write_events
@@ -51,6 +52,8 @@ T = TypeVar("T", Contract, Alias, TierTerm)
 
 CARDS_MAX = 2_000  # at once, so that the writer is held up for some 50 ms at most
 NAME_MAX = 256
+MILLION = 1_000_000
+_PER_MILLION_MIN = Decimal("0.0001")
 TIERS = ("local_lightweight", "local_midweight", "remote_heavyweight")
 _SPANS_MAX = 3
 
@@ -82,6 +85,7 @@ class PriceVerbs:
             raise invalid(name, "send valid_from and valid_to")
         named = {"provider": filed_under(checked_name("provider", provider)), "model": model}
         card = card_from_json({**pricing, **named}, price_id=new_id(), source=source)
+        _not_per_token(card)
 
         def run(alone: Exclusively) -> Card:
             done = done_before(alone, caller, retry)
@@ -298,6 +302,18 @@ def _filed(card: object) -> object:
     if not isinstance(card, Mapping) or not isinstance(card.get("provider"), str):
         return card  # which is refused as it is
     return {**card, "provider": filed_under(card["provider"])}
+
+
+def _not_per_token(card: Card) -> None:
+    """Nothing costs so little for a million tokens: a price for one was typed."""
+    for unit in ("input", "output"):
+        rate = card.rates.flat.get(unit)
+        if rate is not None and 0 < rate.usd < _PER_MILLION_MIN:
+            raise invalid(
+                f"rates.{unit}",
+                f"{rate.usd:f} USD for 1,000,000 tokens looks like the price of one token: send "
+                f"{plain(rate.usd * MILLION):f}",
+            )
 
 
 def _begin(from_us: int | None, to_us: int | None, now_us: int) -> int:
