@@ -102,6 +102,7 @@ class Ended:
     policies: tuple[Standing, ...] = ()
     usage_error: UsageFault | None = None  # why the whole hold was charged instead
     book_cost_nano: int | None = None  # by our prices, beside a cost that somebody else gave
+    cost_note: str | None = None  # why the cost is an estimate, or not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class Recorded:
     cost_source: str | None
     late: bool
     policies: tuple[Standing, ...] = ()
+    cost_note: str | None = None  # why the cost is an estimate, or not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Settled:
     answer: Json = field(repr=False)
     usage_error: str | None = None  # why the whole hold was charged, as an estimate
     book_cost: Decimal | None = None  # by our prices, beside a cost that somebody else gave
+    cost_note: str | None = None  # why the cost is an estimate, or not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Recorded:
     policies: tuple[PolicyLeft, ...]
     answer: Json = field(repr=False)
     usage_error: str | None = None  # of a final one: why the whole hold was charged
+    cost_note: str | None = None  # why the cost is an estimate, or not known
 
 
 def read_grant(answer: Json) -> Grant:
@@ -109,6 +111,7 @@ def read_settled(answer: Json) -> Settled:
         answer=answer,
         usage_error=_fault(answer),
         book_cost=decimal(answer.get("book_cost")),
+        cost_note=answer.get("cost_note"),
     )
 
 
@@ -124,6 +127,7 @@ def read_recorded(answer: Json) -> Recorded:
         policies=policies_left(answer),
         answer=answer,
         usage_error=_fault(answer),
+        cost_note=answer.get("cost_note"),
     )
 
 

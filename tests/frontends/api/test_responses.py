@@ -129,6 +129,18 @@ def test_what_the_provider_charged_is_posted_and_ours_stands_beside_it(door: Doo
     assert answer["book_cost"] == Decimal("0.0035")
 
 
+def test_a_guess_says_why(quick: Door) -> None:
+    priced(quick)
+    record = quick.post("/usage/record", {"model": "nobodys", "input_tokens": 5})
+    ended = settled(quick, held(quick, model="nobodys"), {"input_tokens": 5})
+    known = settled(quick, held(quick), {"response": CHAT})
+
+    why = "no price is known for nobodys"
+    assert (record["cost"], record["cost_note"]) == (None, why)
+    assert ended["cost_note"] == f"{why}: all that was held for the call is charged"
+    assert known["cost_note"] is None
+
+
 @pytest.mark.parametrize(
     ("response", "code"),
     [

@@ -134,3 +134,58 @@ def test_a_price_is_of_the_seller_whatever_it_is_called(running: Running) -> Non
     for provider in ("google", "gemini", "google-gla"):
         assert book.current(provider, "m").card == made
     assert book.current("My_Own", "m").card.provider == "My_Own"
+
+
+LACKS = "the card of p/m has no rate for all that was used"
+STAND_INS = [
+    ({"model": "p/m"}, {"input_tokens": 5}, {}, "book", None),
+    (
+        *({"model": "p/m"}, {"cache_write_tokens": 5}, {}, "estimated"),
+        f"{LACKS}, or its kind was not told: the dearest rate stands in",
+    ),
+    (
+        *({"model": "p/m"}, {"response": {"usage": {"prompt_tokens": 9, "completion_tokens": 0,
+          "prompt_tokens_details": {"audio_tokens": 4}}}}, {}, "estimated"),
+        f"{LACKS}: the dearest rate stands in",
+    ),
+    ({"model": "nobodys"}, {"input_tokens": 5}, {}, None, "no price is known for nobodys"),
+    ({}, {"input_tokens": 5}, {}, None, "no price is known for a call that names no model"),
+    (
+        *({"model": "nobodys"}, {"input_tokens": 5}, {"unpriced": "highest"}, "estimated"),
+        "no price is known for nobodys: the dearest rate of p/m stands in",
+    ),
+    (
+        *({}, {"input_tokens": 5}, {"assume_model": "p/m"}, "estimated"),
+        "no model is named: p/m is assumed",
+    ),
+    ({"model": "nobodys"}, {"cost": Decimal(1)}, {}, "caller", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("labels", "used", "policy", "source", "note"), STAND_INS)
+def test_a_cost_that_is_a_guess_says_why(
+    quick: Running, labels, used, policy, source, note
+) -> None:
+    quick.service.prices.set_price(LOCAL, "p", "m", MINI)
+    quick.service.policies.create_policy(LOCAL, {"limit": "9usd/day", **policy})
+
+    answer = quick.service.ledger.record(LOCAL, Used(**used), labels=labels).result()
+
+    assert (answer.cost_source, answer.cost_note) == (source, note)
+
+
+def test_a_hold_that_stands_in_says_why(quick: Running) -> None:
+    quick.service.prices.set_price(LOCAL, "p", "m", MINI)
+    searched = {
+        "usage": {"input_tokens": 5, "output_tokens": 5},
+        "output": [{"type": "web_search_call", "action": {"type": "search"}}],
+    }
+    for labels, used, note in (
+        ({"model": "nobodys"}, Used(input_tokens=5), "no price is known for nobodys"),
+        ({"model": "p/m"}, Used(response=searched), LACKS),
+    ):
+        ask = Ask(labels=labels, cost=Decimal("0.5"))
+        held = quick.service.ledger.allocate(LOCAL, ask).result()
+        ended = quick.service.ledger.settle(LOCAL, held.allocation_id, used).result()
+        assert ended.cost_note == f"{note}: all that was held for the call is charged"
+        assert (ended.cost_nano, ended.cost_source) == (500_000_000, "estimated")

@@ -24,9 +24,7 @@ class Costed(NamedTuple):
     source: CostSource | None
     price_id: str | None
     provisional: bool = False
-
-
-UNKNOWN = Costed(None, None, None, None)
+    note: str | None = None  # why it is an estimate, or not known
 
 
 class Call(NamedTuple):
@@ -86,9 +84,19 @@ def _costed(
         found = None  # no rate of tokens stands for what is no token; the hold was sized for it
     if found is not None:
         return found
+    why = f"no price is known for {_named(call)}" if card is None else _card_lacks(card)
     if held_nano:
-        return Costed(held_nano, None, CostSource.ESTIMATED, None, provisional=True)
-    return UNKNOWN
+        note = f"{why}: all that was held for the call is charged"
+        return Costed(held_nano, None, CostSource.ESTIMATED, None, provisional=True, note=note)
+    return Costed(None, None, None, None, note=why)
+
+
+def _named(call: Call) -> str:
+    return call.model or "a call that names no model"
+
+
+def _card_lacks(card: Card) -> str:
+    return f"the card of {card.provider}/{card.model} has no rate for all that was used"
 
 
 def _by_another(
@@ -97,11 +105,14 @@ def _by_another(
     """By a card that stands in: of the model assumed, or the dearest where a policy wants it."""
     assumed = _assumed(state, call, policies)
     if assumed is not None:
-        return _estimated(assumed, usage.counts, call)
+        note = f"no model is named: {assumed.provider}/{assumed.model} is assumed"
+        return _estimated(assumed, usage.counts, call, note)
     if any(p.unpriced is Unpriced.HIGHEST and p.limits.cost_nano is not None for p in policies):
         dearest = state.book.dearest_of(call.provider, at_us=call.placed_us)
         if dearest is not None:
-            return _estimated(dearest, TokenCounts(other=usage.counts.total), call)
+            name = f"{dearest.provider}/{dearest.model}"
+            note = f"no price is known for {_named(call)}: the dearest rate of {name} stands in"
+            return _estimated(dearest, TokenCounts(other=usage.counts.total), call, note)
     return None
 
 
@@ -118,7 +129,9 @@ def _by_card(state: State, usage: Usage, call: Call, card: Card) -> Costed | Non
     if grains is None:
         return None
     cost_nano = nano_half_even(grains)
-    return Costed(cost_nano, cost_nano, CostSource.ESTIMATED, card.price_id, provisional=True)
+    note = f"{_card_lacks(card)}: the dearest rate stands in"
+    source = CostSource.ESTIMATED
+    return Costed(cost_nano, cost_nano, source, card.price_id, provisional=True, note=note)
 
 
 def _by_kinds(counts: TokenCounts, call: Call, card: Card) -> Costed | None:
@@ -127,9 +140,10 @@ def _by_kinds(counts: TokenCounts, call: Call, card: Card) -> Costed | None:
     except NoRate:
         return None
     cost_nano = nano_half_even(grains)
-    guessed = card.is_guess(counts, at_us=call.placed_us)
-    source = CostSource.ESTIMATED if guessed else CostSource.BOOK
-    return Costed(cost_nano, cost_nano, source, card.price_id)
+    if not card.is_guess(counts, at_us=call.placed_us):
+        return Costed(cost_nano, cost_nano, CostSource.BOOK, card.price_id)
+    note = f"{_card_lacks(card)}, or its kind was not told: the dearest rate stands in"
+    return Costed(cost_nano, cost_nano, CostSource.ESTIMATED, card.price_id, note=note)
 
 
 def _card_of_part(state: State, part: Part, call: Call, card: Card) -> Card | None:
@@ -221,10 +235,10 @@ def _assumed(state: State, call: Call, policies: Sequence[Policy]) -> Card | Non
     return None
 
 
-def _estimated(card: Card, counts: TokenCounts, call: Call) -> Costed:
+def _estimated(card: Card, counts: TokenCounts, call: Call, note: str) -> Costed:
     grains = card.grains_of_counts(counts, call.requests, at_us=call.placed_us)
-    cost_nano = nano_half_even(grains)
-    return Costed(cost_nano, None, CostSource.ESTIMATED, card.price_id, provisional=True)
+    source = CostSource.ESTIMATED
+    return Costed(nano_half_even(grains), None, source, card.price_id, provisional=True, note=note)
 
 
 def usage_record(

@@ -184,6 +184,7 @@ def _settled(
         late=late,
         policies=draft.standings(command.caller),
         book_cost_nano=None if cost is None else cost.book_cost_nano,
+        cost_note=None if cost is None else cost.note,
     )
     event = Event(
         EventType.ALLOCATION_SETTLED,
@@ -301,6 +302,7 @@ def _answer(
         cost_source=_source(cost),
         late=late,
         policies=standings,
+        cost_note=cost.note,
     )
 
 

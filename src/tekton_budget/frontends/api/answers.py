@@ -125,6 +125,7 @@ def to_api_ended(ended: Ended) -> dict[str, object]:
         "released": amounts(ended.released),
         "cost": usd(ended.cost_nano),
         "cost_source": ended.cost_source,
+        "cost_note": ended.cost_note,
         "book_cost": usd(ended.book_cost_nano),
         "record_id": ended.record_id,
         "expires_at": time_text(ended.expires_us),
@@ -154,6 +155,7 @@ def to_api_recorded(recorded: Recorded) -> dict[str, object]:
         "total_cost": usd(recorded.cost_nano),
         "book_cost": usd(recorded.book_cost_nano),
         "cost_source": recorded.cost_source,
+        "cost_note": recorded.cost_note,
         "late": recorded.late,
         "policies": [to_api_standing(standing) for standing in recorded.policies],
     }

@@ -88,6 +88,7 @@ class EndedOut(View):
     released: AmountsOut
     cost: UsdOut = Field(description="Of this usage; unknown is null")
     cost_source: str | None
+    cost_note: str | None = Field(description="Why the cost is an estimate, or not known")
     book_cost: UsdOut = Field(description="By our prices, beside a cost that somebody else gave")
     usage_error: dict[str, str] | None = Field(
         description="Why the response could not be read, so that the whole hold was charged"

@@ -107,6 +107,7 @@ class UsageRecordedOut(UsageOut):
 
     status: str | None
     policies: list[StandingOut]
+    cost_note: str | None = Field(None, description="Why the cost is an estimate, or not known")
     usage_error: dict[str, str] | None = Field(
         None, description="Of a final record: why the whole hold was charged, as an estimate"
     )
