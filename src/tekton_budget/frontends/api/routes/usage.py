@@ -126,6 +126,7 @@ async def record_usage(
     shown = usages.to_api_record(found)
     shown["status"] = answer.status
     shown["policies"] = [to_api_standing(standing) for standing in answer.policies]
+    shown["cost_note"] = answer.cost_note
     if isinstance(answer, Ended):
         shown["usage_error"] = to_api_fault(answer.usage_error)
     return Reply(shown, status_code=201)
