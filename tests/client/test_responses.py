@@ -67,11 +67,11 @@ def test_an_answer_of_an_sdk_settles_its_call(budget) -> None:
     )
     assert (settled.usage_error, settled.book_cost) == (None, Decimal("0.0035"))
     assert settled.cost_note is None
-    guess = budget.record(model="nobodys", input_tokens=5)
-    assert (guess.cost, guess.cost_note) == (None, "no price is known for nobodys")
     assert not hold.is_open
     record = budget.usage_records()["items"][0]
     assert (record["model"], record["request_id"]) == ("gpt-4o", "chatcmpl-1")
+    guess = budget.record(model="nobodys", input_tokens=5)
+    assert (guess.cost, guess.cost_note) == (None, "no price is known for nobodys")
 
 
 def test_json_and_what_it_cannot_say(budget) -> None:
