@@ -134,6 +134,24 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def flat_rates(
+    listed_as: str, prices: Mapping[str, object], units: Mapping[str, str], problems: list[Problem]
+) -> dict[str, Decimal]:
+    """Prices as listed, by our units; one of no unit, or of no amount, is a problem."""
+    rates = {}
+    for key, value in prices.items():
+        if value is None:
+            continue
+        if key not in units:
+            problems.append(Problem(listed_as, key, "unknown price key"))
+            continue
+        try:
+            rates[units[key]] = amount(value)
+        except BadNumber as fault:
+            problems.append(Problem(listed_as, key, str(fault)))
+    return rates
+
+
 def entries(document: object) -> Iterator[tuple[str, Mapping[str, Any]]]:  # Any: JSON
     """The objects of a document's object, by name; what is no object is passed over."""
     if isinstance(document, Mapping):

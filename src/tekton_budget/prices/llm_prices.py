@@ -7,10 +7,8 @@ The list has no licence: it may be read at run time, and feeds nothing that we p
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
-from typing import Any
 
-from .listing import BadNumber, Listing, Problem, Reading, Tier, amount, objects, parsed, text_of
+from .listing import Listing, Problem, Reading, Tier, flat_rates, objects, parsed, text_of
 from .sellers import ours
 
 SOURCE = "llmprices"
@@ -30,14 +28,14 @@ def read(text: str | bytes) -> Reading:
         name, vendor = text_of(entry.get("id")), text_of(entry.get("vendor"))
         if name and vendor:
             dates = {key: _date(entry.get(f"{key}_date")) for key in ("from", "to")}
-            rates = _rates(name, entry, problems)
+            prices = {key: entry[key] for key in entry if key not in _NOT_PRICES}
             listings.append(
                 Listing(
                     SOURCE,
                     name,
                     ours(vendor),
                     name,
-                    rates=rates,
+                    rates=flat_rates(name, prices, _UNITS, problems),
                     valid_from=dates["from"],
                     valid_to=dates["to"],
                 )
@@ -47,21 +45,6 @@ def read(text: str | bytes) -> Reading:
 
 def _date(value: object) -> str | None:
     return value if isinstance(value, str) and _DATE.fullmatch(value) else None
-
-
-def _rates(name: str, entry: Mapping[str, Any], problems: list[Problem]) -> dict[str, Decimal]:
-    rates = {}
-    for key, value in entry.items():
-        if key in _NOT_PRICES or value is None:
-            continue
-        if key not in _UNITS:
-            problems.append(Problem(name, key, "unknown price key"))
-            continue
-        try:
-            rates[_UNITS[key]] = amount(value)
-        except BadNumber as fault:
-            problems.append(Problem(name, key, str(fault)))
-    return rates
 
 
 def _with_tiers(listings: list[Listing]) -> list[Listing]:

@@ -10,14 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from .listing import (
-    BadNumber,
     Listing,
     Problem,
     Reading,
     Tier,
-    amount,
     entries,
     filled,
+    flat_rates,
     objects,
     parsed,
     text_of,
@@ -84,6 +83,7 @@ def _listing(
     if seller == "azure" and not name.startswith(("gpt", "o1", "o3", "o4", "text-", "codex")):
         seller = "azure_ai"  # what others sell there is its foundry
     cost = model["cost"]
+    flat = {key: cost[key] for key in cost if key != "tiers" and not _OVER.fullmatch(key)}
     plain_name, region = without_region(seller, name)
     return Listing(
         SOURCE,
@@ -91,25 +91,10 @@ def _listing(
         seller,
         plain_name,
         region,
-        rates=_rates(listed_as, cost, problems),
+        rates=flat_rates(listed_as, flat, _UNITS, problems),
         tiers=tuple(_tiers(listed_as, cost, problems)),
         facts=_facts(model),
     )
-
-
-def _rates(listed_as: str, cost: Mapping[str, Any], problems: list[Problem]) -> dict[str, Decimal]:
-    rates = {}
-    for key, value in cost.items():
-        if key == "tiers" or _OVER.fullmatch(key) or value is None:
-            continue
-        if key not in _UNITS:
-            problems.append(Problem(listed_as, key, "unknown price key"))
-            continue
-        try:
-            rates[_UNITS[key]] = amount(value)
-        except BadNumber as fault:
-            problems.append(Problem(listed_as, key, str(fault)))
-    return rates
 
 
 def _tiers(listed_as: str, cost: Mapping[str, Any], problems: list[Problem]) -> list[Tier]:
@@ -117,7 +102,7 @@ def _tiers(listed_as: str, cost: Mapping[str, Any], problems: list[Problem]) -> 
     for key, value in cost.items():
         over = _OVER.fullmatch(key)
         if over and isinstance(value, Mapping):
-            found[int(over[1]) * 1000] = _rates(listed_as, value, problems)
+            found[int(over[1]) * 1000] = flat_rates(listed_as, value, _UNITS, problems)
     for band in objects(cost.get("tiers")):
         tier = band.get("tier")
         size = whole(tier.get("size")) if isinstance(tier, Mapping) else None
@@ -125,7 +110,7 @@ def _tiers(listed_as: str, cost: Mapping[str, Any], problems: list[Problem]) -> 
             problems.append(Problem(listed_as, "tiers", "a tier without a size"))
             continue
         rates = {key: value for key, value in band.items() if key != "tier"}
-        found[size] = _rates(listed_as, rates, problems)
+        found[size] = flat_rates(listed_as, rates, _UNITS, problems)
     return [Tier(over, found[over]) for over in sorted(found)]
 
 
