@@ -113,20 +113,10 @@ def load_book(
         else:  # of a later program
             log.error("price_term_unreadable", term_id=row["term_id"], kind=kind)
 
-    def content(list_id: str) -> str:
-        found = rows(tables.price_lists, "list_id, content")
-        return next(str(row["content"]) for row in found if row["list_id"] == list_id)
-
-    lists = []
-    for row in rows(tables.price_lists, "list_id, known_since_us"):
-        key = str(row["list_id"]), int(row["known_since_us"])
-        found = _lists[key] if key in _lists else _read_list(key, content(key[0]))
-        if found is not None:
-            lists.append(found)
     known = {} if earlier is None else earlier.own
     return PriceBook(
         [known.get(row["price_id"]) or _card(row) for row in rows(tables.prices, _CARD)],
-        lists,
+        _lists_of(rows, () if earlier is None else earlier.lists),
         terms["contract"],
         terms["name"][::-1],  # of two that begin together the first counts: the one told last
         terms["tier"],
@@ -136,6 +126,22 @@ def load_book(
 # A list is the same for every book of a process, and so are its cards once they are parsed. `None`
 # is one that cannot be read.
 _lists: dict[tuple[str, int], PriceList | None] = {}
+
+
+def _lists_of(
+    rows: Callable[[Table, str], Sequence[Row]], earlier: Sequence[PriceList]
+) -> list[PriceList]:
+    known = {**_lists, **{(one.list_id, one.known_since_us): one for one in earlier}}
+    there = [
+        (str(row["list_id"]), int(row["known_since_us"]))
+        for row in rows(tables.price_lists, "list_id, known_since_us")
+    ]
+    unread = [key for key in there if key not in known]
+    if unread:
+        found = rows(tables.price_lists, "list_id, content")
+        contents = {str(row["list_id"]): str(row["content"]) for row in found}
+        known.update((key, _read_list(key, contents[key[0]])) for key in unread)
+    return [one for key in there if (one := known[key]) is not None]
 
 
 def _read_list(key: tuple[str, int], content: str) -> PriceList | None:

@@ -74,6 +74,23 @@ def test_lists_are_kept_by_a_process_within_bounds(quick: Running, clock: Any) -
     assert len(quick.service.book.ages()) == 11
 
 
+def test_however_many_lists_there_are_a_change_reads_none_of_them_again(
+    quick: Running, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in range(1, 12):
+        clock.pass_seconds(1)
+        assert taken(quick, f"{version:02}", CARD)
+    assert len(quick.service.book.ages()) == 11
+    read: list[str] = []
+    monkeypatch.setattr(stored, "_read_list", lambda key, content: read.append(key[0]))
+
+    quick.service.prices.set_price(LOCAL, "openai", "m", {"rates": {"input": "5"}})
+
+    assert Decimal(cost_of(quick)) == 5
+    assert len(quick.service.book.ages()) == 11
+    assert read == []
+
+
 def test_two_programs_that_begin_at_once_take_a_list_once(running: Running) -> None:
     verbs, text = running.service.prices, price_list("7", CARD)
     known = running.reader.rows
