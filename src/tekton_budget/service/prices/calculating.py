@@ -10,7 +10,7 @@ from tekton_budget.domain.metering import Metered, context_of, read_response, re
 from tekton_budget.domain.naming import Unknown
 from tekton_budget.domain.price import Bill, Found, PriceBook, bill_of
 from tekton_budget.domain.units import UNITS, Part
-from tekton_budget.service.prices.setting import unknown_price, with_dates
+from tekton_budget.service.prices.unknown import unknown_price, with_dates
 
 Json = Mapping[str, Any]  # Any: JSON
 

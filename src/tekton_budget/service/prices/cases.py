@@ -17,7 +17,7 @@ from tekton_budget.domain.price import (
     number_of,
 )
 from tekton_budget.service.prices.calculating import Calculated, Question, calculated
-from tekton_budget.service.prices.setting import unknown_price
+from tekton_budget.service.prices.unknown import unknown_price
 
 Json = Mapping[str, Any]  # Any: JSON
 

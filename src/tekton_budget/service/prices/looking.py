@@ -18,7 +18,7 @@ from tekton_budget.domain.price import (
 )
 from tekton_budget.domain.price.price_list import Key
 from tekton_budget.service.prices.cases import CaseRow, run_name_cases
-from tekton_budget.service.prices.setting import unknown_model, with_dates
+from tekton_budget.service.prices.unknown import resolved, unknown_model, with_dates
 
 T = TypeVar("T", Contract, Alias, TierTerm)
 
@@ -77,10 +77,7 @@ class PriceLooks:
     def resolved(self, provider: str | None, model: str, *, at_us: int | None = None) -> Resolution:
         """Which card a name means at a moment (default: now), and by which path."""
         at_us = self._now_us() if at_us is None else at_us
-        found = self._book().resolver.resolve(provider, model, at_us)
-        if isinstance(found, Unknown):
-            raise unknown_model(provider, model, found)
-        return found
+        return resolved(self._book(), provider, model, at_us)
 
     def listed(
         self,

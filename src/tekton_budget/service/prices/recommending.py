@@ -22,7 +22,7 @@ from tekton_budget.domain.recommend import (
 )
 from tekton_budget.domain.units import Part
 from tekton_budget.service.prices.calculating import Question, metered_of
-from tekton_budget.service.prices.setting import unknown_model
+from tekton_budget.service.prices.unknown import unknown_model
 
 Json = Mapping[str, Any]  # Any: JSON
 

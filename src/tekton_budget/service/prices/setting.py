@@ -1,6 +1,5 @@
 """What operators tell the price book: cards, lists, contracts, names and tiers; all from now on."""
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -9,15 +8,13 @@ import msgspec
 
 from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import AuditNote
-from tekton_budget.domain.errors import FieldFault, Forbidden, InvalidInput, NotFound, invalid
+from tekton_budget.domain.errors import Forbidden, NotFound, invalid
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.naming import (
     Alias,
     Resolution,
-    Unknown,
     cleaned,
     filed_under,
-    seller_by_shape,
 )
 from tekton_budget.domain.price import (
     Card,
@@ -29,11 +26,11 @@ from tekton_budget.domain.price import (
     checked_factor,
     checked_moment,
     checked_name,
-    moment_text,
     version_rank,
 )
 from tekton_budget.domain.price.grain import plain
 from tekton_budget.service.commands import new_id
+from tekton_budget.service.prices.unknown import resolved
 from tekton_budget.service.retries import Retry, done_before, note_done
 from tekton_budget.storage.appending import write_audit, write_events
 from tekton_budget.storage.packing import json_text
@@ -55,7 +52,6 @@ NAME_MAX = 256
 MILLION = 1_000_000
 _PER_MILLION_MIN = Decimal("0.0001")
 TIERS = ("local_lightweight", "local_midweight", "remote_heavyweight")
-_SPANS_MAX = 3
 
 
 class PriceVerbs:
@@ -247,10 +243,7 @@ class PriceVerbs:
         return found.provider, found.model
 
     def _resolved(self, provider: str, model: str) -> Resolution:
-        found = self._reader.book().resolver.resolve(provider, model, self._reader.now_us())
-        if isinstance(found, Unknown):
-            raise unknown_model(provider, model, found)
-        return found
+        return resolved(self._reader.book(), provider, model, self._reader.now_us())
 
     def _seller(self, provider: str) -> str:
         """The provider as its cards spell it."""
@@ -285,18 +278,6 @@ def read_cards(cards: object, source: str) -> list[Card]:
     ]
 
 
-def with_dates(
-    book: PriceBook, provider: str | None, model: str, unknown: Unknown, at_us: int
-) -> Unknown:
-    """The same; of a model that has prices at other times, from when to when."""
-    found = book.resolver.resolve(provider, model, at_us)
-    if unknown.hint or isinstance(found, Unknown):
-        return unknown
-    cards = book.history((found.provider, found.model))
-    spans = list(dict.fromkeys(_span(card) for card in cards))[-_SPANS_MAX:]
-    return unknown._replace(hint=f"{found.provider}/{found.model} has some {', '.join(spans)}")
-
-
 def _filed(card: object) -> object:
     """A card under its seller, whatever it is called in the file."""
     if not isinstance(card, Mapping) or not isinstance(card.get("provider"), str):
@@ -322,58 +303,6 @@ def _begin(from_us: int | None, to_us: int | None, now_us: int) -> int:
     if to_us is not None and checked_moment("valid_to", to_us) <= begin_us:
         raise invalid("valid_to", "must be after valid_from, which is now unless you send it")
     return begin_us
-
-
-def unknown_model(provider: str | None, model: str, unknown: Unknown) -> NotFound:
-    """The refusal to show a name without a card, with what is near and what would set one."""
-    return NotFound(
-        _no_price(provider, model, unknown),
-        code="price_not_found",
-        suggestions=list(unknown.suggestions),
-        reason=unknown.reason,
-    )
-
-
-def unknown_price(provider: str | None, model: str, unknown: Unknown) -> InvalidInput:
-    """The refusal to compute with a name without a card: no cost is better than a wrong one."""
-    return InvalidInput(
-        _no_price(provider, model, unknown),
-        FieldFault("model", "no price is known"),
-        code="unknown_price",
-        suggestions=list(unknown.suggestions),
-        reason=unknown.reason,
-    )
-
-
-def _no_price(provider: str | None, model: str, unknown: Unknown) -> str:
-    why = ": ".join(part for part in (unknown.reason, unknown.hint) if part)
-    near = f" Near: {', '.join(unknown.suggestions)}." if unknown.suggestions else ""
-    name = shlex.quote(_to_set(provider, model))
-    more = ""
-    if unknown.reason == "no price then":
-        more = " --from DAY"
-    elif model:
-        more = (
-            ". Or say what the name means: tekton-budget prices name "
-            f"{shlex.quote(model)} PROVIDER/MODEL"
-        )
-    return (
-        f"No price is known for {model or 'a model without a name'} ({why}).{near} "
-        f"Set one: tekton-budget prices set {name} --input USD --output USD{more}"
-    )
-
-
-def _to_set(provider: str | None, model: str) -> str:
-    """A name with its seller, as `prices set` takes it; its shape may tell who that is."""
-    seller = provider or seller_by_shape(model)
-    return model if seller is None and "/" in model else f"{seller or 'PROVIDER'}/{model}"
-
-
-def _span(card: Card) -> str:
-    from_ = f"from {moment_text(card.valid_from_us)}" if card.valid_from_us else ""
-    to = f"to {moment_text(card.valid_to_us)}" if card.valid_to_us is not None else ""
-    known = f"known since {moment_text(card.known_since_us)}"
-    return " ".join(part for part in (from_, to) if part) or known
 
 
 def _insert(alone: Exclusively, caller: Caller, cards: list[Card]) -> None:
