@@ -15,6 +15,6 @@ def test_an_empty_file_and_one_taken_away_count_nothing(
     (tmp_path / "counter_1.db").touch()
     (tmp_path / "gauge_livesum_2.db").symlink_to(tmp_path / "taken away")
 
-    text = Metrics().text(Counts(active_allocations=3, unnumbered_events=0, policies=()))
+    text = Metrics().text(Counts(active_allocations=3, unnumbered_events=0, policies=()), 0)
 
     assert b"tekton_budget_active_allocations 3.0" in text

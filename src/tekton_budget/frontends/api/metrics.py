@@ -102,8 +102,12 @@ class Metrics:
         for decision, number in batch.decisions.items():
             self._decisions.labels(decision).inc(number)
 
-    def text(self, counts: Counts) -> bytes:
-        """Everything, as Prometheus reads it."""
+    def text(self, counts: Counts, waiting: int) -> bytes:
+        """Everything, as Prometheus reads it; `waiting` is how many commands wait here now.
+
+        The last batch may have seen some wait that were no batch's: passes that run alone.
+        """
+        self._queue.set(waiting)
         counted = self._registry
         if DIRECTORY_VARIABLE in os.environ:
             counted = CollectorRegistry()

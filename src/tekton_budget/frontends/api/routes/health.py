@@ -199,7 +199,8 @@ async def show_metrics(request: Request, asker: Asker, runs: Runs) -> Response:
             code="outside_scope",
         )
     counts = await run_in_threadpool(runs.service.overview.counts)
-    text = await run_in_threadpool(request.app.state.metrics.text, counts)
+    waiting, _ = runs.service.health.queue
+    text = await run_in_threadpool(request.app.state.metrics.text, counts, waiting)
     return Response(text, headers={"Content-Type": metrics.MEDIA_TYPE})
 
 
