@@ -19,7 +19,7 @@ from tekton_budget.face.budget import AsyncBudget, Budget
 from tekton_budget.face.environment import environment
 from tekton_budget.face.request import Labels, Request
 from tekton_budget.frontends.api import create_app
-from tekton_budget.frontends.api.auth import Doorkeeper
+from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.settings import Settings, load_settings
 from tekton_budget.wiring import Running, open_service
 

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from tekton_budget.frontends.api.auth import is_loopback
+from tekton_budget.frontends.http.auth import is_loopback
 
 
 def banner(*, host: str, port: int, database: str, needs_key: bool, workers: int) -> str:

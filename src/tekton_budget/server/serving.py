@@ -14,7 +14,7 @@ import uvicorn
 
 from tekton_budget.domain.errors import Conflict, Forbidden, invalid
 from tekton_budget.frontends.api import create_app
-from tekton_budget.frontends.api.auth import is_loopback
+from tekton_budget.frontends.http.auth import is_loopback
 from tekton_budget.server.banner import address, banner
 from tekton_budget.server.crew import Crew, end_with_parent
 from tekton_budget.server.logs import AccessLines, configure

@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.frontends.api import body, problems, wire
-from tekton_budget.frontends.api.auth import Doorkeeper
 from tekton_budget.frontends.api.document import complete
 from tekton_budget.frontends.api.edge import AccessLog, Edge
 from tekton_budget.frontends.api.hot import HotRoutes
@@ -37,6 +36,7 @@ from tekton_budget.frontends.api.routes import (
     verify,
 )
 from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
+from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.wiring import Running
 
 PREFIX = "/api/v1"

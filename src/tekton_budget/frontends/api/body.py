@@ -7,39 +7,16 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIRouter
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive
 
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.frontends.api import problems, wire
+from tekton_budget.frontends.http.receiving import read_body
+from tekton_budget.frontends.http.refused import NotJson
 
 BODY_MAX = 1 << 20
 BATCH_BODY_MAX = 8 << 20
-
-
-async def read_body(headers: dict[bytes, bytes], receive: Receive, most: int = BODY_MAX) -> bytes:
-    """The whole body; refuses one that is announced or grows too large before reading it all."""
-    announced = headers.get(b"content-length")
-    if announced is not None and (not announced.isdigit() or int(announced) > most):
-        raise _too_large(most)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        if size > most:
-            raise _too_large(most)
-        parts.append(part)
-    return b"".join(parts)
 
 
 def json_of(headers: dict[bytes, bytes], body: bytes) -> Any:  # Any: JSON
@@ -53,7 +30,7 @@ def sent_json(headers: dict[bytes, bytes], body: bytes) -> Any:  # Any: JSON
         return {}
     media_type = headers.get(b"content-type")
     if media_type is not None and media_type != b"application/json" and not _is_json(media_type):
-        raise problems.NotJson("Send JSON with Content-Type: application/json.", code="json_needed")
+        raise NotJson("Send JSON with Content-Type: application/json.", code="json_needed")
     return wire.decode(body)
 
 
@@ -186,14 +163,6 @@ class FileRoute(ExactRoute):
     """A route that takes a file."""
 
     request_class = FileRequest
-
-
-def _too_large(most: int) -> problems.TooLarge:
-    return problems.TooLarge(
-        f"The body is larger than {most >> 20} MiB: send less at once. Of a provider's response, "
-        "what is no text or picture is enough: its id, its model and its usage.",
-        code="body_too_large",
-    )
 
 
 def _is_json(media_type: bytes) -> bool:

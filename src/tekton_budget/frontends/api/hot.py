@@ -10,9 +10,10 @@ from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api import answers, problems, quick, spending, wire
-from tekton_budget.frontends.api.body import read_body, sent_json
+from tekton_budget.frontends.api.body import BODY_MAX, sent_json
 from tekton_budget.frontends.api.edge import Answered, HotRoute, told
 from tekton_budget.frontends.api.wire import in_snake_case
+from tekton_budget.frontends.http.receiving import read_body
 from tekton_budget.service.ledger import LedgerVerbs
 
 JSON = (b"content-type", b"application/json")
@@ -43,7 +44,7 @@ class HotRoutes:
         self, caller: Caller, headers: dict[bytes, bytes], receive: Receive, _: str, path: str
     ) -> Answered:
         """201 with what is held, or 402 with what to do."""
-        body = sent_json(headers, await read_body(headers, receive))
+        body = sent_json(headers, await read_body(headers, receive, BODY_MAX))
         key = idempotency_key(headers)
         asked = quick.ask_of(body, key) or spending.asked_of(in_snake_case(body), key)
         ticket = self._ledger.allocate(
@@ -65,7 +66,7 @@ class HotRoutes:
         self, caller: Caller, headers: dict[bytes, bytes], receive: Receive, id_: str, _: str
     ) -> Answered:
         """200 with what was spent and what is free again."""
-        body = sent_json(headers, await read_body(headers, receive))
+        body = sent_json(headers, await read_body(headers, receive, BODY_MAX))
         key = idempotency_key(headers)
         request = quick.settle_of(body, id_, key)
         if request is None:

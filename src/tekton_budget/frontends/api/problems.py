@@ -13,29 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from tekton_budget.domain.answer import Denial
-from tekton_budget.domain.errors import (
-    BudgetError,
-    Conflict,
-    FieldFault,
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    Unauthenticated,
-    Unavailable,
-)
+from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.frontends.api import wire
 from tekton_budget.frontends.api.standings import to_api_denial
+from tekton_budget.frontends.http.refused import status_of
 
 MEDIA_TYPE = "application/problem+json"
-STATUS_OF: dict[type[BudgetError], int] = {
-    wire.Malformed: 400,
-    Unauthenticated: 401,
-    Forbidden: 403,
-    NotFound: 404,
-    Conflict: 409,
-    InvalidInput: 422,
-    Unavailable: 503,
-}
 TITLES = {
     400: "Malformed request",
     401: "Key needed",
@@ -56,18 +39,6 @@ HELD_RETRY_SECONDS = 5  # others' holds are in the way: they come back when thei
 log = structlog.get_logger(__name__)
 
 Headers = dict[str, str]
-
-
-class TooLarge(BudgetError):
-    """The body is larger than the route takes (HTTP 413)."""
-
-
-class NotJson(BudgetError):
-    """The body is of another media type than JSON (HTTP 415)."""
-
-
-STATUS_OF[TooLarge] = 413
-STATUS_OF[NotJson] = 415
 
 
 def problem(
@@ -105,7 +76,7 @@ def _shown(text: str) -> str:
 
 def of_refusal(error: BudgetError, instance: str) -> tuple[int, dict[str, object], Headers]:
     """Status, document and headers of a refusal."""
-    status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 400)
+    status = status_of(error)
     headers: Headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -12,8 +12,9 @@ import msgspec
 from starlette.responses import Response
 
 from tekton_budget.domain.amounts import Amounts, Limits
-from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
+from tekton_budget.domain.errors import FieldFault, InvalidInput
 from tekton_budget.domain.money import NANO_PER_USD
+from tekton_budget.frontends.http.refused import Malformed
 
 # Objects whose names are people's own words, or a provider's, and stay as they were sent.
 AS_SENT = frozenset({"labels", "metadata", "scope", "groups", "response", "usage", "context"})
@@ -23,10 +24,6 @@ _DIGITS_MAX = 60
 DEPTH_MAX = 64  # of objects and lists in each other: what reads them calls itself once a level
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-class Malformed(BudgetError):
-    """The body is no JSON (HTTP 400)."""
 
 
 class Reply(Response):
