@@ -1,0 +1,18 @@
+"""Calls: what a request to a provider may use at most, read from its body before it is sent."""
+
+from .api import Api
+from .draft import INVALID, UNMETERED
+from .need import Boundary, Need
+from .reading import read_request
+from .sending import note_tokens, sent_upstream
+
+__all__ = [
+    "INVALID",
+    "UNMETERED",
+    "Api",
+    "Boundary",
+    "Need",
+    "note_tokens",
+    "read_request",
+    "sent_upstream",
+]
