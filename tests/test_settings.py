@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tekton_budget.domain.errors import InvalidInput
-from tekton_budget.settings import Mode, Unbudgeted, load_settings
+from tekton_budget.domain.policy import Holding
+from tekton_budget.settings import DenialStatus, Mode, Unbudgeted, Unmetered, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +55,15 @@ def test_a_file_elsewhere_is_named(tmp_path: Path) -> None:
         ("BUDGET_TIMEZONE", "Europe/Berlln"),
         ("BUDGET_WORKERS", "0"),
         ("BUDGET_OUTBOX_DAYS", "-1"),
+        ("BUDGET_DENIAL_STATUS", "403"),
+        ("BUDGET_GATEWAY_WAIT", "301"),
+        ("BUDGET_GATEWAY_WAIT", "nan"),
+        ("BUDGET_GATEWAY_HOLD", "half"),
+        ("BUDGET_GATEWAY_UNMETERED", "maybe"),
+        ("BUDGET_GATEWAY_OUTPUT_TOKENS", "0"),
+        ("BUDGET_GATEWAY_MIN_GRANT", "0"),
+        ("BUDGET_GATEWAY_GROWING_SLICE", "0"),
+        ("BUDGET_GATEWAY_GROWING_MARGIN", "-1"),
     ],
 )
 def test_a_faulty_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -69,3 +79,26 @@ def test_the_admin_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BUDGET_ADMIN_KEY", "tb_live_secret")
 
     assert "tb_live_secret" not in repr(load_settings())
+
+
+def test_the_gateway_is_set_up_by_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
+    assert (settings.denial_status, settings.gateway_wait) == (402, 10)
+    assert (settings.gateway_hold, settings.gateway_unmetered) == (Holding.FULL, Unmetered.REFUSE)
+    assert (settings.gateway_output_tokens, settings.gateway_min_grant) == (None, 16)
+    assert (settings.gateway_growing_slice, settings.gateway_growing_margin) == (256, 64)
+
+    for name, value in (
+        ("DENIAL_STATUS", "429"),
+        ("GATEWAY_WAIT", "0.5"),
+        ("GATEWAY_HOLD", "growing"),
+        ("GATEWAY_UNMETERED", "pass"),
+        ("GATEWAY_OUTPUT_TOKENS", "4096"),
+    ):
+        monkeypatch.setenv(f"BUDGET_{name}", value)
+    settings = load_settings()
+
+    assert settings.denial_status is DenialStatus.TOO_MANY_REQUESTS
+    assert settings.gateway_wait == 0.5
+    assert (settings.gateway_hold, settings.gateway_unmetered) == (Holding.GROWING, Unmetered.PASS)
+    assert settings.gateway_output_tokens == 4096

@@ -1,6 +1,6 @@
 """Every setting, typed and read once: BUDGET_* in the environment, `budget.toml`, defaults."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pydantic_settings import (
 from tekton_budget.domain.command import LedgerSettings
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.domain.period import zone_named
+from tekton_budget.domain.policy import Holding
 
 PORT_DEFAULT = 8013
 
@@ -46,6 +47,20 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class DenialStatus(IntEnum):
+    """The HTTP status by which the gateway denies."""
+
+    PAYMENT_REQUIRED = 402
+    TOO_MANY_REQUESTS = 429
+
+
+class Unmetered(StrEnum):
+    """What becomes of a call through the gateway whose cost cannot be bounded."""
+
+    REFUSE = "refuse"
+    PASS = "pass"  # noqa: S105  (what passes is a call)
 
 
 def default_database_url() -> str:
@@ -112,6 +127,44 @@ class Settings(BaseSettings):
         description="Pages that may call from a browser; the default is Tekton's own dashboard",
     )
     shutdown_enabled: bool = Field(False, description="Whether POST /shutdown stops the service")
+
+    denial_status: DenialStatus = Field(
+        DenialStatus.PAYMENT_REQUIRED,
+        description="HTTP status of the gateway's denials; 429 is what OpenAI sends when a quota "
+        "is used up, for applications that know only that",
+    )
+    gateway_wait: float = Field(
+        10.0,
+        ge=0,
+        le=300,
+        description="Seconds that a call through the gateway waits while only others' holds are in "
+        "the way",
+    )
+    gateway_hold: Holding = Field(
+        Holding.FULL,
+        description="What a stream through the gateway holds: full, all its output; growing, slice "
+        "by slice ahead of what arrives",
+    )
+    gateway_unmetered: Unmetered = Field(
+        Unmetered.REFUSE,
+        description="A call through the gateway that cannot be metered: refuse it, or pass it on "
+        "and log it",
+    )
+    gateway_output_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Output tokens of calls through the gateway that name no maximum; without it, "
+        "the model's ceiling",
+    )
+    gateway_min_grant: int = Field(
+        16, ge=1, description="The fewest output tokens that a call through the gateway is cut to"
+    )
+    gateway_growing_slice: int = Field(
+        256, ge=1, description="Output tokens that a growing hold takes ahead at a time"
+    )
+    gateway_growing_margin: int = Field(
+        64, ge=0, description="Output tokens of a growing hold kept for what is in flight"
+    )
 
     @field_validator("timezone")
     @classmethod

@@ -38,6 +38,13 @@ class PerMissing(StrEnum):
     DENY = "deny"
 
 
+class Holding(StrEnum):
+    """What a stream through the gateway holds: all its output, or what it has and a slice ahead."""
+
+    FULL = "full"
+    GROWING = "growing"
+
+
 class Status(StrEnum):
     """A policy's life: counting but not judging yet, at work, superseded by a version, ended."""
 
@@ -120,6 +127,10 @@ class Policy:
     unpriced: Unpriced = Unpriced.DENY
     assume_model: str | None = None
     min_grant: int = 0
+    landing_ppm: int = 0  # of the allowance, kept for calls that carry the note to finish
+    ladder: tuple[str, ...] = ()  # models to go on with where the one asked for does not fit
+    hold: Holding = Holding.FULL
+    default_output_tokens: int | None = None  # of a call whose client names no maximum
     max_groups: int = MAX_GROUPS_DEFAULT
     starts_us: int | None = None
     ends_us: int | None = None
