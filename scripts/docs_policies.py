@@ -9,6 +9,7 @@ from tekton_budget.domain.policy import (
     MAX_GROUPS_DEFAULT,
     PPM,
     Enforcement,
+    Holding,
 )
 from tekton_budget.domain.scope import WELL_KNOWN_LABELS
 from tekton_budget.domain.usage import KINDS
@@ -45,6 +46,10 @@ FIELDS: dict[str, str] = {
     "unpriced": "A model without a known price: `deny` (default), `highest` (charge the provider's dearest known rate) or `allow` (count no cost)",
     "assume_model": "The model by which tokens without a model are priced",
     "min_grant": "The least that a clamped ask is given; default 0",
+    "landing": 'Share of the allowance that only calls with the note to finish may use: `"10%"` or 0.1; hard limits only; default 0',
+    "ladder": "Models to go on with, in this order, where a call through the gateway does not fit",
+    "hold": f"What a stream through the gateway holds: {codes(Holding)} (slice by slice ahead of what arrives); default `full`",
+    "default_output_tokens": "Output of a call through the gateway whose client names no maximum; default: the model's ceiling",
     "max_groups": f"The most groups that `per` may open; default {MAX_GROUPS_DEFAULT:,}",
     "starts_us": "It concerns calls from then on (over HTTP `starts_at`)",
     "ends_us": "It concerns calls until then (over HTTP `ends_at`)",

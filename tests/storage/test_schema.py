@@ -1,5 +1,6 @@
 """The schema: the revisions make what the tables say, and only what fits is opened."""
 
+import json
 import re
 import subprocess
 import sys
@@ -11,11 +12,15 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
+from tests.storage.workbench import new_policy
 
 import tekton_budget.storage
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.price import card_json
 from tekton_budget.storage import schema, tables
+from tekton_budget.storage.keys import COLUMNS as KEY_COLUMNS
+from tekton_budget.storage.keys import key_from_row
+from tekton_budget.storage.packing import policy_from_row, policy_spec
 from tekton_budget.storage.prices import _card
 from tekton_budget.storage.schema import (
     HEAD,
@@ -155,6 +160,12 @@ def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(store_url: s
             "('b', 'p', 'n', 0, 1, NULL, 1250000000000, 5000000000000000, 0, NULL, 0, 'file')",
         ):
             connection.execute(text(f"INSERT INTO prices ({PRICE_COLUMNS_OF_0001}) VALUES {row}"))
+        connection.execute(
+            text(
+                "INSERT INTO keys (key_id, name, role, hash, prefix, max_priority, created_us) "
+                "VALUES ('k', 'ci', 'client', 'h', 'tb_live_', 9, 7)"
+            )
+        )
     assert schema_state(store) is SchemaState.OLDER
 
     assert upgrade(store) == list(REVISIONS[1:])
@@ -163,6 +174,8 @@ def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(store_url: s
         query = "SELECT installation_id, created_us, last_position, timezone FROM meta"
         assert connection.execute(text(query)).all() == [("mine", 7, 0, None)]
         rows = connection.execute(text("SELECT * FROM prices ORDER BY price_id")).mappings().all()
+        key = key_from_row(connection.execute(text(f"SELECT {KEY_COLUMNS} FROM keys")).one())
+    assert (key.name, key.ladder, key.takes_user) == ("ci", (), False)
     cards = [card_json(_card(row)) for row in rows]
     assert [(row["price_id"], row["known_since_us"], row["valid_to_us"]) for row in rows] == [
         ("a", 6, 9),
@@ -176,6 +189,17 @@ def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(store_url: s
     }
     assert cards[1]["fees"] == {"request": {"usd": "0.005"}}
     assert schema_state(store) is SchemaState.CURRENT
+
+
+def test_a_policy_stored_before_says_nothing_of_calls_through_the_gateway() -> None:
+    policy = new_policy("purse", "1usd/day")
+    spec = json.loads(policy_spec(policy))
+    for later in ("landing_ppm", "ladder", "hold", "default_output_tokens"):
+        del spec[later]
+    columns = ("no", "policy_id", "version", "name", "budget_id", "status")
+    row = {name: getattr(policy, name) for name in (*columns, "created_us", "updated_us")}
+
+    assert policy_from_row({**row, "spec": json.dumps(spec)}) == policy
 
 
 def test_a_newer_store_is_refused_with_the_way_out(store_url: str) -> None:

@@ -29,6 +29,8 @@ class Caller:
     labels: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     max_priority: int = MAX_PRIORITY_OF_KEYS
+    ladder: tuple[str, ...] = ()  # models to go on with where the one asked for does not fit
+    takes_user: bool = False  # whether the body of a call may say its label `user`
 
     def labelled(self, labels: Mapping[str, str]) -> dict[str, str]:
         """A call's labels with the key's forced ones; refuses if a required one is missing."""

@@ -27,6 +27,8 @@ class KeyVerbs:
         labels: Labels | None = None,
         requires: Sequence[str] = (),
         max_priority: int | None = None,
+        ladder: Sequence[str] = (),
+        takes_user: bool = False,
         expires_in_seconds: int | None = None,
         limit: str | None = None,
     ) -> Request[Json]:
@@ -37,6 +39,8 @@ class KeyVerbs:
             labels=dict(labels or {}),
             requires=list(requires) or None,
             max_priority=max_priority,
+            ladder=list(ladder) or None,
+            takes_user=takes_user or None,
             expires_in_seconds=expires_in_seconds,
             limit=limit,
         )

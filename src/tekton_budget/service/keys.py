@@ -3,13 +3,14 @@
 import hashlib
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tekton_budget.domain.caller import MAX_PRIORITY_OF_KEYS, Caller, Role
 from tekton_budget.domain.command import AuditNote
 from tekton_budget.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated, invalid
 from tekton_budget.domain.scope import LABELS_MAX, checked_labels, checked_names
+from tekton_budget.service.call_fields import checked_ladder
 from tekton_budget.service.commands import PRIORITY_MAX, choice, new_id
 from tekton_budget.service.policy_fields import NAME_MAX
 from tekton_budget.service.retries import Retry, done_before, note_done
@@ -63,6 +64,8 @@ class KeyVerbs:
         labels: Mapping[str, object] | None = None,
         requires: tuple[str, ...] = (),
         max_priority: int = MAX_PRIORITY_OF_KEYS,
+        ladder: Sequence[str] = (),
+        takes_user: bool = False,
         expires_in_us: int | None = None,
         secret: str | None = None,
         retry: Retry | None = None,
@@ -78,6 +81,7 @@ class KeyVerbs:
             raise invalid("expires", "send a time ahead, like 90d")
         forced = checked_labels(labels or {})
         required = checked_names("requires", requires, LABELS_MAX)
+        models = checked_ladder(ladder)
         chosen = choice("role", Role, role)
 
         def run(alone: Exclusively) -> NewKey:
@@ -99,6 +103,8 @@ class KeyVerbs:
                 max_priority=max_priority,
                 created_us=alone.now_us,
                 expires_us=None if expires_in_us is None else alone.now_us + expires_in_us,
+                ladder=models,
+                takes_user=takes_user,
             )
             insert_key(alone.session, key)
             note_done(alone, caller, retry, {"key_id": key.key_id})

@@ -26,6 +26,7 @@ from tekton_budget.domain.policy import (
 from tekton_budget.domain.scope import Scope, checked_names
 from tekton_budget.domain.usage import KINDS
 from tekton_budget.domain.zones import zone_named
+from tekton_budget.service.call_fields import CALL_FIELDS, call_fields, check_landing
 from tekton_budget.service.commands import PRIORITY_MAX, TOKENS_MAX, checked_metadata, choice
 
 Fields = Mapping[str, Any]  # Any: our words for what was sent, already of the right JSON types
@@ -70,6 +71,7 @@ KNOWN_FIELDS = frozenset(
         "ends_us",
         "enabled",
         "metadata",
+        *CALL_FIELDS,
         *SCOPE_SHORTCUTS,
     }
 )
@@ -117,6 +119,7 @@ def changed_policy(base: Policy, fields: Fields, *, now_us: int) -> Policy:
         updated_us=now_us,
         **_choices(fields, base),
         **_plain(fields, base),
+        **call_fields(fields),
     )
     _check(policy)
     return policy
@@ -146,6 +149,7 @@ def _check(policy: Policy) -> None:
     starts_us, ends_us = policy.starts_us, policy.ends_us
     if starts_us is not None and ends_us is not None and ends_us <= starts_us:
         raise invalid("ends_at", "must be after starts_at")
+    check_landing(policy)
 
 
 _CALENDAR = (

@@ -15,7 +15,7 @@ from tekton_budget.storage.session import Session
 
 COLUMNS = (
     "key_id, name, role, hash, prefix, labels, requires, max_priority, created_us, expires_us, "
-    "revoked_us, last_used_us"
+    "revoked_us, last_used_us, ladder, takes_user"
 )
 
 
@@ -35,6 +35,8 @@ class Key:
     expires_us: int | None = None
     revoked_us: int | None = None
     last_used_us: int | None = None
+    ladder: tuple[str, ...] = ()
+    takes_user: bool = False
 
     def is_valid(self, now_us: int) -> bool:
         """Neither revoked nor past its end. A revocation may lie ahead, while a key is rotated."""
@@ -44,7 +46,14 @@ class Key:
     def caller(self) -> Caller:
         """Who this key stands for."""
         return Caller(
-            self.key_id, self.name, self.role, self.labels, self.requires, self.max_priority
+            self.key_id,
+            self.name,
+            self.role,
+            self.labels,
+            self.requires,
+            self.max_priority,
+            self.ladder,
+            self.takes_user,
         )
 
 
@@ -63,6 +72,8 @@ def key_from_row(row: Sequence[Any]) -> Key:
         expires_us=row[9],
         revoked_us=row[10],
         last_used_us=row[11],
+        ladder=tuple(msgspec.json.decode(row[12])),
+        takes_user=bool(row[13]),
     )
 
 
@@ -81,6 +92,8 @@ def insert_key(session: Session, key: Key) -> None:
         key.expires_us,
         key.revoked_us,
         key.last_used_us,
+        json_text(key.ladder),
+        int(key.takes_user),
     )
     session.write(session.statements.insert(tables.keys, COLUMNS), [row])
 

@@ -366,6 +366,8 @@ keys = Table(
     _time("expires_us", optional=True),
     _time("revoked_us", optional=True),
     _time("last_used_us", optional=True),
+    _text("ladder", "[]"),
+    _flag("takes_user"),
     Index("keys_by_name", "name"),
 )
 

@@ -67,6 +67,24 @@ def test_one_line_makes_a_policy(door: Door) -> None:
     assert made["status"] == "active"
 
 
+def test_a_policy_says_what_calls_through_the_gateway_do(door: Door) -> None:
+    plain = door.post("/policies", {"limit": "1usd/day", "name": "plain"})
+    said = {"landing": "2.5%", "ladder": ["a", "b"], "hold": "growing"}
+    said["defaultOutputTokens"] = 4096
+    made = door.post("/policies", {"limit": "1usd/day", "name": "made", **said})
+    changed = door.put("/policies/made", {"landing": Decimal("0.1"), "ladder": ["b"]})
+    emptied = door.put(
+        "/policies/made", {"landing": None, "ladder": None, "default_output_tokens": None}
+    )
+
+    fields = ("landing", "ladder", "hold", "default_output_tokens")
+    assert [plain[name] for name in fields] == [0, [], "full", None]
+    assert [made[name] for name in fields] == [Decimal("0.025"), ["a", "b"], "growing", 4096]
+    assert [changed[name] for name in fields] == [Decimal("0.1"), ["b"], "growing", 4096]
+    assert [emptied[name] for name in fields] == [0, [], "growing", None]
+    assert (emptied["version"], door.get("/policies/made")) == (1, emptied)
+
+
 def test_the_original_s_words_make_a_policy(door: Door) -> None:
     made = door.post(
         "/policies",

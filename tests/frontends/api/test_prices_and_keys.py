@@ -132,6 +132,21 @@ def test_a_key_s_limit_is_that_of_its_name(door: Door) -> None:
     assert policy["cost_limit"] == 6
 
 
+def test_a_key_tells_what_its_calls_may_do_through_the_gateway(quick: Door) -> None:
+    plain = quick.post("/keys", {"name": "root", "role": "admin"})
+    admin = {"X_API_Key": plain["key"]}
+    body = {"name": "app", "ladder": ["gpt-5", "gpt-5-mini"], "takesUser": True}
+    made = quick.post("/keys", body, **admin)
+    listed = quick.ask("GET", "/keys", None, 200, **admin)["items"]
+
+    assert (plain["ladder"], plain["takes_user"]) == ([], False)
+    assert (made["ladder"], made["takes_user"]) == (["gpt-5", "gpt-5-mini"], True)
+    assert [(one["ladder"], one["takes_user"]) for one in listed] == [
+        ([], False),
+        (["gpt-5", "gpt-5-mini"], True),
+    ]
+
+
 def test_no_key_is_left_where_its_limit_cannot_be_set(quick: Door) -> None:
     for name in ("one", "two"):
         quick.post("/policies", {"name": name, "limit": "5usd/day", "scope": {"key": "k"}})
@@ -153,6 +168,8 @@ def test_no_key_is_left_where_its_limit_cannot_be_set(quick: Door) -> None:
         {"name": "x", "expires_in_seconds": 0},
         {"name": "x", "limit": "much"},
         {"name": "x", "labels": {"": "y"}},
+        {"name": "x", "ladder": ["m", "m"]},
+        {"name": "x", "takes_user": "yes"},
     ],
 )
 def test_a_key_that_cannot_be_is_refused_and_none_is_made(

@@ -81,6 +81,15 @@ def test_set_changes_in_place_and_keeps_what_was_counted(run) -> None:
     assert changed.json["groups"][0]["remaining"]["cost"] == 1.3
 
 
+def test_set_says_what_is_kept_for_the_end_and_which_models_come_next(run) -> None:
+    made = run("set", "1usd/day", "--landing", "10%", "--ladder", "a,b", "--ladder", "c").json
+    kept = run("set", "2usd/day").json
+    without = run("set", "2usd/day", "--landing", "0").json
+
+    for one, landing in ((made, 0.1), (kept, 0.1), (without, 0)):
+        assert (one["policy"]["landing"], one["policy"]["ladder"]) == (landing, ["a", "b", "c"])
+
+
 def test_set_for_makes_and_removes_an_exception(run) -> None:
     run("set", "1usd/day", "--per", "user")
 
@@ -260,6 +269,7 @@ def test_keys_are_made_and_open_a_server(run_here, served, monkeypatch) -> None:
     made = run_here(
         *("--database-url", served.database_url, "keys", "create", "ci", "--label", "team=a"),
         *("--require", "user", "--limit", "1usd/month", "--expires", "90d"),
+        *("--ladder", "a,b", "--takes-user"),
     ).json
     monkeypatch.setenv("BUDGET_URL", served.url)
 
@@ -273,6 +283,7 @@ def test_keys_are_made_and_open_a_server(run_here, served, monkeypatch) -> None:
     monkeypatch.delenv("BUDGET_URL")
     on_it = ["--database-url", served.database_url]
     assert [one["requires"] for one in run_here(*on_it, "keys", "list").json] == [["user"]]
+    assert (made["ladder"], made["takes_user"]) == (["a", "b"], True)
     rotated = run_here(*on_it, "keys", "rotate", "ci", "--overlap", "0").json
     assert rotated["key"] != made["key"]
     assert run_here(*on_it, "keys", "revoke", "ci", "--yes").code == 0

@@ -51,6 +51,12 @@ def test_set_says_what_it_means(shown) -> None:
     assert "So far $12.30 spent, $0.00 held, $1,487.70 left; resets " in changed
 
 
+def test_set_says_what_is_kept_and_which_models_come_next(shown) -> None:
+    first = lines_of(shown("set", "2usd/day", "--landing", "2.5%", "--ladder", "a,b").out)[0]
+
+    assert first.endswith("$2.00 a day (denies, keeps 2.5 % for the end, else by a, b)")
+
+
 def test_a_change_says_what_ended_with_it(shown) -> None:
     shown("set", "5usd/day", "--per", "user")
     shown("set", "--for", "user=ci", "unlimited/day")

@@ -143,6 +143,7 @@ def test_the_last_use_is_noted_at_most_once_a_minute(running: Running, clock: An
         ({"name": "a", "max_priority": 11}, "max_priority"),
         ({"name": "a", "expires_in_us": 0}, "expires"),
         ({"name": "a", "labels": {"team": ""}}, "labels.team"),
+        ({"name": "a", "ladder": ["m", "m"]}, "ladder"),
     ],
 )
 def test_faulty_fields_are_named(quick: Running, fields: dict[str, Any], field: str) -> None:
@@ -225,3 +226,15 @@ def test_callers_that_wait_for_the_keys_do_not_read_them_again(
 
     assert verbs.authenticate(made.secret).role is Role.CLIENT
     assert len(reads) == 1
+
+
+def test_a_key_may_name_models_to_go_on_with_and_take_the_user_of_a_body(running: Running) -> None:
+    verbs = running.service.keys
+    plain = verbs.authenticate(verbs.create_key(LOCAL, "plain").secret)
+    made = verbs.create_key(LOCAL, "app", ladder=("gpt-5", "gpt-5-mini"), takes_user=True)
+    rotated = verbs.rotate_key(LOCAL, "app")
+
+    assert (plain.ladder, plain.takes_user) == ((), False)
+    for secret in (made.secret, rotated.secret):
+        caller = verbs.authenticate(secret)
+        assert (caller.ladder, caller.takes_user) == (("gpt-5", "gpt-5-mini"), True)

@@ -8,7 +8,7 @@ import pytest
 from tekton_budget.domain.amounts import Limits
 from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.period import Period
-from tekton_budget.domain.policy import Enforcement, PerMissing, Policy, Unpriced
+from tekton_budget.domain.policy import Enforcement, Holding, PerMissing, Policy, Unpriced
 from tekton_budget.service.policy_fields import changed_policy, needs_replacement, new_policy
 
 
@@ -88,6 +88,23 @@ def test_words_of_older_interfaces_name_enforcements(word: str, enforcement: str
         ({"limit": "1usd/day", "period": "weekly"}, "period"),
         ({"limit": "1usd/day", "scope": {"model": "a"}, "model": "b"}, "model"),
         ({"limit": "1usd/day", "type": "warn", "enforcement": "hard_limit"}, "type"),
+        ({"limit": "1usd/day", "landing": 1}, "landing"),
+        ({"limit": "1usd/day", "landing": "100%"}, "landing"),
+        ({"limit": "1usd/day", "landing": Decimal("-0.1")}, "landing"),
+        ({"limit": "1usd/day", "landing": "a bit"}, "landing"),
+        ({"limit": "1usd/day", "landing": "NaN"}, "landing"),
+        ({"limit": "1usd/day", "landing": True}, "landing"),
+        ({"limit": "1usd/day", "landing": "10%", "enforcement": "soft_limit"}, "landing"),
+        ({"limit": "1usd/day", "ladder": "gpt-5"}, "ladder"),
+        ({"limit": "1usd/day", "ladder": ["gpt-5", "gpt-5"]}, "ladder"),
+        ({"limit": "1usd/day", "ladder": ["a\tb"]}, "ladder"),
+        ({"limit": "1usd/day", "ladder": [""]}, "ladder"),
+        ({"limit": "1usd/day", "ladder": [7]}, "ladder"),
+        ({"limit": "1usd/day", "ladder": ["m" * 257]}, "ladder"),
+        ({"limit": "1usd/day", "ladder": [f"m{n}" for n in range(11)]}, "ladder"),
+        ({"limit": "1usd/day", "hold": "half"}, "hold"),
+        ({"limit": "1usd/day", "default_output_tokens": 0}, "default_output_tokens"),
+        ({"limit": "1usd/day", "default_output_tokens": True}, "default_output_tokens"),
     ],
 )
 def test_a_faulty_field_is_named(fields: dict[str, Any], field: str) -> None:
@@ -173,3 +190,52 @@ def test_a_limit_can_be_taken_away_where_another_stays() -> None:
 def test_requests_and_tokens_are_part_of_a_made_name() -> None:
     assert policy(limit="10requests/hour").name == "hourly requests"
     assert policy(limit="10tokens/hour").name == "hourly tokens"
+
+
+@pytest.mark.parametrize(
+    ("said", "ppm"),
+    [
+        ("10%", 100_000),
+        (" 2.5 % ", 25_000),
+        (Decimal("0.1"), 100_000),
+        ("0.1", 100_000),
+        (0, 0),
+        ("0%", 0),
+        (Decimal("0.9999999"), 999_999),
+        (None, 0),
+    ],
+)
+def test_the_part_kept_for_the_end_is_a_share(said: object, ppm: int) -> None:
+    assert policy(limit="1usd/day", landing=said).landing_ppm == ppm
+
+
+def test_what_calls_through_the_gateway_do_changes_in_place() -> None:
+    before = policy(
+        limit="1usd/day",
+        landing="10%",
+        ladder=["gpt-5", "gpt-5-mini"],
+        hold="growing",
+        default_output_tokens=4096,
+    )
+    kept = changed_policy(before, {"cost_limit": Decimal(2)}, now_us=8)
+    emptied = changed_policy(
+        before,
+        {"landing": None, "ladder": None, "hold": "full", "default_output_tokens": None},
+        now_us=8,
+    )
+
+    for one in (before, kept):
+        assert (one.landing_ppm, one.ladder) == (100_000, ("gpt-5", "gpt-5-mini"))
+        assert (one.hold, one.default_output_tokens) == (Holding.GROWING, 4096)
+    assert (emptied.landing_ppm, emptied.ladder) == (0, ())
+    assert (emptied.hold, emptied.default_output_tokens) == (Holding.FULL, None)
+    assert not needs_replacement(before, emptied)
+
+
+def test_a_limit_that_keeps_a_part_stays_hard() -> None:
+    before = policy(limit="1usd/day", landing="10%")
+    with pytest.raises(InvalidInput, match="landing"):
+        changed_policy(before, {"enforcement": "warn"}, now_us=8)
+
+    after = changed_policy(before, {"enforcement": "warn", "landing": 0}, now_us=8)
+    assert (after.enforcement, after.landing_ppm) == (Enforcement.WARN, 0)

@@ -23,6 +23,7 @@ from tekton_budget.frontends.api.schemas import (
 
 Shortcut = Asked | None
 Share = Annotated[Decimal, Field(gt=0, le=100, description="0.8, or 80")]
+Landing = Annotated[Decimal | str, Field(union_mode="left_to_right")]
 _ORIGINAL = "The original's name: the {} of thresholds"
 
 
@@ -88,6 +89,16 @@ class PolicyFields(Body):
     unpriced: str | None = Field(None, description="deny (default), highest or allow")
     assume_model: str | None = Field(None, max_length=256)
     min_grant: Whole | None = None
+    landing: Landing | None = Field(
+        None, description="Share kept for calls that carry the note to finish", examples=["10%"]
+    )
+    ladder: list[str] | None = Field(
+        None, description="Models to go on with where the one asked for does not fit, in order"
+    )
+    hold: str | None = Field(None, description="Of streams through the gateway: full or growing")
+    default_output_tokens: Whole | None = Field(
+        None, description="Of calls whose client names no maximum"
+    )
     max_groups: Whole | None = None
     starts_at: Time | None = None
     ends_at: Time | None = None
@@ -185,6 +196,10 @@ class PolicyOut(View):
     unpriced: str
     assume_model: str | None
     min_grant: int
+    landing: float
+    ladder: list[str]
+    hold: str
+    default_output_tokens: int | None
     max_groups: int
     starts_at: TimeOut
     ends_at: TimeOut

@@ -6,7 +6,7 @@ import typer
 
 from tekton_budget.frontends.cli.output import Column, ago, moment_text
 from tekton_budget.frontends.cli.session import session_of
-from tekton_budget.frontends.cli.words import labels_of, seconds_of
+from tekton_budget.frontends.cli.words import labels_of, listed, seconds_of
 
 app = typer.Typer(help="Who may ask, in which role, for which labels.", no_args_is_help=True)
 
@@ -38,6 +38,13 @@ def create(
     limit: Annotated[str | None, typer.Option(help="A limit of its own, as 50usd/month")] = None,
     expires: Annotated[str | None, typer.Option(help="Ends after so long, as 90d")] = None,
     max_priority: Annotated[int | None, typer.Option(help="The highest it may ask with")] = None,
+    ladder: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODELS", help="To go on with where a call does not fit, as a,b"),
+    ] = None,
+    takes_user: Annotated[
+        bool, typer.Option("--takes-user", help="A call's body may say its label user")
+    ] = False,
 ) -> None:
     """Make a key. Its secret is shown now, and never again.
 
@@ -50,8 +57,10 @@ def create(
             name,
             role=role,
             labels=labels_of(label or []),
-            requires=[one for word in require or [] for one in word.split(",")],
+            requires=listed(require),
             max_priority=max_priority,
+            ladder=listed(ladder),
+            takes_user=takes_user,
             expires_in_seconds=None if expires is None else seconds_of(expires, "expires"),
             limit=limit,
         )

@@ -56,9 +56,12 @@ def described(policy: Json) -> str:
     """A policy in one line."""
     calls = " ".join(scope_words(dict(policy["scope"]))) or "all calls"
     each = f", for each {' and '.join(policy['per'])}" if policy.get("per") else ""
+    landing = policy.get("landing") or 0
+    kept = f", keeps {100 * float(landing):g} % for the end" if landing else ""
+    ladder = f", else by {', '.join(policy['ladder'])}" if policy.get("ladder") else ""
     return (
         f'"{policy["name"]}" – {calls}: {units(limits_of(policy))} {period_words(policy)}{each} '
-        f"({enforcement_words(policy)})"
+        f"({enforcement_words(policy)}{kept}{ladder})"
     )
 
 

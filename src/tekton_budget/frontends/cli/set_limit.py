@@ -14,7 +14,13 @@ from tekton_budget.domain.scope import group_of
 from tekton_budget.face.refusals import BudgetExceeded
 from tekton_budget.frontends.cli.limits import Json, described, groups_shown, limits_of
 from tekton_budget.frontends.cli.session import Session, every, session_of
-from tekton_budget.frontends.cli.words import labels_of, parted, scope_of, scope_words
+from tekton_budget.frontends.cli.words import (
+    labels_of,
+    listed,
+    parted,
+    scope_of,
+    scope_words,
+)
 
 if TYPE_CHECKING:
     from tekton_budget.face.budget import Budget
@@ -73,6 +79,14 @@ def set_limit(
     rollover: Annotated[
         bool | None, typer.Option("--rollover/--no-rollover", help="Carry over what is left")
     ] = None,
+    landing: Annotated[
+        str | None,
+        typer.Option(metavar="SHARE", help="Kept for calls that are told to finish, as 10%"),
+    ] = None,
+    ladder: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODELS", help="To go on with where a call does not fit, as a,b"),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="End a limit without asking")] = False,
 ) -> None:
     """Make, change or end one limit.
@@ -91,7 +105,7 @@ def set_limit(
     labels, rest = parted(words)
     text = " ".join(rest)
     enforcement = _one_of(hard=hard, soft=soft, warn=warn, count=count)
-    per_labels = [one for word in per or [] for one in word.split(",")]
+    per_labels = listed(per)
     if not text:
         raise invalid("limit", 'say how much, as in "set team=a 50usd/month"')
     with session.budget() as face:
@@ -107,6 +121,8 @@ def set_limit(
                 "thresholds": [Decimal(one) for one in threshold] if threshold else None,
                 "unpriced": unpriced,
                 "rollover": rollover,
+                "landing": landing,
+                "ladder": listed(ladder) or None,
             }
             answer = face.set_limit(
                 text, scope=scope_of(labels), per=per_labels, name=name, budget=budget, **fields

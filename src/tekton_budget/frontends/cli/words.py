@@ -56,6 +56,11 @@ def seconds_of(text: str, field: str) -> int:
     return int(found[1]) * _SECONDS[found[2][0]]
 
 
+def listed(words: Sequence[str] | None) -> list[str]:
+    """What options name that may be repeated, or name several with commas."""
+    return [one for word in words or [] for one in word.split(",")]
+
+
 def command_line(words: Sequence[str]) -> str:
     """Words as they are pasted into a shell."""
     return " ".join(shlex.quote(word) for word in words)

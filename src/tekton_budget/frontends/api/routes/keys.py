@@ -10,7 +10,7 @@ from tekton_budget.domain.limit_text import limit_from_text
 from tekton_budget.frontends.api.asking import Asker, Guard, IdempotencyKey, Pages, Verbs
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.paging import listed, page_of
-from tekton_budget.frontends.api.schemas import Body, Labels, PageOut, TimeOut, View, Whole
+from tekton_budget.frontends.api.schemas import Body, Labels, PageOut, TimeOut, Truth, View, Whole
 from tekton_budget.frontends.api.spending import retry_of
 from tekton_budget.frontends.api.wire import Reply, time_text
 from tekton_budget.service.durations import SECONDS_MAX, seconds_from_text
@@ -27,6 +27,13 @@ class KeyBody(Body):
     labels: Labels = Field(default_factory=dict)
     requires: list[str] = Field(default_factory=list, description="Labels that its calls must have")
     max_priority: Whole = MAX_PRIORITY_OF_KEYS
+    ladder: list[str] = Field(
+        default_factory=list,
+        description="Models to go on with where the one asked for does not fit, in order",
+    )
+    takes_user: Truth = Field(
+        False, description="Whether the body of a call through the gateway may say its label user"
+    )
     expires_in_seconds: Whole | None = None
     expires: str | None = Field(None, description="The same as text", examples=["90d"])
     limit: str | None = Field(
@@ -53,6 +60,8 @@ class KeyOut(View):
     labels: dict[str, str]
     requires: list[str]
     max_priority: int
+    ladder: list[str]
+    takes_user: bool
     created_at: TimeOut
     expires_at: TimeOut
     revoked_at: TimeOut
@@ -80,6 +89,8 @@ def create_key(
         labels=body.labels,
         requires=tuple(body.requires),
         max_priority=body.max_priority,
+        ladder=body.ladder,
+        takes_user=body.takes_user,
         expires_in_us=_us("expires", body.expires_in_seconds, body.expires),
         retry=retry_of("keys", idempotency, body.given()),
     )
@@ -143,6 +154,8 @@ def to_api_key(key: Key) -> dict[str, Any]:  # Any: JSON
         "labels": key.labels,
         "requires": key.requires,
         "max_priority": key.max_priority,
+        "ladder": key.ladder,
+        "takes_user": key.takes_user,
         "created_at": time_text(key.created_us),
         "expires_at": time_text(key.expires_us),
         "revoked_at": time_text(key.revoked_us),
