@@ -15,8 +15,8 @@ from tekton_budget.domain.answer import (
 )
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.usage import UsageFault
-from tekton_budget.frontends.api.standings import to_api_standing
-from tekton_budget.frontends.api.wire import amounts, number, ppm, time_text, usd
+from tekton_budget.frontends.http.standings import to_api_standing
+from tekton_budget.frontends.http.wire import amounts, number, ppm, time_text, usd
 
 
 def to_api_grant(grant: Grant, command: Allocate) -> dict[str, object]:

@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tekton_budget.domain.errors import BudgetError
-from tekton_budget.frontends.api import body, problems, wire
+from tekton_budget.frontends.api import body, problems
 from tekton_budget.frontends.api.document import complete
 from tekton_budget.frontends.api.edge import AccessLog, Edge
 from tekton_budget.frontends.api.hot import HotRoutes
@@ -36,6 +36,7 @@ from tekton_budget.frontends.api.routes import (
     verify,
 )
 from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
+from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.wiring import Running
 

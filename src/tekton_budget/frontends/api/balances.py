@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 
 from tekton_budget.frontends.api.schemas import AmountsOut, TimeOut, UsdOut, View
 from tekton_budget.frontends.api.usages import percentage
-from tekton_budget.frontends.api.wire import amounts, share, time_text, usd
+from tekton_budget.frontends.http.wire import amounts, share, time_text, usd
 from tekton_budget.service.balance_views import BalanceView
 from tekton_budget.service.overview import BudgetSummary
 from tekton_budget.service.standings import Near, Status

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
-from tekton_budget.frontends.api import problems, wire
+from tekton_budget.frontends.api import problems
+from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.receiving import read_body
 from tekton_budget.frontends.http.refused import NotJson
 

@@ -6,7 +6,7 @@ from typing import Any
 from tekton_budget.domain.price import Charge
 from tekton_budget.frontends.api.prices import PriceOut, to_api_price
 from tekton_budget.frontends.api.schemas import NumberOut, TimeOut, UsdOut, View
-from tekton_budget.frontends.api.wire import number, time_text
+from tekton_budget.frontends.http.wire import number, time_text
 from tekton_budget.service.prices import Calculated, CaseRow
 
 Json = dict[str, Any]  # Any: JSON

@@ -9,7 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tekton_budget.domain.caller import LOCAL, Caller
 from tekton_budget.domain.errors import BudgetError
-from tekton_budget.frontends.api import problems, wire
+from tekton_budget.frontends.api import problems
+from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.auth import Doorkeeper
 
 # What may be read without a key: whether the service is there, and how to speak to it.

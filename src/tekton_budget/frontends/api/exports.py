@@ -9,7 +9,7 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from tekton_budget.frontends.api.filters import CSV, NDJSON
-from tekton_budget.frontends.api.wire import encode
+from tekton_budget.frontends.http.wire import encode
 
 T = TypeVar("T")
 Write = Callable[[Sequence[T]], str]

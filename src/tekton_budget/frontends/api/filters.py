@@ -9,7 +9,7 @@ from starlette.requests import Request
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.scope import WELL_KNOWN_LABELS
 from tekton_budget.frontends.api.schemas import LabelValue
-from tekton_budget.frontends.api.wire import us_from_text
+from tekton_budget.frontends.http.wire import us_from_text
 from tekton_budget.service.intervals import day_of
 from tekton_budget.service.paging import LIMIT_DEFAULT, LIMIT_MAX, Slice
 from tekton_budget.service.records import UsageQuery

@@ -6,7 +6,7 @@ from tekton_budget.domain.amounts import Limits
 from tekton_budget.domain.limit_text import limits_text
 from tekton_budget.domain.period import period_text
 from tekton_budget.domain.policy import Budget, GroupLimits, Policy
-from tekton_budget.frontends.api.wire import amounts, ppm, time_text, usd
+from tekton_budget.frontends.http.wire import amounts, ppm, time_text, usd
 from tekton_budget.service.policy_fields import SCOPE_SHORTCUTS
 
 

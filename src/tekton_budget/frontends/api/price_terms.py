@@ -5,7 +5,7 @@ from typing import Any
 from tekton_budget.domain.naming import Alias, Resolution
 from tekton_budget.domain.price import Contract, TierTerm
 from tekton_budget.frontends.api.schemas import NumberOut, TimeOut, View
-from tekton_budget.frontends.api.wire import number, time_text
+from tekton_budget.frontends.http.wire import number, time_text
 
 Json = dict[str, Any]  # Any: JSON
 

@@ -9,7 +9,7 @@ from tekton_budget.domain.naming import Resolution
 from tekton_budget.domain.price import Card, ModelFacts, Rate, pricing_json
 from tekton_budget.frontends.api.answers import per_token
 from tekton_budget.frontends.api.schemas import NumberOut, TimeOut, UsdOut, View
-from tekton_budget.frontends.api.wire import number, time_text
+from tekton_budget.frontends.http.wire import number, time_text
 from tekton_budget.service.prices import ListAge
 
 Json = dict[str, Any]  # Any: JSON

@@ -14,9 +14,9 @@ from starlette.routing import Match
 
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
-from tekton_budget.frontends.api import wire
-from tekton_budget.frontends.api.standings import to_api_denial
+from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.refused import status_of
+from tekton_budget.frontends.http.standings import to_api_denial
 
 MEDIA_TYPE = "application/problem+json"
 TITLES = {

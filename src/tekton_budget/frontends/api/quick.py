@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from tekton_budget.frontends.api.spending import ASK_FIELDS, LABEL_OF, USED_FIELDS, Asked
-from tekton_budget.frontends.api.wire import in_camel_case
+from tekton_budget.frontends.http.wire import in_camel_case
 from tekton_budget.service.asks import Ask, SettleRequest, Used
 
 

@@ -7,7 +7,7 @@ from tekton_budget.domain.recommend import Advice, needs_json
 from tekton_budget.domain.units import STANDARD, UNITS, Part
 from tekton_budget.frontends.api.answers import per_token
 from tekton_budget.frontends.api.schemas import UsdOut, View
-from tekton_budget.frontends.api.wire import number
+from tekton_budget.frontends.http.wire import number
 from tekton_budget.service.prices import Recommended
 
 Json = dict[str, Any]  # Any: JSON

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from tekton_budget.frontends.api.wire import us_from_text
+from tekton_budget.frontends.http.wire import us_from_text
 
 
 def _whole(value: object) -> object:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from tekton_budget.domain.zones import datetime_from_us
-from tekton_budget.frontends.api.wire import number, time_text, usd
+from tekton_budget.frontends.http.wire import number, time_text, usd
 from tekton_budget.service.intervals import Interval
 from tekton_budget.service.records import RecordView
 from tekton_budget.service.reports import NONE, ReportRow, Sums, UsageReport, UsageSummary

@@ -19,7 +19,7 @@ from tekton_budget.frontends.api.spending_bodies import (
     GrantOut,
     ReleasedOut,
 )
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.lists import AllocationQuery
 
 router = exact_router("/allocations")

@@ -13,7 +13,7 @@ from tekton_budget.frontends.api import answers, problems, spending
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Verbs
 from tekton_budget.frontends.api.body import LargeRoute, exact_router
 from tekton_budget.frontends.api.schemas import Body, Truth, View
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service import Service
 from tekton_budget.service.asks import LedgerRequest
 from tekton_budget.service.ledger import BATCH_MAX

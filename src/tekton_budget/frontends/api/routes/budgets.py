@@ -23,7 +23,7 @@ from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import Body, Id, Metadata, PageOut, Scope, Truth
 from tekton_budget.frontends.api.spending import own_id, retry_of
 from tekton_budget.frontends.api.spending_bodies import AllocationOut
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service import Service
 from tekton_budget.service.catalogue import PolicyQuery
 from tekton_budget.service.lists import AllocationQuery

@@ -10,7 +10,7 @@ from tekton_budget.frontends.api.asking import Asker, Pages, Runs, Verbs
 from tekton_budget.frontends.api.body import ExactRoute
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import PageOut, TimeOut, View
-from tekton_budget.frontends.api.wire import Reply, time_text
+from tekton_budget.frontends.http.wire import Reply, time_text
 from tekton_budget.service.decisions import Decisions
 from tekton_budget.service.lists import Audited
 

@@ -14,7 +14,7 @@ from tekton_budget.frontends.api.asking import Asker, Runs
 from tekton_budget.frontends.api.body import ExactRoute
 from tekton_budget.frontends.api.pulse import Pulse, Slow
 from tekton_budget.frontends.api.schemas import TimeOut, View
-from tekton_budget.frontends.api.wire import Reply, time_text
+from tekton_budget.frontends.http.wire import Reply, time_text
 from tekton_budget.service.health import Health, Vitals
 from tekton_budget.wiring import Running
 

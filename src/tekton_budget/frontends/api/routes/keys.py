@@ -12,7 +12,7 @@ from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.paging import listed, page_of
 from tekton_budget.frontends.api.schemas import Body, Labels, PageOut, TimeOut, Truth, View, Whole
 from tekton_budget.frontends.api.spending import retry_of
-from tekton_budget.frontends.api.wire import Reply, time_text
+from tekton_budget.frontends.http.wire import Reply, time_text
 from tekton_budget.service.durations import SECONDS_MAX, seconds_from_text
 from tekton_budget.service.keys import DAY_US, Key, NewKey
 

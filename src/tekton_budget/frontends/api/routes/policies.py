@@ -32,7 +32,7 @@ from tekton_budget.frontends.api.limiting_bodies import (
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import PageOut
 from tekton_budget.frontends.api.spending import own_id, retry_of
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.catalogue import PolicyQuery
 from tekton_budget.service.commands import TOKENS_MAX
 from tekton_budget.service.policy_fields import SCOPE_SHORTCUTS

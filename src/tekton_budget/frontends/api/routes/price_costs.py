@@ -8,7 +8,7 @@ from tekton_budget.frontends.api.asking import Verbs
 from tekton_budget.frontends.api.body import LargeRoute, exact_router
 from tekton_budget.frontends.api.costs import CalculatedOut, to_api_calculated
 from tekton_budget.frontends.api.schemas import Body, Time, Whole
-from tekton_budget.frontends.api.wire import Reply, in_snake_case
+from tekton_budget.frontends.http.wire import Reply, in_snake_case
 from tekton_budget.service.prices import Question
 
 router = exact_router("/prices", LargeRoute)

@@ -12,7 +12,7 @@ from tekton_budget.frontends.api.costs import CaseOut, to_api_case
 from tekton_budget.frontends.api.prices import LoadedOut, to_api_loaded
 from tekton_budget.frontends.api.schemas import Body
 from tekton_budget.frontends.api.spending import retry_of
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.commands import content_of
 
 router = exact_router("/prices", FileRoute)

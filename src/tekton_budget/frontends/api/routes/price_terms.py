@@ -18,7 +18,7 @@ from tekton_budget.frontends.api.price_terms import (
 )
 from tekton_budget.frontends.api.schemas import Body, Factor, Time
 from tekton_budget.frontends.api.spending import retry_of
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 
 router = exact_router("/prices")
 

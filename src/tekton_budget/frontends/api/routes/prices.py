@@ -19,7 +19,7 @@ from tekton_budget.frontends.api.prices import (
 )
 from tekton_budget.frontends.api.schemas import Body, Time, Usd
 from tekton_budget.frontends.api.spending import retry_of
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 
 router = exact_router("/prices")
 

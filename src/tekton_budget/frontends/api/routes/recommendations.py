@@ -9,7 +9,7 @@ from tekton_budget.frontends.api.asking import Verbs
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.recommending import RecommendationsOut, to_api_recommendations
 from tekton_budget.frontends.api.schemas import Body, Time, Whole
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.prices import Wish
 
 router = exact_router("/prices")

@@ -8,7 +8,7 @@ from tekton_budget.frontends.api.asking import Asker, Runs
 from tekton_budget.frontends.api.body import ExactRoute
 from tekton_budget.frontends.api.routes.health import COMPONENT
 from tekton_budget.frontends.api.schemas import TimeOut, View
-from tekton_budget.frontends.api.wire import Reply, time_text
+from tekton_budget.frontends.http.wire import Reply, time_text
 
 PATHS = ("/shutdown", "/api/shutdown")
 

@@ -13,7 +13,7 @@ from tekton_budget.frontends.api.balances import BalanceOut, BudgetSummaryOut, S
 from tekton_budget.frontends.api.body import ExactRoute
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import PageOut
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 
 # Before the routers of budgets and policies: /budgets/summary is not the budget "summary".
 router = APIRouter(route_class=ExactRoute)

@@ -18,7 +18,6 @@ from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.filters import CSV, NDJSON
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import Labels, PageOut
-from tekton_budget.frontends.api.standings import to_api_standing
 from tekton_budget.frontends.api.usage_bodies import (
     ReportOut,
     SummaryOut,
@@ -26,7 +25,8 @@ from tekton_budget.frontends.api.usage_bodies import (
     UsageRecordedOut,
     in_tables,
 )
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.standings import to_api_standing
+from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service import Service
 from tekton_budget.service.asks import RecordRequest
 from tekton_budget.service.reports import GROUPS_OF_ORIGINAL, SummaryQuery

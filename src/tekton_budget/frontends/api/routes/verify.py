@@ -10,7 +10,7 @@ from tekton_budget.domain.errors import Forbidden, Unavailable
 from tekton_budget.frontends.api.asking import Asker, Verbs
 from tekton_budget.frontends.api.body import ExactRoute
 from tekton_budget.frontends.api.schemas import View
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.verifying import Verification
 
 router = APIRouter(route_class=ExactRoute, tags=["status"])

@@ -1,7 +1,7 @@
 """A policy's numbers for a call, as grants and denials show them."""
 
 from tekton_budget.domain.answer import Denial, Fitting, Standing
-from tekton_budget.frontends.api.wire import amounts, time_text, usd
+from tekton_budget.frontends.http.wire import amounts, time_text, usd
 
 
 def to_api_standing(standing: Standing) -> dict[str, object]:
