@@ -2,6 +2,7 @@
 
 from .api import Api
 from .draft import INVALID, UNMETERED
+from .measured import measured_input
 from .need import Boundary, Need
 from .reading import read_request
 from .sending import note_tokens, sent_upstream
@@ -12,6 +13,7 @@ __all__ = [
     "Api",
     "Boundary",
     "Need",
+    "measured_input",
     "note_tokens",
     "read_request",
     "sent_upstream",

@@ -12,6 +12,7 @@ from tekton_budget.domain.errors import BudgetError
 from tekton_budget.frontends.api import problems
 from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.auth import Doorkeeper
+from tekton_budget.frontends.http.watched import AccessLog, Meter
 
 # What may be read without a key: whether the service is there, and how to speak to it.
 OPEN = frozenset({"/", "/health", "/ready", "/favicon.ico"})
@@ -30,20 +31,6 @@ class HotHandlers(Protocol):
 
     def found(self, method: str, path: str) -> tuple[HotRoute, str, str] | None:
         """The handler of a request, its route's template, and the id in its path."""
-
-
-class Meter(Protocol):
-    """Who counts requests."""
-
-    def __call__(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One request, answered."""
-
-
-class AccessLog(Protocol):
-    """Who writes a line for each request."""
-
-    def __call__(self, scope: Scope, status: int, seconds: float) -> None:
-        """One request, answered."""
 
 
 class Edge:

@@ -1,0 +1,227 @@
+"""The gateway: any client's calls, each held to its budgets before it goes upstream."""
+
+import time
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from tekton_budget.domain.answer import Denial
+from tekton_budget.domain.call import read_request
+from tekton_budget.domain.errors import BudgetError, Forbidden
+from tekton_budget.frontends.gateway import counting, passing, streaming, whole
+from tekton_budget.frontends.gateway.callers import Callers, with_user
+from tekton_budget.frontends.gateway.exchange import Exchange
+from tekton_budget.frontends.gateway.providers import DEMO, Family
+from tekton_budget.frontends.gateway.refusals import Refusal, of_denial, of_error, told
+from tekton_budget.frontends.gateway.routes import Route, Routes, Treatment, hidden
+from tekton_budget.frontends.gateway.streaming import send_whole
+from tekton_budget.frontends.gateway.upstream import Upstream, UpstreamAnswer, UpstreamRequest
+from tekton_budget.frontends.http.receiving import read_body
+from tekton_budget.frontends.http.refused import Malformed
+from tekton_budget.frontends.http.watched import AccessLog, Meter
+from tekton_budget.service.calls import Call, Calls
+from tekton_budget.service.calls.ending import Endings
+from tekton_budget.settings import Settings, Unmetered
+
+BODY_MAX = 64 << 20
+log = structlog.get_logger(__name__)
+_decode = msgspec.json.Decoder(dict[str, Any]).decode  # Any: JSON
+_CLAMPS = {b"clamp": True, b"all": False}
+_HOLDS = {b"growing": True, b"full": False}
+
+
+class Gateway:
+    """An ASGI application below `/gateway` and `/r`."""
+
+    def __init__(  # noqa: PLR0913  (its parts)
+        self,
+        settings: Settings,
+        routes: Routes,
+        callers: Callers,
+        calls: Calls,
+        endings: Endings,
+        upstream: Upstream,
+        demo: Upstream,
+        *,
+        meter: Meter | None = None,
+        access_log: AccessLog | None = None,
+    ) -> None:
+        self._settings = settings
+        self._routes = routes
+        self._callers = callers
+        self._calls = calls
+        self._endings = endings
+        self._upstream = upstream
+        self._demo = demo
+        self._meter = meter
+        self._access_log = access_log
+        self._lets_pass = settings.gateway_unmetered is Unmetered.PASS
+
+    def concerns(self, path: str) -> bool:
+        """Whether a path is the gateway's."""
+        return self._routes.concerns(path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, measured and logged; what goes wrong is told in the API's own shape."""
+        begun = time.perf_counter()
+        status, template, family = 499, "/gateway", Family.OPENAI
+        started = False
+
+        async def watched(message: Any) -> None:  # Any: ASGI's message
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            try:
+                route = self._routes.find(scope["method"], scope["path"])
+                template, family = route.template, _spoken(route)
+                status = await self._answered(scope, receive, watched, route)
+            except BudgetError as error:
+                status = await _refused(watched, of_error(error), family)
+            except (ClientDisconnect, ConnectionResetError):
+                raise
+            except Exception:  # noqa: BLE001  (the edge: a fault is told, logged and over)
+                log.exception("gateway_failed", path=hidden(scope["path"]))
+                if started:
+                    raise
+                status = await _refused(watched, _FAULT, family)
+        except ClientDisconnect:
+            return
+        finally:
+            seconds = time.perf_counter() - begun
+            if self._meter is not None:
+                self._meter(scope["method"], template, status, seconds)
+            if self._access_log is not None:
+                scope["raw_path"] = hidden(scope["path"]).encode()
+                self._access_log(scope, status, seconds)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send, route: Route) -> int:
+        headers = dict(scope["headers"])
+        admission = await self._callers.admit(scope, headers, route)
+        scope["caller"] = admission.caller
+        exchange = Exchange(
+            route=route,
+            admission=admission,
+            headers=scope["headers"],
+            query=scope["query_string"],
+            raw=await read_body(headers, receive, BODY_MAX),
+            body={},
+            receive=receive,
+            send=send,
+        )
+        if route.treatment is not Treatment.METERED:
+            if route.treatment is Treatment.UNMETERED:
+                self._let_pass(route)
+            return await passing.passed(exchange, scope["method"], self._sender(route))
+        return await self._metered(exchange, headers)
+
+    async def _metered(self, exchange: Exchange, headers: dict[bytes, bytes]) -> int:
+        route, send = exchange.route, exchange.send
+        exchange.body = _json(exchange.raw)
+        assert route.api is not None, "a metered route has an API"
+        need = read_request(
+            route.api,
+            exchange.body,
+            model=route.model,
+            stream=route.stream,
+            unmetered=self._lets_pass,
+        )
+        if need.unmetered:
+            log.warning("unmetered_fields", provider=route.provider.name, fields=need.unmetered)
+        admission = exchange.admission = with_user(exchange.admission, need.user)
+        sender = self._sender(route)
+        call = Call(
+            caller=admission.caller,
+            provider=route.provider.seller,
+            labels=admission.labels,
+            need=need,
+            note=admission.run_note or NOTE,
+            clamps=_choice(headers, b"x-budget-fit", _CLAMPS, default=True),
+            grows=_choice(headers, b"x-budget-hold", _HOLDS, default=None),
+            count=counting.counter(exchange, need, sender),
+        )
+        admitted = await self._calls.admit(call)
+        if isinstance(admitted, Denial):
+            refusal = of_denial(admitted, status=self._settings.denial_status)
+            return await _refused(send, refusal, _spoken(route))
+        if need.stream:
+            return await streaming.streamed(exchange, admitted, sender, self._calls, self._endings)
+        answer = await whole.exchanged(exchange, admitted, sender, self._calls, self._endings)
+        await send_whole(send, answer)
+        return answer[0]
+
+    def _let_pass(self, route: Route) -> None:
+        if not self._lets_pass:
+            raise Forbidden(
+                f"{route.path} of {route.provider.name} is not let through: what it costs cannot "
+                "be bounded and read, so no limit could hold it. Use a route that is metered (see "
+                "docs/how-to/gateway.md), or let such calls pass uncounted by the setting "
+                "BUDGET_GATEWAY_UNMETERED=pass.",
+                code="route_unmetered",
+            )
+        log.warning("unmetered_call", provider=route.provider.name, path=route.path)
+
+    def _sender(self, route: Route) -> Any:  # Any: a Sender
+        return self._send_demo if route.provider is DEMO else self._upstream.send
+
+    async def _send_demo(self, request: UpstreamRequest) -> UpstreamAnswer:
+        return await self._demo.send(request)
+
+    async def close(self) -> None:
+        """Write what is still to be written, and let go of the providers."""
+        await self._endings.close()
+        close = getattr(self._upstream, "close", None)
+        if close is not None:
+            await close()
+
+
+NOTE = (
+    "Budget note: what was set aside for this task is almost used up. Finish now: give your final "
+    "answer with what you have, and start nothing new."
+)
+_FAULT = Refusal(
+    500,
+    "internal_error",
+    "Something went wrong in the budget gateway; it is in its log. What was held is charged by "
+    "what can be proven.",
+)
+
+
+def _spoken(route: Route) -> Family:
+    """In whose shape errors are told: the demo speaks Anthropic's too."""
+    if route.api is not None and route.api.value.startswith("anthropic"):
+        return Family.ANTHROPIC
+    return route.provider.family
+
+
+def _json(raw: bytes) -> dict[str, Any]:  # Any: JSON
+    try:
+        return _decode(raw)
+    except msgspec.ValidationError as error:
+        raise Malformed("The body must be a JSON object.", code="malformed_json") from error
+    except msgspec.DecodeError as error:
+        raise Malformed(f"The body is not valid JSON: {error}", code="malformed_json") from error
+    except RecursionError as error:
+        raise Malformed("The body is nested too deep.", code="malformed_json") from error
+
+
+def _choice(
+    headers: dict[bytes, bytes], name: bytes, words: dict[bytes, bool], *, default: bool | None
+) -> Any:  # Any: bool, or None where that is the default
+    given = headers.get(name)
+    if given is None:
+        return default
+    found = words.get(given.strip().lower())
+    if found is None:
+        said = " or ".join(word.decode() for word in words)
+        raise Malformed(f"{name.decode()}: send {said}.", code="header_invalid")
+    return found
+
+
+async def _refused(send: Send, refusal: Refusal, family: Family) -> int:
+    await send_whole(send, told(refusal, family))
+    return refusal.status

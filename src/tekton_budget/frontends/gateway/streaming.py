@@ -1,0 +1,187 @@
+"""Answers that come as streams: passed on frame by frame, settled before the last is handed over."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.types import Receive
+
+from tekton_budget.domain.call import measured_input
+from tekton_budget.frontends.gateway import partial, whole
+from tekton_budget.frontends.gateway.exchange import (
+    Exchange,
+    Sender,
+    away,
+    context_of,
+    granted_headers,
+    left_headers,
+)
+from tekton_budget.frontends.gateway.frames import Frames
+from tekton_budget.frontends.gateway.headers import to_client
+from tekton_budget.frontends.gateway.refusals import told
+from tekton_budget.frontends.gateway.upstream import Headers, UpstreamAnswer, UpstreamAway
+from tekton_budget.frontends.gateway.watching import Watch
+from tekton_budget.service.calls import Admitted, Calls
+from tekton_budget.service.calls.ending import Endings
+
+DRAIN_SECONDS = 2  # for the usage of a stream that had come to its end when its client went
+
+
+@dataclass(slots=True)
+class Stream:
+    """One stream under way."""
+
+    exchange: Exchange
+    admitted: Admitted
+    calls: Calls
+    endings: Endings
+    answer: UpstreamAnswer
+    watch: Watch
+    gone: bool = False  # whoever asked
+    broke: bool = False  # the provider
+    held: list[bytes] = field(default_factory=list)  # the last frames, until it is settled
+
+    async def run(self) -> int:
+        """Pass it on to its end; the status."""
+        await self._start()
+        watching = asyncio.create_task(self._watch_client(self.exchange.receive))
+        try:
+            await self._pass_on()
+        finally:
+            watching.cancel()
+            await self._settle()
+        await self._finish()
+        return 499 if self.gone else self.answer.status
+
+    async def _start(self) -> None:
+        headers = to_client(self.answer.headers) + granted_headers(self.admitted)
+        headers += left_headers(self.admitted, None)
+        start = {
+            "type": "http.response.start",
+            "status": self.answer.status,
+            "headers": headers,
+        }
+        await self.exchange.send(start)
+
+    async def _watch_client(self, receive: Receive) -> None:
+        """When it hangs up, so do we: what is not generated is not billed."""
+        message = await receive()
+        while message["type"] != "http.disconnect":
+            message = await receive()
+        self.gone = True
+        if not self.watch.finished:
+            self.answer.close()
+
+    async def _pass_on(self) -> None:
+        frames, send = Frames(), self._send
+        try:
+            async for chunk in self.answer.chunks():
+                passed = self._passed(frames.feed(chunk))
+                if passed and not self.gone:
+                    await send(passed)
+                if self.gone and not self.watch.finished:
+                    break
+        except UpstreamAway:
+            self.broke = not self.gone
+        rest = frames.rest()
+        if rest and not self.gone:
+            self.watch.see(rest)
+            self.held.append(rest)
+
+    def _passed(self, found: list[bytes]) -> bytes:
+        """What may be handed over now of the frames that came."""
+        watch, out = self.watch, []
+        for frame in found:
+            seen = watch.see(frame)
+            if seen.hidden:
+                continue
+            if seen.ends:
+                self.held.append(frame)
+                continue
+            if self.held:
+                out += self.held
+                self.held.clear()
+            out.append(frame)
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    async def _send(self, body: bytes) -> None:
+        await self.exchange.send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _settle(self) -> None:
+        self.answer.close()
+        need, watch = self.admitted.call.need, self.watch
+        kept = watch.kept
+        response = partial.complete(need.api, kept)
+        context = context_of(self.exchange.body)
+        if response is not None:
+            self.calls.learn(self.admitted, measured_input(need.api, partial.last(need.api, kept)))
+            await self.endings.settled(self.admitted, response, context=context)
+            return
+        output = self._output()
+        guess = partial.guessed(need.api, kept, output)
+        if guess is not None:
+            await self.endings.settled(self.admitted, guess, context=context, estimated=True)
+        else:
+            await self.endings.estimated(self.admitted, output_tokens=output)
+
+    def _output(self) -> int:
+        """The most tokens of output that can have been made of what was seen."""
+        most = self.admitted.grant.max_output_tokens or 0
+        if self.admitted.call.need.hidden_output:
+            return most
+        ahead = 0 if self.watch.finished else self.calls.rules.margin_tokens
+        return min(most, self.watch.said + ahead)
+
+    async def _finish(self) -> None:
+        """The last frames; a stream that broke off breaks off for the client too."""
+        if self.gone:
+            return
+        if self.broke and not self.watch.finished:
+            raise ConnectionResetError("the provider broke off in mid-stream")
+        body = b"".join(self.held)
+        await self.exchange.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def streamed(
+    exchange: Exchange, admitted: Admitted, sender: Sender, calls: Calls, endings: Endings
+) -> int:
+    """A stream; the status that was sent."""
+    endings.began(admitted)
+    family = exchange.route.provider.family
+    try:
+        answer = await sender(exchange.request(admitted))
+    except UpstreamAway as error:
+        if error.sent:
+            await endings.estimated(admitted, output_tokens=0)
+        else:
+            await endings.released(admitted)
+        return await _sent_whole(exchange, told(away(error, exchange.route), family))
+    except BaseException:
+        await endings.released(admitted)
+        raise
+    if not _is_stream(answer.headers):
+        ended = await whole.ended(exchange, admitted, answer, calls, endings)
+        return await _sent_whole(exchange, ended)
+    need = admitted.call.need
+    watch = Watch(need.api, hides_usage=not need.asked_for_usage)
+    return await Stream(exchange, admitted, calls, endings, answer, watch).run()
+
+
+def _is_stream(headers: Headers) -> bool:
+    return any(
+        name == b"content-type" and value.lower().startswith(b"text/event-stream")
+        for name, value in headers
+    )
+
+
+async def _sent_whole(exchange: Exchange, answer: whole.Answer) -> int:
+    await send_whole(exchange.send, answer)
+    return answer[0]
+
+
+async def send_whole(send: Any, answer: whole.Answer) -> None:  # Any: ASGI's send
+    """An answer at once."""
+    status, body, headers = answer
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

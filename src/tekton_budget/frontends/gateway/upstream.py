@@ -1,0 +1,136 @@
+"""Upstream: where calls go, over connections that are kept open."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+Headers = list[tuple[bytes, bytes]]
+
+CONNECT_SECONDS = 10
+SILENCE_SECONDS = 600  # without a byte, while it thinks or stalls
+_READ_AT_ONCE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """What is sent to a provider."""
+
+    method: str
+    url: str
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+
+
+class UpstreamAway(Exception):
+    """The provider could not be reached, or went away. `sent`: it may have had the request."""
+
+    def __init__(self, cause: str, *, sent: bool) -> None:
+        super().__init__(cause)
+        self.sent = sent
+
+
+class UpstreamAnswer(Protocol):
+    """A provider's answer, its body still to come."""
+
+    status: int
+    headers: Headers
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes; raises `UpstreamAway` where it breaks off."""
+
+    async def whole(self) -> bytes:
+        """All of the body."""
+
+    def close(self) -> None:
+        """Let go; what has not yet come is cancelled."""
+
+
+class Upstream(Protocol):
+    """Whoever answers calls: a provider over HTTP, or one that is built in."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
+        """Send, and wait for status and headers; raises `UpstreamAway`."""
+
+
+class Http:
+    """Providers over HTTP. Redirects are not followed: they would carry the key elsewhere."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        self._urls: dict[str, URL] = {}
+
+    async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
+        """Send, and wait for status and headers."""
+        session = self._session or self._opened()
+        url = self._urls.get(request.url) or self._known(request.url)
+        headers = CIMultiDict(
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers]
+        )
+        try:
+            response = await session.request(
+                request.method,
+                url,
+                data=request.body or None,
+                headers=headers,
+                allow_redirects=False,
+            )
+        except aiohttp.ClientConnectorError as error:
+            raise UpstreamAway(str(error), sent=False) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UpstreamAway(str(error) or type(error).__name__, sent=True) from error
+        return _Answer(response)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60, ttl_dns_cache=60),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
+            ),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=True,
+        )
+        return self._session
+
+    def _known(self, url: str) -> URL:
+        found = URL(url, encoded=True)
+        if len(self._urls) < 1000:
+            self._urls[url] = found
+        return found
+
+
+class _Answer:
+    """aiohttp's response."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers: Headers = [(name.lower(), value) for name, value in response.raw_headers]
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes."""
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UpstreamAway(str(error) or type(error).__name__, sent=True) from error
+
+    async def whole(self) -> bytes:
+        """All of the body."""
+        try:
+            return await self._response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UpstreamAway(str(error) or type(error).__name__, sent=True) from error
+
+    def close(self) -> None:
+        """An answer that was read to its end gives its connection back, others end theirs."""
+        self._response.close()

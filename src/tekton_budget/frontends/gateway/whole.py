@@ -1,0 +1,89 @@
+"""Answers that come whole: read, settled, and then handed over."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from tekton_budget.domain.call import Api, measured_input
+from tekton_budget.frontends.gateway import partial
+from tekton_budget.frontends.gateway.exchange import (
+    Exchange,
+    Sender,
+    away,
+    context_of,
+    granted_headers,
+    left_headers,
+)
+from tekton_budget.frontends.gateway.headers import to_client
+from tekton_budget.frontends.gateway.refusals import told
+from tekton_budget.frontends.gateway.upstream import Headers, UpstreamAnswer, UpstreamAway
+from tekton_budget.service.calls import Admitted, Calls
+from tekton_budget.service.calls.ending import Endings
+
+Answer = tuple[int, bytes, Headers]
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_exact = msgspec.json.Decoder(float_hook=Decimal).decode
+_BULK = frozenset({"data", "embedding", "embeddings"})  # numbers that are on no bill
+
+
+async def exchanged(
+    exchange: Exchange, admitted: Admitted, sender: Sender, calls: Calls, endings: Endings
+) -> Answer:
+    """The provider's answer with what it cost. Whoever asked may have gone: it is settled anyway."""
+    endings.began(admitted)
+    try:
+        answer = await sender(exchange.request(admitted))
+    except UpstreamAway as error:
+        if error.sent:
+            await endings.estimated(admitted, output_tokens=0)
+        else:
+            await endings.released(admitted)
+        return told(away(error, exchange.route), exchange.route.provider.family)
+    except BaseException:
+        await endings.released(admitted)
+        raise
+    return await ended(exchange, admitted, answer, calls, endings)
+
+
+async def ended(
+    exchange: Exchange,
+    admitted: Admitted,
+    answer: UpstreamAnswer,
+    calls: Calls,
+    endings: Endings,
+) -> Answer:
+    """The rest of it, once status and headers are there."""
+    try:
+        body = await answer.whole()
+    except UpstreamAway as error:
+        await endings.estimated(admitted, output_tokens=0)
+        return told(away(error, exchange.route), exchange.route.provider.family)
+    finally:
+        answer.close()
+    if answer.status >= 400:
+        await endings.released(admitted)
+        return answer.status, body, to_client(answer.headers) + granted_headers(admitted)
+    api = admitted.call.need.api
+    response = read(body, api)
+    if response is None or not partial.tells_usage(api, response):
+        most = admitted.grant.max_output_tokens or 0
+        output = most if admitted.call.need.hidden_output else len(body)
+        settled = await endings.estimated(admitted, output_tokens=output)
+    else:
+        calls.learn(admitted, measured_input(api, response))
+        settled = await endings.settled(admitted, response, context=context_of(exchange.body))
+    headers = to_client(answer.headers) + granted_headers(admitted)
+    return answer.status, body, headers + left_headers(admitted, settled)
+
+
+def read(body: bytes, api: Api) -> dict[str, Any] | None:  # Any: JSON
+    """The answer as JSON, without what is large and on no bill; `None` if it is none."""
+    try:
+        if api is Api.OPENAI_EMBEDDINGS or api is Api.GEMINI_EMBED:
+            raw = _fields(body)
+            return {name: _exact(value) for name, value in raw.items() if name not in _BULK}
+        found = _exact(body)
+    except msgspec.DecodeError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,6 @@
+"""Calls through the gateway: may they be made, how large, and what they came to."""
+
+from .admitting import Calls
+from .call import Admitted, Call
+
+__all__ = ["Admitted", "Call", "Calls"]
