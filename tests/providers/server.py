@@ -1,0 +1,412 @@
+"""The mock provider: all wire formats over real HTTP, its bill, and faults on demand.
+
+    with provider() as mock:                        # in a thread of the tests
+        mock.plays("gpt-4o", Scenario(tokens=200, token_ms=2))
+        OpenAI(base_url=f"{mock.url}/v1", api_key="k")...
+        mock.bill.settled(); mock.bill.units()
+
+What is played: header `x-mock: {json}`, else what was set for the model, else `mock.default`.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httptools
+import uvloop
+from tests.providers import anthropic_messages, gemini, openai_chat
+from tests.providers.bill import Bill, Entry
+from tests.providers.scenario import Plan, Scenario, planned
+from tests.providers.sending import Sending, reset
+from tests.providers.wire import Api, Call, Json, Refused, Request, World, dumps
+
+REQUESTS_KEPT = 1_000
+_REASONS = {
+    200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 413: "Payload Too Large", 429: "Too Many Requests",
+    500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 529: "Overloaded",
+}  # fmt: skip
+
+_POST = {
+    "/v1/chat/completions": openai_chat.CHAT,
+    "/v1/messages": anthropic_messages.MESSAGES,
+    "/v1/messages/count_tokens": anthropic_messages.COUNT,
+}
+_GEMINI = {
+    "generateContent": gemini.GENERATE,
+    "streamGenerateContent": gemini.GENERATE,
+    "countTokens": gemini.COUNT,
+    "embedContent": gemini.EMBED,
+    "batchEmbedContents": gemini.EMBED,
+}
+
+
+class MockProvider:
+    """Its registers may be written from any thread."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.bill = Bill()
+        self.world = World()
+        self.default = Scenario()
+        self.keys: set[str] | None = None  # None: any key is right, none is not
+        self.requests: deque[Request] = deque(maxlen=REQUESTS_KEPT)
+        self._played: dict[str, list[Scenario]] = {}
+
+    def plays(self, model: str, *scenarios: Scenario) -> None:
+        """For requests of this model, one after the other; the last one stays."""
+        self._played[model] = list(scenarios)
+
+    def clear(self) -> None:
+        self.bill.clear()
+        self.requests.clear()
+        self._played.clear()
+        self.world = World()
+        self.default = Scenario()
+
+    def scenario(self, request: Request, model: str | None) -> Scenario:
+        told = request.headers.get("x-mock")
+        if told:
+            return Scenario.of(told)
+        several = self._played.get(model or "")
+        if not several:
+            return self.default
+        return several.pop(0) if len(several) > 1 else several[0]
+
+
+def api_of(method: str, path: str) -> Api | None:
+    if method != "POST":
+        return None
+    found = _POST.get(path)
+    if found is None and (in_gemini := gemini.PATH.search(path)):
+        found = _GEMINI.get(in_gemini[2])
+    if found is None and path.startswith("/openai/deployments/") and path.endswith("/chat/completions"):
+        found = openai_chat.CHAT
+    return found
+
+
+class Connection(asyncio.Protocol):
+    """One client: requests one after the other, answered in their order."""
+
+    def __init__(self, mock: MockProvider) -> None:
+        self._mock = mock
+        self.transport: asyncio.Transport = None  # type: ignore[assignment]
+        self.is_paused = False
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Request, bool]] = deque()
+        self._sending: Sending | Waiting | None = None
+        self._url, self._headers, self._body = b"", {}, []  # type: ignore[var-annotated]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._sending is not None:
+            self._sending.gone()
+            self._sending = None
+
+    def pause_writing(self) -> None:
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        self.is_paused = False
+        if isinstance(self._sending, Sending):
+            self._sending.resumed()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.transport.close()
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self._url, self._headers, self._body = b"", {}, []
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get("expect", "").lower() == "100-continue":
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        path, _, query = self._url.decode("latin-1").partition("?")
+        request = Request(
+            self._parser.get_method().decode(), path, query, self._headers, b"".join(self._body)
+        )
+        self._waiting.append((request, self._parser.should_keep_alive()))
+        if self._sending is None:
+            self._answer_next()
+
+    # Answers.
+
+    def _answer_next(self) -> None:
+        while self._waiting and self._sending is None and not self.transport.is_closing():
+            self._answer(self._waiting.popleft()[0])
+
+    def finished(self, *, keep: bool) -> None:
+        self._sending = None
+        if not keep:
+            self.transport.close()
+        elif self._waiting:
+            asyncio.get_running_loop().call_soon(self._answer_next)
+
+    def _answer(self, request: Request) -> None:
+        if request.path == "/_bill":
+            if request.method == "DELETE":
+                self._mock.clear()
+            self._send(200, dumps(self._mock.bill.document()))
+            return
+        self._mock.requests.append(request)
+        api = api_of(request.method, request.path)
+        if api is None:
+            self._look_up(request)
+            return
+        try:
+            self._serve(api, request)
+        except Refused as refused:
+            self._refuse(api, request, refused)
+
+    def _look_up(self, request: Request) -> None:
+        from tests.providers import listing
+
+        try:
+            self._check_key(request)
+            self._send(200, dumps(listing.answer(request, self._mock.world)))
+        except Refused as refused:
+            self._send(refused.status, dumps(listing.refusal(request, refused)))
+
+    def _check_key(self, request: Request) -> None:
+        keys = self._mock.keys
+        if not request.key or (keys is not None and request.key not in keys):
+            raise Refused(401, "Incorrect API key provided. You can find your API key in your account.")
+
+    def _serve(self, api: Api, request: Request) -> None:
+        mock = self._mock
+        self._check_key(request)
+        try:
+            scenario = mock.scenario(request, _model_of(request))
+        except ValueError as wrong:
+            raise Refused(400, f"x-mock: {wrong}") from None
+        if scenario.fault == "status":
+            told = Refused(scenario.status, "The mock was told to refuse this.")
+            told.retry_after = scenario.retry_after
+            raise told
+        call = api.read(request, scenario, mock.world)
+        entry = mock.bill.begin(api.name, call.model, stream=call.stream, key=request.key)
+        if not api.is_free:
+            entry.units.update(call.prompt.units)
+        plans = self._plans(api, call, entry)
+        if call.stream:
+            self._stream(api, call, plans, entry)
+        else:
+            self._whole(api, call, plans, entry)
+
+    def _plans(self, api: Api, call: Call, entry: Entry) -> list[Plan]:
+        if not api.makes_output:
+            return []
+        plans = [
+            planned(call.scenario, limit=call.max_output, tools=call.tools, number=entry.number, index=it)
+            for it in range(call.answers)
+        ]
+        entry.reasoning = sum(plan.reasoning for plan in plans)
+        return plans
+
+    def _stream(self, api: Api, call: Call, plans: list[Plan], entry: Entry) -> None:
+        kind = "application/json; charset=UTF-8" if call.variant == "array" else api.stream_type
+        head = _head(200, kind, api.headers, "transfer-encoding: chunked", gzip=call.scenario.gzip)
+        self._sending = Sending(
+            self,
+            api.frames(call, plans, entry),
+            entry=entry,
+            bill=self._mock.bill,
+            scenario=call.scenario,
+            head=head,
+            error=lambda: api.error_event(Refused(call.scenario.status, "The mock fails here.")),
+        )
+        self._sending.begin()
+
+    def _whole(self, api: Api, call: Call, plans: list[Plan], entry: Entry) -> None:
+        scenario = call.scenario
+        tokens = sum(plan.tokens for plan in plans) * call.billed_answers // max(1, call.answers)
+        if (scenario.first_ms or scenario.token_ms or scenario.fault or scenario.chunk) and not api.is_free:
+            self._sending = Waiting(self, api, call, plans, entry, tokens)
+            self._sending.begin()
+            return
+        body = dumps(api.whole(call, plans, entry))
+        if tokens:
+            entry.units["output"] = tokens
+        self._mock.bill.end(entry, "done")
+        self._send(200, body, api.headers, gzip=scenario.gzip)
+
+    def _refuse(self, api: Api, request: Request, refused: Refused) -> None:
+        entry = self._mock.bill.begin(api.name, _model_of(request) or "", stream=False, key=request.key)
+        entry.status = refused.status
+        self._mock.bill.end(entry, "refused")
+        headers = list(api.headers)
+        if refused.retry_after is not None:
+            headers.append(("retry-after", f"{refused.retry_after:g}"))
+        self._send(refused.status, dumps(api.refusal(refused)), headers)
+
+    def _send(
+        self, status: int, body: bytes, headers: Sequence[tuple[str, str]] = (), *, gzip: bool = False
+    ) -> None:
+        if gzip:
+            import gzip as packing
+
+            body = packing.compress(body)
+        head = _head(status, "application/json", headers, f"content-length: {len(body)}", gzip=gzip)
+        self.transport.write(head + body)
+
+
+class Waiting:
+    """A whole answer that takes its time, or goes wrong."""
+
+    def __init__(
+        self, line: Connection, api: Api, call: Call, plans: list[Plan], entry: Entry, tokens: int
+    ) -> None:
+        self._line, self._api, self._call, self._plans = line, api, call, plans
+        self._entry, self._tokens = entry, tokens
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._rest = b""
+
+    def begin(self) -> None:
+        scenario = self._call.scenario
+        seconds = (scenario.first_ms + self._tokens * scenario.token_ms) / 1000
+        if scenario.fault in {"stall", "reset", "close"} and not scenario.at:
+            seconds = scenario.first_ms / 1000
+        self._timer = self._loop.call_later(seconds, self._answer) if seconds else None
+        if not seconds:
+            self._answer()
+
+    def gone(self) -> None:
+        """Billed: what was generated until now."""
+        if self._timer is not None:
+            self._timer.cancel()
+        scenario = self._call.scenario
+        done = self._tokens
+        if scenario.token_ms:
+            passed = (self._loop.time() - self._began) * 1000 - scenario.first_ms
+            done = max(0, min(done, int(passed / scenario.token_ms)))
+        self._end("gone", done)
+
+    def _end(self, how: str, tokens: int) -> None:
+        if tokens and not self._entry.end:
+            self._entry.units["output"] = tokens
+        self._line._mock.bill.end(self._entry, how)
+
+    def _answer(self) -> None:
+        call, api, scenario = self._call, self._api, self._call.scenario
+        body = dumps(api.whole(call, self._plans, self._entry))
+        kind = "application/json"
+        if scenario.gzip:
+            import gzip
+
+            body = gzip.compress(body)
+        if scenario.fault == "garbage":
+            body = b"\x00\x01 this is no JSON {"
+        if scenario.fault == "html":
+            body, kind = b"<html><body>502 Bad Gateway</body></html>", "text/html"
+        head = _head(200, kind, api.headers, f"content-length: {len(body)}", gzip=scenario.gzip)
+        transport = self._line.transport
+        if scenario.fault in {"stall", "reset", "close", "truncated"}:
+            part = body[: scenario.at or len(body) // 2] if scenario.fault == "truncated" or scenario.at else b""
+            if part:
+                transport.write(head + part)
+            if scenario.fault == "stall":
+                return
+            self._end("fault", self._tokens)
+            if scenario.fault == "reset":
+                self._loop.call_later(0.005, reset, transport)
+            else:
+                self._line.finished(keep=False)
+            return
+        if scenario.chunk:
+            transport.write(head)
+            self._rest = body
+            self._drip()
+            return
+        transport.write(head + body)
+        self._end("done", self._tokens)
+        self._line.finished(keep=True)
+
+    def _drip(self) -> None:
+        scenario = self._call.scenario
+        self._line.transport.write(self._rest[: scenario.chunk])
+        self._rest = self._rest[scenario.chunk :]
+        if self._rest:
+            self._timer = self._loop.call_later(scenario.chunk_ms / 1000, self._drip)
+        else:
+            self._end("done", self._tokens)
+            self._line.finished(keep=True)
+
+
+def _model_of(request: Request) -> str | None:
+    found = gemini.PATH.search(request.path)
+    if found:
+        return found[1]
+    if request.path.startswith("/openai/deployments/"):
+        return request.path.split("/")[3]
+    try:
+        model = request.json().get("model")
+    except Refused:
+        return None
+    return model if isinstance(model, str) else None
+
+
+def _head(
+    status: int, kind: str, headers: Sequence[tuple[str, str]], length: str, *, gzip: bool = False
+) -> bytes:
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}", f"content-type: {kind}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if gzip:
+        lines.append("content-encoding: gzip")
+    lines.append(length)
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+async def serve(mock: MockProvider, host: str = "127.0.0.1", port: int = 0) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(mock), host, port, backlog=2048)
+    mock.url = f"http://{host}:{server.sockets[0].getsockname()[1]}"
+    return server
+
+
+@contextmanager
+def provider() -> Iterator[MockProvider]:
+    """In a thread, on a free port."""
+    mock = MockProvider()
+    ready = threading.Event()
+    loop = uvloop.new_event_loop()
+
+    def run() -> None:
+        asyncio.set_event_loop(loop)
+        server = loop.run_until_complete(serve(mock))
+        ready.set()
+        loop.run_forever()
+        server.close()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+    thread = threading.Thread(target=run, name="mock provider", daemon=True)
+    thread.start()
+    ready.wait(10)
+    try:
+        yield mock
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
