@@ -13,7 +13,7 @@ MODELS = {
 def answer(request: Request, world: World) -> Json:
     if request.method != "GET":
         raise Refused(404, f"Invalid URL ({request.method} {request.path})")
-    if request.path == "/v1beta/models":
+    if request.path == "/v1beta/models" or _is_google(request):
         return {"models": [_gemini(it, world) for it in MODELS["gemini"]]}
     if request.path == "/v1/models":
         if "anthropic-version" in request.headers:
@@ -24,11 +24,15 @@ def answer(request: Request, world: World) -> Json:
 
 
 def refusal(request: Request, refused: Refused) -> Json:
-    if request.path.startswith("/v1beta"):
+    if request.path.startswith("/v1beta") or _is_google(request):
         return gemini.refusal(refused)
     if "anthropic-version" in request.headers:
         return anthropic_messages.refusal(refused)
     return openai_chat.refusal(refused)
+
+
+def _is_google(request: Request) -> bool:
+    return request.path == "/v1/models" and "x-goog-api-key" in request.headers
 
 
 def _openai(model: str) -> Json:

@@ -18,7 +18,9 @@ from typing import Any
 
 import httptools
 import uvloop
-from tests.providers import anthropic_messages, gemini, openai_chat
+from tests.providers import (
+    anthropic_messages, gemini, openai_chat, openai_others, openai_responses,
+)  # fmt: skip
 from tests.providers.bill import Bill, Entry
 from tests.providers.scenario import Plan, Scenario, planned
 from tests.providers.sending import Sending, reset
@@ -33,6 +35,10 @@ _REASONS = {
 
 _POST = {
     "/v1/chat/completions": openai_chat.CHAT,
+    "/v1/responses": openai_responses.RESPONSES,
+    "/v1/responses/input_tokens": openai_responses.COUNT,
+    "/v1/completions": openai_others.COMPLETIONS,
+    "/v1/embeddings": openai_others.EMBEDDINGS,
     "/v1/messages": anthropic_messages.MESSAGES,
     "/v1/messages/count_tokens": anthropic_messages.COUNT,
 }
@@ -84,8 +90,10 @@ def api_of(method: str, path: str) -> Api | None:
     found = _POST.get(path)
     if found is None and (in_gemini := gemini.PATH.search(path)):
         found = _GEMINI.get(in_gemini[2])
-    if found is None and path.startswith("/openai/deployments/") and path.endswith("/chat/completions"):
-        found = openai_chat.CHAT
+    if found is None and path.startswith("/openai/deployments/"):
+        found = _POST.get("/v1/" + "/".join(path.split("/")[4:]))
+    if found is None and path.startswith("/openai/v1/"):  # Azure's own of today
+        found = _POST.get(path.removeprefix("/openai"))
     return found
 
 

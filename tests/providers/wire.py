@@ -102,6 +102,7 @@ class Call:
     billed_answers: int = 1  # more than `answers` with best_of
     tools: tuple[str, ...] = ()
     variant: str = ""
+    world: World | None = None
 
 
 Reader = Callable[[Request, Scenario, World], Call]
