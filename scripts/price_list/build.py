@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aliases
+import demo
 import facts
 import rules
 from cards import card_of, with_regions
@@ -44,14 +45,16 @@ def build(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: JSON
     named += aliases.of_curated(curated.aliases, cards, joins=False)
     named += aliases.of_openrouter(kept, cards)
     named += aliases.of_aliases(curated.aliases, named, cards)
+    found = facts.of(groups, cards) + demo.facts()
+    demo.put(cards)
     document = {
         "format": FORMAT,
-        "version": f"{NEWEST.isoformat()}.1",
+        "version": f"{NEWEST.isoformat()}.2",
         "made": NEWEST.isoformat(),
-        "sources": [source.head for source in SOURCES],
+        "sources": [*(source.head for source in SOURCES), demo.head(NEWEST.isoformat())],
         "cards": _sorted(cards),
         "aliases": _unique(named, cards),
-        "models": facts.of(groups, cards),
+        "models": sorted(found, key=lambda one: (one["provider"], one["model"])),
     }
     return document, _report(read, groups, closed, document)
 

@@ -136,6 +136,16 @@ def test_who_may_sell(providers: set[str] | None, expected: list[str]) -> None:
     assert names(advised(SELLERS, providers=chosen)) == expected
 
 
+def test_the_demo_provider_is_advised_to_its_own_callers_only() -> None:
+    prices = book(sold("openai", "big", 10), sold("demo", "small", 1), sold("demo", "large", 9))
+    everywhere = frozenset({ANY})
+
+    assert names(advised(prices, providers=everywhere)) == []
+    assert names(advised(prices, providers=frozenset({"demo"}))) == ["demo/small", "demo/large"]
+    found = advised(prices, name=("demo", "large"), providers=everywhere)
+    assert names(found) == ["demo/small"]
+
+
 def test_at_a_cloud_its_own_models_are_named_too_and_prices_set_by_hand_always() -> None:
     own = (card("llama-3", "local", input="0", output="0"), card("x", "groq", input="3"))
     prices = book(

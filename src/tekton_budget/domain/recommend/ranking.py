@@ -19,6 +19,7 @@ from tekton_budget.domain.recommend.needs import Needs, fit_of, lost_of
 from tekton_budget.domain.units import UNITS, Part
 
 ANY = "any"
+DEMO = "demo"  # the provider for trying things, which answers nothing of use
 
 _RANK_OF_KIND = {kind: rank for rank, kind in enumerate(Kind)}
 # Where a model has no rate for what a cache did, the tokens are sent again as ordinary input.
@@ -90,7 +91,7 @@ def recommend(book: PriceBook, job: Job, *, at_us: int, known_us: int) -> list[A
     found = [
         advice
         for key in book
-        if (sellers is None or seller_id(key[0]) in sellers)
+        if seller_id(key[0]) in sellers
         for advice in _advice(book, job, key, at_us, known_us)
     ]
     found.sort(key=_rank)
@@ -125,13 +126,16 @@ def _rank(advice: Advice) -> tuple[object, ...]:
     )
 
 
-def _sellers(book: PriceBook, job: Job, at_us: int) -> set[str] | None:
-    """Those that may be named; `None` is all."""
+def _sellers(book: PriceBook, job: Job, at_us: int) -> set[str]:
+    """Those that may be named."""
+    if job.providers is not None and ANY not in job.providers:
+        return set(job.providers)
+    current = {seller_id(job.current.card.provider)} if job.current else set()
     if job.providers is not None:
-        return None if ANY in job.providers else set(job.providers)
+        return (sellers_in(book) - {DEMO}) | current
     own = {seller_id(card.provider) for card in book.by_hand(at_us=at_us)}
     makers = {seller for seller in sellers_in(book) if kind_of(seller) is Kind.FIRST_PARTY}
-    return own | makers | ({seller_id(job.current.card.provider)} if job.current else set())
+    return own | makers | current
 
 
 def _advice(
