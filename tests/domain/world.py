@@ -11,7 +11,7 @@ from itertools import count
 
 from tekton_budget.domain.allocation import Allocation
 from tekton_budget.domain.amounts import NOTHING, Amounts, Limits
-from tekton_budget.domain.answer import Answer, Denial, Expired
+from tekton_budget.domain.answer import Answer, Denial, Expired, Waiting
 from tekton_budget.domain.balance import Balance, opened_balance, parts_of
 from tekton_budget.domain.caller import LOCAL, Caller
 from tekton_budget.domain.command import (
@@ -290,10 +290,10 @@ class World:
     def together(self, *commands: Command):
         return self.run(Together("together", self.caller, "", commands))
 
-    def run(self, command: Command) -> Answer | BudgetError:
+    def run(self, command: Command) -> Answer | BudgetError | Waiting:
         """Judge; where that denies, end what is past its time on those balances and judge again."""
         outcome = self._execute(command)
-        if isinstance(outcome.answer, Denial):
+        if isinstance(outcome.answer, Denial | Waiting):
             due = self._due_beside(command)
             if due and not self._is_dry(command):
                 self._keep(self._execute(Expire("due", LOCAL, "", due)))

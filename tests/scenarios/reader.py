@@ -19,7 +19,7 @@ Verbs, each with the words it takes; what is not a known option is a label of th
     settings  [shadow] [deny_unbudgeted] [assume=MODEL]
     at        TIME                    (after 15m: that much later)
     allocate  ID  [cost= tokens= in= out= requests= min= life=15m priority= max_priority=] [clamp]
-                  [charge] [dry] [label=value …]
+                  [charge] [dry] [landing=may|auto] [label=value …]
     settle    ID  [in= out= read= write= tokens= cost= model_used= provider_used= at=] [estimated]
                   [response=IN/OUT[/CACHED]|none [reasons=] [searches=] [bills=USD] [says=MODEL]]
                   [label=value …]
@@ -65,6 +65,7 @@ from tekton_budget.domain.command import (
     Extend,
     Fit,
     GiveCredit,
+    Landing,
     LedgerSettings,
     Record,
     Release,
@@ -264,6 +265,7 @@ def _policy_options(options: dict[str, str]) -> dict[str, Any]:
         "unpriced": ("unpriced", Unpriced),
         "assume": ("assume_model", str),
         "min_grant": ("min_grant", int),
+        "landing": ("landing_ppm", lambda text: int(text) * 10_000),
         "starts": ("starts_us", time_of),
         "ends": ("ends_us", time_of),
     }
@@ -369,6 +371,7 @@ def ask_of(id_: str, line: Line, content: str) -> Allocate:
         fit=Fit.CLAMP if line.flag("clamp") else Fit.ALL,
         on_expiry=OnExpiry.CHARGE if line.flag("charge") else OnExpiry.RELEASE,
         dry_run=line.flag("dry"),
+        landing=Landing(options.pop("landing", "no")),
         labels=options,
     )
 
@@ -537,6 +540,7 @@ def told(answer: Answer | BudgetError) -> dict[str, Any]:
                 "bypassed": _names(answer.bypassed),
                 "policies": _names(one.name for one in answer.policies),
                 "provisional": _yes(answer.provisional),
+                "landing": _yes(answer.landing),
                 "price": None if answer.price is None else answer.price.model,
             }
         case Denial():
@@ -545,6 +549,8 @@ def told(answer: Answer | BudgetError) -> dict[str, Any]:
                 "": "deny",
                 "by": _names(one.name for one in answer.policies),
                 "blocked": answer.blocked_on,
+                "left": answer.policies[0].remaining,
+                "kept": answer.policies[0].kept,
                 "retry": _yes(answer.retryable),
                 "never": _yes(answer.never_fits),
                 "fits": None if fit is None else Amounts(fit.tokens or 0, fit.cost_nano or 0),

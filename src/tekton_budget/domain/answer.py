@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tekton_budget.domain.amounts import Amounts, Limits
+from tekton_budget.domain.amounts import NOTHING, Amounts, Limits
 from tekton_budget.domain.usage import UsageFault
 
 
@@ -25,6 +25,7 @@ class Standing:
     timezone: str
     hidden: bool = False
     scope: Mapping[str, object] | None = None  # of a policy that stands in the way
+    kept: Amounts = NOTHING  # for the end, and not for the ask in whose way it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Grant:
     provisional: bool = False
     dry_run: bool = False
     tier: str | None = None  # the label as it is, also where it was given by the table of tiers
+    landing: bool = False  # a policy is down to what it keeps for the end: finish now
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,13 @@ class Denial:
     never_fits: bool
     resets_us: int | None
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """No answer yet: the ask does not fit now, and would rather wait until it does."""
+
+    allocation_id: str
 
 
 @dataclass(frozen=True, slots=True)

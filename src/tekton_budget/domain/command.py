@@ -18,6 +18,14 @@ class Fit(StrEnum):
     CLAMP = "clamp"
 
 
+class Landing(StrEnum):
+    """Whether an ask may use what policies keep for the end: it then tells the call to finish."""
+
+    NO = "no"
+    MAY = "may"
+    AUTO = "auto"  # where the rest does not do
+
+
 @dataclass(frozen=True, slots=True)
 class AuditNote:
     """What a person changed: verb and object, and how it stood before and after, as JSON text."""
@@ -57,6 +65,7 @@ class Allocate(Command):
     metadata: str = "{}"
     dry_run: bool = False
     wait_us: int = 0
+    landing: Landing = Landing.NO
 
     def ends_at(self, now_us: int) -> int:
         """When a grant of now would expire."""

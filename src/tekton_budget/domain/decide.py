@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tekton_budget.domain.amounts import NOTHING, Amounts, Limits
 from tekton_budget.domain.balance import Balance
-from tekton_budget.domain.policy import PPM, Enforcement, PerMissing, Policy
+from tekton_budget.domain.policy import PPM, Enforcement, PerMissing, Policy, kept_part
 from tekton_budget.domain.policy_set import Concern
 
 
@@ -27,6 +27,12 @@ class Judgement(NamedTuple):
     spent: Amounts
     held: Amounts
     allowance: Limits
+    kept: Amounts = NOTHING  # of the allowance, for the end and not for this ask
+
+    @property
+    def open(self) -> Limits:
+        """What of the allowance this ask may use."""
+        return self.allowance if self.kept is NOTHING else self.allowance.minus(self.kept)
 
     @property
     def policy(self) -> Policy:
@@ -36,22 +42,34 @@ class Judgement(NamedTuple):
     @property
     def passed(self) -> bool:
         """Whether the ask would take any unit above its allowance; equal is fine."""
-        return passes(self.allowance, self.spent.plus(self.held), self.asked)
+        return passes(self.open, self.spent.plus(self.held), self.asked)
 
     @property
     def remaining(self) -> Limits:
         """What is left before the ask; negative where facts went beyond."""
-        return self.allowance.minus(self.spent.plus(self.held))
+        return self.open.minus(self.spent.plus(self.held))
 
     @property
     def blocked_by_spent(self) -> bool:
         """Whether it would not fit even if every hold came back unused."""
-        return passes(self.allowance, self.spent, self.asked)
+        return passes(self.open, self.spent, self.asked)
 
     @property
     def never_fits(self) -> bool:
-        """Whether the ask alone is more than the whole allowance."""
-        return passes(self.allowance, NOTHING, self.asked)
+        """Whether the ask alone is more than all that it may ever use."""
+        return passes(self.open, NOTHING, self.asked)
+
+    @property
+    def is_landing(self) -> bool:
+        """Whether the ask meets the part that is kept for the end, or finds it begun."""
+        part = kept_part(self.policy, self.allowance)
+        if part is NOTHING:
+            return False
+        used = self.spent.plus(self.held)
+        return any(
+            kept > 0 and limit is not None and (u >= limit - kept or u + asked > limit - kept)
+            for kept, limit, u, asked in zip(part, self.allowance, used, self.asked, strict=True)
+        )
 
 
 class Verdict(NamedTuple):
@@ -85,14 +103,19 @@ def _beyond(allowance: Limits, asked: Amounts, spent: Amounts, held: Amounts) ->
     )
 
 
-def judge(concern: Concern, balance: Balance, asked: Amounts, now_us: int) -> Judgement:
-    """How one policy stands to an ask."""
+def judge(
+    concern: Concern, balance: Balance, asked: Amounts, now_us: int, *, landing: bool = False
+) -> Judgement:
+    """How one policy stands to an ask; `landing` says that it may use what is kept for the end."""
+    policy = concern.policy
+    allowance = balance.allowance_at(policy, now_us)
     return Judgement(
         concern,
         asked,
         balance.spent_at(now_us),
         balance.held,
-        balance.allowance_at(concern.policy, now_us),
+        allowance,
+        NOTHING if landing or not policy.landing_ppm else kept_part(policy, allowance),
     )
 
 
@@ -139,13 +162,15 @@ def decide(judgements: Sequence[Judgement], *, priority: int, shadow: bool) -> V
 
 
 def _side(judgement: Judgement, *, priority: int, shadow: bool) -> _Side:
-    concern, asked, spent, held, allowance = judgement
+    concern, asked, spent, held, allowance, kept = judgement
     policy = concern.policy
     shadowed = shadow or policy.shadow
     if shadowed and concern.group_missing and policy.per_missing is PerMissing.DENY:
         return _Side.WOULD_DENY
     enforcement = policy.enforcement
     if enforcement is Enforcement.HARD_LIMIT:
+        if kept is not NOTHING:
+            allowance = allowance.minus(kept)
         if not _beyond(allowance, asked, spent, held):
             return _Side.LET
         if policy.bypass_priority is not None and priority >= policy.bypass_priority:
@@ -158,7 +183,7 @@ def _side(judgement: Judgement, *, priority: int, shadow: bool) -> _Side:
 
 def stands_at_threshold(judgement: Judgement) -> bool:
     """Whether the balance, after the hold, is at or above the policy's lowest threshold."""
-    concern, asked, spent, held, allowance = judgement
+    concern, asked, spent, held, allowance, _ = judgement
     thresholds = concern.policy.thresholds_ppm
     if not thresholds:
         return judgement.passed

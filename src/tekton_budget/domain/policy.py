@@ -155,6 +155,14 @@ class Policy:
         return self.schedule.period is Period.ROLLING
 
 
+def kept_part(policy: Policy, allowance: Limits) -> Amounts:
+    """What of an allowance only calls that carry the note to finish may use, rounded down."""
+    ppm = policy.landing_ppm
+    if not ppm or policy.enforcement is not Enforcement.HARD_LIMIT:
+        return NOTHING
+    return Amounts(*(0 if limit is None else limit * ppm // PPM for limit in allowance))
+
+
 def allowance(
     limits: Limits,
     *,

@@ -3,16 +3,14 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 import uuid_utils
 
-from tekton_budget.domain.answer import Answer, Denial
+from tekton_budget.domain.answer import Answer, Denial, Waiting
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.command import (
-    Allocate,
     Command,
     Expire,
     LedgerSettings,
@@ -50,13 +48,6 @@ NOT_COMMITTED = -1
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """A denial whose asker would rather wait."""
-
-    denial: Denial
-
-
 class Batches:
     """Runs batches and exclusive work on one connection, which is made anew when it is lost."""
 
@@ -83,7 +74,7 @@ class Batches:
 
     def run(
         self, commands: Sequence[Command], *, dry_run: bool = False
-    ) -> list[Answer | BudgetError | Parked]:
+    ) -> list[Answer | BudgetError | Waiting]:
         """All commands in their order, in one transaction that dry runs leave no trace of."""
         return self._repeated(lambda: self._batch(commands, dry_run=dry_run))
 
@@ -152,7 +143,7 @@ class Batches:
 
     def _batch(
         self, commands: Sequence[Command], *, dry_run: bool
-    ) -> list[Answer | BudgetError | Parked]:
+    ) -> list[Answer | BudgetError | Waiting]:
         """Judge, expire what is due on the balances that denied and judge again, then append."""
         expired: set[tuple[str, str]] = set()
         while True:
@@ -172,7 +163,7 @@ class Batches:
                 break
             session.rollback()
             expired |= more
-        answers = [_answer(c, o) for c, o in zip(loaded.commands, outcomes, strict=True)]
+        answers = [outcome.answer for outcome in outcomes]
         if dry_run:
             session.rollback()
         else:
@@ -187,8 +178,8 @@ class Batches:
         answers: Sequence[object],
         batch_id: str,
     ) -> None:
-        """Write all but what is parked: it has not been answered, so nothing has happened."""
-        kept = [i for i, answer in enumerate(answers) if not isinstance(answer, Parked)]
+        """Write all but what waits: it has not been answered, so nothing has happened."""
+        kept = [i for i, answer in enumerate(answers) if not isinstance(answer, Waiting)]
         writes = self._appender.writes(
             session,
             loaded,
@@ -215,7 +206,7 @@ class Batches:
         denied: set[str] = set()
         ended: set[tuple[str, str]] = set()  # by commands before the first that was denied
         for command, outcome in zip(loaded.commands, outcomes, strict=True):
-            if isinstance(outcome.answer, Denial):
+            if isinstance(outcome.answer, Denial | Waiting):
                 concerns = (c for ask in _parts(command) for c in loaded.state.concerns(ask))
                 denied.update(concern.balance_id for concern in concerns)
             elif not denied:
@@ -340,9 +331,3 @@ def _ended_by(outcome: Outcome) -> list[tuple[str, str]]:
         for part in outcome.each()
         if part.allocation is not None and not part.allocation.is_active
     ]
-
-
-def _answer(command: Command, outcome: Outcome) -> Answer | BudgetError | Parked:
-    if isinstance(outcome.answer, Denial) and isinstance(command, Allocate) and command.wait_us:
-        return Parked(outcome.answer)
-    return outcome.answer

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import structlog
 
-from tekton_budget.domain.answer import Answer, Credited, Ended, Expired, Several
+from tekton_budget.domain.answer import Answer, Credited, Ended, Expired, Several, Waiting
 from tekton_budget.domain.command import Allocate, Command, Expire, LedgerSettings, Together
 from tekton_budget.domain.errors import BudgetError, Unavailable
-from tekton_budget.storage.batch import Batches, Parked
+from tekton_budget.storage.batch import Batches
 from tekton_budget.storage.cache import Cache
 from tekton_budget.storage.loading import Clock
 from tekton_budget.storage.session import CommitUnanswered, Session, StoreAway
@@ -247,7 +247,7 @@ class Writer:
         """Hand out what is answered; what would rather wait does, until something is freed."""
         told = []
         for ticket, answer in zip(tickets, answers, strict=True):
-            if isinstance(answer, Parked):
+            if isinstance(answer, Waiting):
                 self._waiting.append(ticket)
             else:
                 told.append((ticket, answer))

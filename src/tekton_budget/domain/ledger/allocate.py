@@ -2,19 +2,12 @@
 
 from collections.abc import Sequence
 
-from tekton_budget.domain.answer import Denial
-from tekton_budget.domain.command import Allocate, Fit
-from tekton_budget.domain.decide import (
-    Decision,
-    Judgement,
-    Verdict,
-    decide,
-    judge,
-    largest_fit,
-    passes,
-)
-from tekton_budget.domain.estimate import Prices, asked_by_each, assert_sound, shrinkable
+from tekton_budget.domain.answer import Denial, Waiting
+from tekton_budget.domain.command import Allocate
+from tekton_budget.domain.decide import Verdict
+from tekton_budget.domain.estimate import Prices, assert_sound, shrinkable
 from tekton_budget.domain.ledger.denial import denial_of
+from tekton_budget.domain.ledger.fitting import Fitting, preferred
 from tekton_budget.domain.ledger.grant import granted
 from tekton_budget.domain.ledger.refusal import refusal_of
 from tekton_budget.domain.ledger.retry import remembered_answer
@@ -73,58 +66,24 @@ def _asked(state: State, ask: Allocate) -> Outcome:
     refusal = refusal_of(state, ask, concerns, prices)
     if refusal is not None:
         return Outcome(refusal)
-    size = shrinkable(ask)
-    judgements = _judge_all(state, ask, concerns, prices, size)
-    verdict = _decided(state, ask, judgements)
-    if verdict.decision is not Decision.DENY:
-        return granted(state, ask, judgements, verdict, prices, size)
-    fitting = -1
-    if size is not None:
-        fitting = largest_fit(size, lambda n: _fits(ask, verdict.denied, prices, n))
-    if ask.fit is Fit.CLAMP and fitting >= max(1, _min_grant(ask, concerns)):
-        judgements = _judge_all(state, ask, concerns, prices, fitting)
-        clamped = _decided(state, ask, judgements)
-        assert clamped.decision is not Decision.DENY, "what fits jointly is granted"
-        return granted(state, ask, judgements, clamped, prices, fitting, verdict.denied)
-    denial = denial_of(state, ask, verdict, prices, fitting)
-    return Outcome(denial, counted=_denials(ask, verdict, denial))
-
-
-def _judge_all(
-    state: State, ask: Allocate, concerns: Sequence[Concern], prices: Prices, size: int | None
-) -> list[Judgement]:
-    balances, now_us = state.balances, state.now_us
-    asked = asked_by_each(ask, [concern.policy for concern in concerns], prices, size)
-    return [
-        judge(concern, balances[concern.balance_id], amounts, now_us)
-        for concern, amounts in zip(concerns, asked, strict=True)
-    ]
-
-
-def _decided(state: State, ask: Allocate, judgements: Sequence[Judgement]) -> Verdict:
-    priority = min(ask.priority, ask.caller.max_priority)
-    return decide(judgements, priority=priority, shadow=state.settings.shadow)
-
-
-def _fits(ask: Allocate, denied: Sequence[Judgement], prices: Prices, size: int) -> bool:
-    """Whether the ask shrunk to `size` passes none of the policies that refused it whole.
-
-    The others need no second look: what a smaller ask takes of a policy is never more.
-    """
-    asked = asked_by_each(ask, [judgement.policy for judgement in denied], prices, size)
-    return not any(
-        passes(j.allowance, j.spent.plus(j.held), amounts)
-        for j, amounts in zip(denied, asked, strict=True)
-    )
-
-
-def _min_grant(ask: Allocate, concerns: Sequence[Concern]) -> int:
-    """The least that a clamp may leave: the ask's own word, else the policies', which is tokens."""
-    if ask.min_grant is not None:
-        return ask.min_grant
-    if ask.max_output_tokens is None and ask.tokens is None:
-        return 0
-    return max((c.policy.min_grant for c in concerns if c.policy.judges), default=0)
+    fitting = Fitting(state, ask, concerns, prices)
+    ways = fitting.ways()
+    first, last, whole = ways[0], ways[-1], shrinkable(ask)
+    if not first.is_denied:
+        return granted(state, ask, first.judgements, first.verdict, prices, whole)
+    if ask.wait_us and fitting.awaits(ways):
+        return Outcome(Waiting(ask.id))
+    room = [fitting.room(way) for way in ways]
+    best = preferred([fitting.of_use(way, n) for way, n in zip(ways, room, strict=True)])
+    if best is None:
+        denial = denial_of(state, ask, last.verdict, prices, room[-1])
+        return Outcome(denial, counted=_denials(ask, last.verdict, denial))
+    if not ways[best].is_denied:
+        return granted(state, ask, last.judgements, last.verdict, prices, whole)
+    size, denied = room[best], first.verdict.denied
+    clamped = fitting.judged(size, landing=ways[best].landing)
+    assert not clamped.is_denied, "what fits jointly is granted"
+    return granted(state, ask, clamped.judgements, clamped.verdict, prices, size, denied)
 
 
 def _denials(ask: Allocate, verdict: Verdict, denial: Denial) -> tuple[DecisionCount, ...]:

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from tekton_budget.domain.amounts import Amounts
+from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Denial, Fitting
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.decide import Judgement, Verdict, passes
@@ -204,7 +204,7 @@ def _labels_at(state: State, ask: Allocate, card: Card, own: Card) -> Mapping[st
 def _refuses(ask: Allocate, judgement: Judgement, cost_nano: int, prices: Prices) -> bool:
     asked = asked_by(ask, judgement.policy, prices, shrinkable(ask))
     other = Amounts(asked.tokens, cost_nano, asked.requests)
-    return passes(judgement.allowance, judgement.spent.plus(judgement.held), other)
+    return passes(judgement.open, judgement.spent.plus(judgement.held), other)
 
 
 def _detail(
@@ -246,6 +246,8 @@ def _first_sentence(judgement: Judgement, unit: int, *, hidden: bool) -> str:
     used = f"{short_amount(name, judgement.spent[unit])} spent"
     if judgement.held[unit]:
         used += f", {short_amount(name, judgement.held[unit])} held{_by_calls(judgement)}"
+    if judgement.kept[unit]:
+        used += f", {short_amount(name, judgement.kept[unit])} kept for the end"
     return (
         f'Over budget: this call may {verb} up to {asked}, but "{title}" has '
         f"{short_amount(name, left)} of {short_amount(name, judgement.allowance[unit] or 0)} "
@@ -307,6 +309,8 @@ def _fits_text(ask: Allocate, fitting: Fitting | None, alternatives: tuple[str, 
 def _more_text(state: State, ask: Allocate, judgement: Judgement, unit: int) -> str:
     """The command by which someone who may can give more."""
     missing = judgement.asked[unit] - max(0, judgement.remaining[unit] or 0)
+    if judgement.kept is not NOTHING:  # of which a part is kept too
+        missing = -(-(missing + 1) * PPM // (PPM - judgement.policy.landing_ppm))
     wanted = max(missing, (judgement.allowance[unit] or 0) // _CREDIT_SHARE)
     whole = -(-wanted // NANO_PER_USD) if unit == 1 else wanted
     amount = f"{_round_up(whole)}{('tokens', 'usd', 'requests')[unit]}"

@@ -91,6 +91,7 @@ def _grant(
         any(_is_provisional(j, prices) for j in judgements) if prices.dearest else False,
         ask.dry_run,
         ask.labels.get("tier"),
+        _is_landing(state, judgements),
     )
 
 
@@ -108,7 +109,7 @@ def _allocation(
         expires_us=grant.expires_us,
         holds=tuple(
             Hold(concern.balance_id, asked, concern.policy.tokens_counted)
-            for concern, asked, _, _, _ in judgements
+            for concern, asked, *_ in judgements
         ),
         on_expiry=ask.on_expiry,
         priority=ask.priority,
@@ -133,7 +134,7 @@ def _standings(
             now_us,
             policies.asks_of(concern.policy),
         )
-        for concern, asked, _, _, _ in judgements
+        for concern, asked, *_ in judgements
     )
 
 
@@ -144,6 +145,15 @@ def _reason(judgement: Judgement, verdict: Verdict) -> str:
     if any(judgement is one for one in verdict.bypassed):
         return BYPASSED
     return SHADOW if any(judgement is one for one in verdict.would_deny) else ""
+
+
+def _is_landing(state: State, judgements: Sequence[Judgement]) -> bool:
+    """Whether a policy is down to what it keeps for the end; one in shadow changes no call."""
+    return not state.settings.shadow and any(
+        j.is_landing
+        for j in judgements
+        if j.policy.landing_ppm and j.policy.judges and not j.policy.shadow
+    )
 
 
 def _is_provisional(judgement: Judgement, prices: Prices) -> bool:

@@ -62,7 +62,7 @@ def standing_before(
     asks: Asks,
 ) -> Standing:
     """The numbers that an ask was judged on."""
-    concern, asked, spent, held, allowance = judgement
+    concern, asked, spent, held, allowance, kept = judgement
     policy = concern.policy
     hidden = bool(caller.labels) and not _is_own(caller, policy, balance.group, asks)
     return Standing(
@@ -74,11 +74,12 @@ def standing_before(
         NOTHING if hidden else spent,
         NOTHING if hidden else held,
         asked,
-        _HIDDEN if hidden else _left(allowance, spent, held),
+        _HIDDEN if hidden else _left(judgement.open, spent, held),
         resets_at(policy, balance, now_us),
         policy.schedule.zone,
         hidden,
         None if hidden else asks,
+        NOTHING if hidden else kept,
     )
 
 

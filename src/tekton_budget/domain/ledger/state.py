@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tekton_budget.domain.allocation import Allocation, Hold
 from tekton_budget.domain.amounts import Amounts
-from tekton_budget.domain.answer import Answer
+from tekton_budget.domain.answer import Answer, Waiting
 from tekton_budget.domain.balance import Balance, balance_id
 from tekton_budget.domain.command import (
     Allocate,
@@ -119,7 +119,7 @@ class DecisionCount(NamedTuple):
 class Outcome:
     """All that one command comes to: its answer, and what has to be written for it to be true."""
 
-    answer: Answer | BudgetError
+    answer: Answer | BudgetError | Waiting
     entry: Entry | None = None
     allocation: Allocation | None = None
     created: bool = False
