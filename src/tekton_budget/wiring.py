@@ -1,13 +1,14 @@
 """Settings in, running service out: the only place that chooses parts."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tekton_budget.domain.caller import LOCAL, Role
-from tekton_budget.domain.errors import Conflict
+from tekton_budget.domain.errors import BudgetError, Conflict
 from tekton_budget.domain.zones import zone_named
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
@@ -23,6 +24,7 @@ from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import Calculations, PriceLooks, PriceVerbs, Recommendations
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
+from tekton_budget.service.runs import RunPasses, RunVerbs, RunViews
 from tekton_budget.service.short_forms import ShortForms
 from tekton_budget.service.standings import Standings
 from tekton_budget.service.verifying import Verifier
@@ -30,6 +32,7 @@ from tekton_budget.settings import Prices, Settings
 from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.days import kept_zone, rezone
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.runs import RunRows
 from tekton_budget.storage.schema import SchemaState, prepare, schema_state, upgrade
 from tekton_budget.storage.store import Store
 from tekton_budget.storage.writer import Writer
@@ -61,6 +64,11 @@ class Running:
         self.reader = Reader(self.store, ledger_settings, clock=clock)
         ledger = LedgerVerbs(self.writer, self.reader.policies)
         policies = PolicyVerbs(self.writer, ledger_settings, self.store.connect)
+        keys = KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock)
+        run_rows = RunRows(self.reader, self.writer)
+        run_passes = RunPasses(self.reader, run_rows, keys)
+        run_views = RunViews(self.reader, run_rows, run_passes)
+        runs = RunVerbs(self.reader, self.writer, policies, ledger, run_passes, run_views)
         self.service = Service(
             ledger=ledger,
             policies=policies,
@@ -69,13 +77,15 @@ class Running:
             book=PriceLooks(self.reader.book, self.reader.now_us),
             costs=Calculations(self.reader.book, self.reader.now_us),
             recommendations=Recommendations(self.reader.book, self.reader.now_us),
-            keys=KeyVerbs(self.writer, self.reader, host_now_us if clock is None else clock),
+            keys=keys,
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),
             lists=Lists(self.reader),
             overview=Overview(self.reader),
             records=Records(self.reader),
             reports=Reports(self.reader),
+            runs=runs,
+            run_views=run_views,
             standings=Standings(self.reader),
             health=Health(self.reader, self.writer),
             verifier=Verifier(self.reader),
@@ -84,7 +94,9 @@ class Running:
         if settings.prices is Prices.EMBEDDED:
             self.service.prices.take_list(embedded_head().version, embedded_text())
         keep = Keep(settings.outbox_days, settings.decisions_days)
-        passes = Passes(self.reader, self.writer, finish=policies.finish, keep=keep)
+        passes = Passes(
+            self.reader, self.writer, finish=policies.finish, keep=keep, count=runs.flush
+        )
         self.worker = Worker(
             passes_of(
                 passes,
@@ -113,6 +125,8 @@ class Running:
     def close(self) -> None:
         """Stop in order: no new work, the queue answered, connections closed."""
         self.worker.stop()
+        with suppress(BudgetError):  # a store that is away takes no counters along
+            self.service.runs.flush()
         self.writer.stop()
         self.store.close()
 

@@ -11,6 +11,7 @@ from tekton_budget.service.passes import CHUNK_ROWS, EXPIRED_MAX, STARTING_SECON
 
 log = structlog.get_logger(__name__)
 
+COUNT_SECONDS = 0.5  # between two writings of what runs did
 RETRY_SECONDS = 1.0  # after an error, at least
 
 
@@ -32,6 +33,7 @@ def passes_of(
         Pass("expire_due", passes.expire_due, expire_seconds, EXPIRED_MAX),
         Pass("number_outbox", passes.number_outbox, relay_seconds, CHUNK_ROWS),
         Pass("prune", passes.prune, prune_seconds, CHUNK_ROWS),
+        Pass("count_runs", passes.count_runs, COUNT_SECONDS, CHUNK_ROWS),
         Pass("finish_starting", passes.finish_starting, STARTING_SECONDS, EXPIRED_MAX),
     )
 

@@ -11,9 +11,12 @@ from tekton_budget.face.pricing import PricingVerbs
 from tekton_budget.face.reading import ReadingVerbs
 from tekton_budget.face.recommending import RecommendingVerbs
 from tekton_budget.face.request import Labels
+from tekton_budget.face.running import RunVerbs
 
 
-class Verbs(LedgerVerbs, LimitVerbs, ReadingVerbs, PricingVerbs, RecommendingVerbs, KeyVerbs):
+class Verbs(
+    LedgerVerbs, LimitVerbs, ReadingVerbs, PricingVerbs, RecommendingVerbs, KeyVerbs, RunVerbs
+):
     """All of them."""
 
     def __init__(self, labels: Labels | None = None) -> None:

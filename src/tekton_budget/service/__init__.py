@@ -13,6 +13,7 @@ from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import Calculations, PriceLooks, PriceVerbs, Recommendations
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
+from tekton_budget.service.runs import RunVerbs, RunViews
 from tekton_budget.service.short_forms import ShortForms
 from tekton_budget.service.standings import Standings
 from tekton_budget.service.verifying import Verifier
@@ -36,6 +37,8 @@ class Service:
     overview: Overview
     records: Records
     reports: Reports
+    runs: RunVerbs
+    run_views: RunViews
     standings: Standings
     health: Health
     verifier: Verifier

@@ -8,6 +8,7 @@ from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import NotFound
 from tekton_budget.domain.policy import Budget, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet
+from tekton_budget.domain.run import RUNS_BUDGET
 from tekton_budget.domain.scope import Scope
 from tekton_budget.service.named import budget_named, policy_named, sees_policy, sees_scope
 from tekton_budget.service.paging import Page, Slice, cursor_place, cursor_text
@@ -57,11 +58,12 @@ class Catalogue:
         owner: str | None = None,
         part: Slice | None = None,
     ) -> Page[Budget]:
-        """In the order of their making."""
+        """In the order of their making; that of runs has lists of its own."""
         found = [
             budget
             for budget in self._reader.policies().budgets.values()
-            if sees_scope(caller, budget.scope)
+            if budget.budget_id != RUNS_BUDGET
+            and sees_scope(caller, budget.scope)
             and is_active in (None, budget.is_active)
             and owner in (None, budget.owner)
         ]
@@ -83,7 +85,7 @@ class Catalogue:
     def policies(
         self, caller: Caller, query: PolicyQuery, part: Slice | None = None
     ) -> Page[PolicyView]:
-        """Those in force, in the order of their making."""
+        """Those in force, in the order of their making; caps of runs only where asked for."""
         policies = self._reader.policies()
         budget_id = None
         if query.budget is not None:
@@ -92,7 +94,7 @@ class Catalogue:
             policy
             for policy in _in_force(policies)
             if sees_policy(policies, caller, policy)
-            and budget_id in (None, policy.budget_id)
+            and (budget_id or _not_of_runs(policy)) == policy.budget_id
             and _matches(policy, policies.scope_of(policy), query)
         ]
         page = _page(found, part, _policy_place)
@@ -111,6 +113,10 @@ class Catalogue:
                 raise
             found = last
         return PolicyView(found, policies.scope_of(found))
+
+
+def _not_of_runs(policy: Policy) -> str | None:
+    return None if policy.budget_id == RUNS_BUDGET else policy.budget_id
 
 
 def _in_force(policies: PolicySet) -> list[Policy]:

@@ -200,6 +200,17 @@ class KeyVerbs:
             self._note_use({key.key_id: now_us})
         return key.caller()
 
+    def caller_of(self, key_id: str, name: str) -> Caller | None:
+        """Who stands behind a key that was shown before; once it is rotated, behind its successor.
+
+        `None` where neither is valid any more.
+        """
+        now_us = self._now_us()
+        valid = [key for key in self._fresh().values() if key.is_valid(now_us)]
+        own = [key for key in valid if key.key_id == key_id]
+        found = own or [key for key in valid if key.name == name]
+        return found[0].caller() if found else None
+
     def _note_use(self, used_us: dict[str, int]) -> None:
         def run(alone: Exclusively) -> None:
             set_last_used(alone.session, used_us)

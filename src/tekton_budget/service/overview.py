@@ -9,6 +9,7 @@ from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.period import Period
 from tekton_budget.domain.policy import PPM, Policy
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
+from tekton_budget.domain.run import RUNS_BUDGET
 from tekton_budget.domain.scope import SHARED_GROUP
 from tekton_budget.service.balance_views import BalanceView, view_of
 from tekton_budget.service.named import budget_named
@@ -94,7 +95,7 @@ class Overview:
         Whoever shows one number shows the first: a policy on everything, else all that was used.
         """
         policies = self._reader.policies()
-        own = policies.counting
+        own = _limits(policies)
         if budget is not None:
             found = budget_named(policies, caller, budget)
             own = [p for p in policies.counting_everywhere() if p.budget_id == found.budget_id]
@@ -116,7 +117,7 @@ class Overview:
     def counts(self) -> Counts:
         """Counted for metrics, of the first so many policies."""
         policies = self._reader.policies()
-        found = self._fullest(policies, LOCAL, policies.counting[:POLICIES_MAX])
+        found = self._fullest(policies, LOCAL, _limits(policies)[:POLICIES_MAX])
         return Counts(
             self._allocations.active_count(),
             unnumbered_count(self._reader),
@@ -223,6 +224,11 @@ class Overview:
             input_tokens=sums.input_tokens,
             output_tokens=sums.output_tokens,
         )
+
+
+def _limits(policies: PolicySet) -> list[Policy]:
+    """What people limit; a run's cap is shown with the run."""
+    return [policy for policy in policies.counting if policy.budget_id != RUNS_BUDGET]
 
 
 def _policy_of(policies: PolicySet, view: BalanceView) -> Policy:

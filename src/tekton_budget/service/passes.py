@@ -45,6 +45,7 @@ class Passes:
         *,
         finish: Callable[[Policy], object],
         keep: Keep | None = None,
+        count: Callable[[], int] = int,
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -52,6 +53,7 @@ class Passes:
         self._keep = keep if keep is not None else Keep()
         self._allocations = AllocationRows(reader)
         self._housekeeping = Housekeeping(reader, writer)
+        self._count = count
         self._backfilled: dict[int, str | None] = {}  # by policy number, how far it was last seen
 
     def expire_due(self) -> int:
@@ -74,6 +76,10 @@ class Passes:
     def number_outbox(self) -> int:
         """Give committed events their positions."""
         return self._housekeeping.number_outbox()
+
+    def count_runs(self) -> int:
+        """Write down what came through the gateway for runs."""
+        return self._count()
 
     def prune(self) -> int:
         """Delete a little of everything that is older than it is kept."""

@@ -88,15 +88,20 @@ class Housekeeping:
         return max(0, position - last)
 
     def _run(self, work: Callable[[Execute], T]) -> T:
-        if not self._reader.is_postgresql:
-            return self._writer.exclusively(lambda alone: work(_by_session(alone))).result()
-        with self._reader.writing() as connection:
+        return beside(self._reader, self._writer, work)
 
-            def execute(sql: str, parameters: Sequence[object]) -> Rows:
-                result = connection.exec_driver_sql(sql.replace("?", "%s"), tuple(parameters))
-                return [tuple(row) for row in result] if result.returns_rows else []
 
-            return work(execute)
+def beside(reader: Reader, writer: Writer, work: Callable[[Execute], T]) -> T:
+    """A short transaction beside the ledger's; statements mark what is bound by `?`."""
+    if not reader.is_postgresql:
+        return writer.exclusively(lambda alone: work(_by_session(alone))).result()
+    with reader.writing() as connection:
+
+        def execute(sql: str, parameters: Sequence[object]) -> Rows:
+            result = connection.exec_driver_sql(sql.replace("?", "%s"), tuple(parameters))
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+        return work(execute)
 
 
 def _by_session(alone: Exclusively) -> Execute:

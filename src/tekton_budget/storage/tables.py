@@ -351,6 +351,33 @@ audit = Table(
     _text("after", "null"),
 )
 
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", ID, primary_key=True),
+    Column("name", ID, nullable=False),
+    Column("token_hash", ID, nullable=False),
+    _text("policy_id", optional=True),
+    _text("labels", "{}"),
+    Column("outer_id", ID, nullable=True),
+    _text("key_id", ""),
+    _text("key_name", ""),
+    _text("command", ""),
+    _text("land_note", optional=True),
+    _count("lease_us"),
+    _time("created_us"),
+    _time("started_us"),
+    _time("alive_until_us"),
+    _time("ended_us", optional=True),
+    Column("exit_code", Integer, nullable=True),
+    _count("calls"),
+    _count("refused"),
+    _count("clamped"),
+    Index("runs_by_name", "name", unique=True),
+    Index("runs_by_token", "token_hash", unique=True),
+    Index("runs_by_start", "started_us", "run_id"),
+)
+
 keys = Table(
     "keys",
     metadata,
