@@ -1,7 +1,8 @@
 """Who calls: by a Budget key or a run's token, under which labels, and with which key upstream."""
 
+import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from tekton_budget.frontends.gateway.routes import Route
 from tekton_budget.frontends.gateway.upstream import Headers
 from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.service.keys import PREFIX
+from tekton_budget.service.runs import RunPasses
 
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 _OURS = PREFIX.partition("_")[0].encode() + b"_"
@@ -30,6 +32,7 @@ class Admission:
     labels: Mapping[str, str]
     credential: Headers | None  # replaces the client's; `None`: the client's own is passed on
     run_note: str | None = None
+    run_id: str | None = None
 
 
 def presented(headers: Mapping[bytes, bytes], query: bytes) -> bytes | None:
@@ -85,7 +88,7 @@ class Callers:
         self,
         doorkeeper: Doorkeeper,
         keys: Mapping[str, SecretStr],
-        runs: "Callable[[str], RunPass] | None" = None,
+        runs: RunPasses,
     ) -> None:
         self._doorkeeper = doorkeeper
         self._keys = keys
@@ -96,7 +99,7 @@ class Callers:
         sent = presented(headers, scope["query_string"])
         budget_key = headers.get(b"x-budget-key")
         if route.run is not None:
-            return self._of_run(route, sent, labels_of(headers))
+            return await self._of_run(route.run, route, sent, labels_of(headers))
         if budget_key is not None:
             caller = await self._known(scope, budget_key)
             credential = None if sent is not None else self._own(route.provider)
@@ -108,11 +111,14 @@ class Callers:
             credential = None if sent is not None else self._own(route.provider)
         return Admission(caller, labels_of(headers), credential)
 
-    def _of_run(self, route: Route, sent: bytes | None, labels: dict[str, str]) -> Admission:
-        assert self._runs is not None and route.run is not None, "a run's path names its token"
-        run = self._runs(route.run)
+    async def _of_run(
+        self, token: str, route: Route, sent: bytes | None, labels: dict[str, str]
+    ) -> Admission:
+        run = self._runs.known(token) or await asyncio.to_thread(self._runs.admit, token)
         credential = None if sent is not None else self._own(route.provider)
-        return Admission(run.caller, {**labels, **run.labels}, credential, run.land_note)
+        return Admission(
+            run.caller, {**labels, **run.labels}, credential, run.land_note, run.run_id
+        )
 
     async def _known(self, scope: Scope, secret: bytes) -> Caller:
         return await self._doorkeeper.admit(scope, {b"x-api-key": secret})

@@ -71,7 +71,7 @@ class Demo:
         model = _known(body.get("model"), OUTPUT_TOKENS)
         answers = shape.read(body, model)
         if body.get("stream"):
-            head = ((b"content-type", b"text/event-stream; charset=utf-8"),)
+            head = [(b"content-type", b"text/event-stream; charset=utf-8")]
             return DemoAnswer(200, head, shape.frames(body, answers), self._seconds)
         seconds = self._seconds * sum(said.output_tokens for said in answers)
         frame = (msgspec.json.encode(shape.whole(body, answers)), 1)
@@ -97,14 +97,11 @@ class DemoAnswer:
                 return
             yield frame
 
-    async def close(self) -> None:
+    async def whole(self) -> bytes:
+        return b"".join([frame async for frame in self.chunks()])
+
+    def close(self) -> None:
         self._is_closed = True
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *failure: object) -> None:
-        await self.close()
 
 
 class _Refused(Exception):
@@ -113,7 +110,7 @@ class _Refused(Exception):
         self.status, self.message, self.code, self.param = status, message, code, param
 
 
-_JSON: Headers = ((b"content-type", b"application/json"),)
+_JSON: Headers = [(b"content-type", b"application/json")]
 
 
 def _whole(status: int, body: Json) -> DemoAnswer:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from tekton_budget.domain.call import Api
 from tekton_budget.domain.errors import NotFound
-from tekton_budget.frontends.gateway.providers import Family, Provider
+from tekton_budget.frontends.gateway.providers import DEMO, Family, Provider
 
 
 class Treatment(StrEnum):
@@ -72,7 +72,8 @@ class Routes:
         provider = self._providers.get(name.lower())
         if provider is None or not provider.url:
             raise _unknown(name, self._providers, known=provider is not None)
-        found = _FINDERS[provider.family](provider, method, slash + tail)
+        find = _demo if provider is DEMO else _FINDERS[provider.family]
+        found = find(provider, method, slash + tail)
         return found if run is None else _of_run(found, run)
 
 
@@ -130,6 +131,13 @@ def _anthropic(provider: Provider, method: str, path: str) -> Route:
     if method in ("GET", "HEAD") and re.fullmatch(r"/v1/models(/.+)?|/?|/v1/?", path):
         return Route(provider, path, Treatment.FREE, f"{template}/v1/models")
     return Route(provider, path, Treatment.UNMETERED, f"{template}/…")
+
+
+def _demo(provider: Provider, method: str, path: str) -> Route:
+    """The built-in provider speaks both APIs below one address."""
+    if re.match(r"/v\d+/messages(/|$)", path):
+        return _anthropic(provider, method, path)
+    return _openai(provider, method, path)
 
 
 def _gemini(provider: Provider, method: str, path: str) -> Route:
