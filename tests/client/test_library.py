@@ -323,3 +323,17 @@ def test_who_was_refused_can_be_asked(budget) -> None:
         "bob": 1,
     }
     assert budget.verify()["ok"] is True
+
+
+def test_an_ask_states_what_else_it_may_use(budget) -> None:
+    rates = {"input": 3, "output": 15, "cache_write_5m": "3.75"}
+    budget.set_price("anthropic", "claude", rates=rates, fees={"web_search": "0.01"})
+    budget.set_limit("1usd/day")
+    ask = {"model": "claude", "input_tokens": 1000, "max_output_tokens": 100}
+
+    with budget.allocate(**ask, units={"web_search": 2}, cache_write="5m") as hold:
+        hold.release()
+    with pytest.raises(InvalidInput, match="service_tier"):
+        budget.allocate(**ask, context={"service_tier": "priority"})
+
+    assert hold.granted.cost == Decimal("0.02525")

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.domain.world import HOUR_US, World, usd
 
+from tekton_budget.domain import estimate
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import Fit
@@ -191,13 +192,13 @@ def test_of_a_large_book_only_so_many_prices_are_computed(monkeypatch: pytest.Mo
     for number in range(1500):
         world.price(f"p/m{number:04}", input=2000 - number, output=2000 - number)
     computed: list[str] = []
-    grains_of_counts = Card.grains_of_counts
+    most_of_counts = estimate.most_of_counts
 
     def watched(card: Card, *args: object, **named: object) -> int:
         computed.append(card.model)
-        return grains_of_counts(card, *args, **named)
+        return most_of_counts(card, *args, **named)
 
-    monkeypatch.setattr(Card, "grains_of_counts", watched)
+    monkeypatch.setattr(estimate, "most_of_counts", watched)
     answer = denied(world, labels={"model": "m0600", "provider": "p"}, input_tokens=0,
                     max_output_tokens=1)  # fmt: skip
 

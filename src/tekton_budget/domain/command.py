@@ -7,6 +7,7 @@ from enum import StrEnum
 from tekton_budget.domain.allocation import LIFETIME_DEFAULT_US, LIFETIME_MAX_US, OnExpiry
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import Caller
+from tekton_budget.domain.further import Further
 from tekton_budget.domain.policy import Unpriced
 from tekton_budget.domain.usage import Usage
 
@@ -66,6 +67,7 @@ class Allocate(Command):
     dry_run: bool = False
     wait_us: int = 0
     landing: Landing = Landing.NO
+    further: Further | None = None  # what it states beside its tokens, if anything
 
     def ends_at(self, now_us: int) -> int:
         """When a grant of now would expire."""

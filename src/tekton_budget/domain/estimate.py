@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.policy import Policy, Unpriced
-from tekton_budget.domain.price import Card, nano_up
+from tekton_budget.domain.price import Card, Lack, most_of, most_of_counts, nano_up
 from tekton_budget.domain.usage import NO_TOKENS, TokenCounts
 
 
@@ -19,6 +19,13 @@ class Prices:
     assumed: Card | None = None  # of the installation's `assume_model`
     dearest: Card | None = None  # the dearest known rate of the provider
     assumed_by_policy: tuple[tuple[int, Card], ...] = ()
+    lack: Lack | None = None  # what is stated and has no rate, so that something stands in
+    fees: int = 0  # beside the dearest rate, of what is no token: in 10⁻³⁰ USD
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether another rate stands in for one that is not known."""
+        return self.dearest is not None or self.lack is not None
 
     def price_for(self, policy: Policy) -> Card | None:
         """The price a policy sizes the ask with; `None` where it must do without."""
@@ -48,10 +55,12 @@ def shrinkable(ask: Allocate) -> int | None:
 
 
 def states_tokens(ask: Allocate) -> bool:
-    """Whether the ask bounds its tokens."""
-    return ask.tokens is not None or (
-        ask.input_tokens is not None and ask.max_output_tokens is not None
-    )
+    """Whether the ask bounds its tokens; units alone are all that such a call uses."""
+    if ask.tokens is not None:
+        return True
+    if ask.input_tokens is None and ask.max_output_tokens is None:
+        return ask.further is not None and bool(ask.further.units)
+    return ask.input_tokens is not None and ask.max_output_tokens is not None
 
 
 def states_cost(ask: Allocate, price: Card | None) -> bool:
@@ -61,6 +70,12 @@ def states_cost(ask: Allocate, price: Card | None) -> bool:
 
 def counts_of(ask: Allocate, size: int | None) -> TokenCounts:
     """The tokens of an ask shrunk to `size`, by kind as far as they are known."""
+    own = _own_counts(ask, size)
+    return own if ask.further is None else own.plus(ask.further.counts)
+
+
+def _own_counts(ask: Allocate, size: int | None) -> TokenCounts:
+    """Without those that are stated as units."""
     if ask.max_output_tokens is not None:
         output = ask.max_output_tokens if size is None else size
         return TokenCounts(input=ask.input_tokens or 0, output=output)
@@ -77,7 +92,28 @@ def cost_of(
         return _shrunk_cost(ask, counts, size)
     if price is None:
         return 0
-    return nano_up(price.grains_of_counts(counts, ask.requests, at_us=at_us))
+    return nano_up(most_grains(ask, counts, size, price, at_us))
+
+
+def most_grains(
+    ask: Allocate, counts: TokenCounts, size: int | None, price: Card, at_us: int
+) -> int:
+    """The most an ask shrunk to `size` may cost by a card, in 10⁻³⁰ USD."""
+    if ask.further is None:
+        return most_of_counts(price, counts, ask.requests, at_us=at_us)
+    own = _own_counts(ask, size)
+    return most_of(price, own, ask.further, ask.requests, at_us=at_us)
+
+
+def cost_by(
+    ask: Allocate, counts: TokenCounts, size: int | None, price: Card | None, prices: Prices
+) -> int:
+    """The same by any of the prices of an ask: where the dearest stands in, for all its tokens."""
+    if price is None or price is not prices.dearest or ask.cost_nano is not None:
+        return cost_of(ask, counts, size, price, prices.at_us)
+    tokens = TokenCounts(other=counts.total)
+    grains = most_of_counts(price, tokens, ask.requests, at_us=prices.at_us)
+    return nano_up(grains + prices.fees)
 
 
 def asked_by(ask: Allocate, policy: Policy, prices: Prices, size: int | None) -> Amounts:
@@ -100,12 +136,20 @@ def asked_by_each(
                 cost_nano = known_cost
                 break
         else:
-            sized = counts if price is not prices.dearest else TokenCounts(other=total)
-            cost_nano = cost_of(ask, sized, size, price, prices.at_us)
+            cost_nano = cost_by(ask, counts, size, price, prices)
             known.append((price, cost_nano))
         kinds = policy.tokens_counted
-        found.append(Amounts(counts.counted(kinds) if kinds else total, cost_nano, ask.requests))
+        tokens = _counted(ask, counts, kinds) if kinds else total
+        found.append(Amounts(tokens, cost_nano, ask.requests))
     return found
+
+
+def _counted(ask: Allocate, counts: TokenCounts, kinds: tuple[str, ...]) -> int:
+    """What a policy counts of them: input that may be written to a cache may be either kind."""
+    further = ask.further
+    if further is not None and further.cache_write is not None and "cache_write" in kinds:
+        kinds = (*kinds, "input")
+    return counts.counted(kinds)
 
 
 def _shrunk_cost(ask: Allocate, counts: TokenCounts, size: int | None) -> int:

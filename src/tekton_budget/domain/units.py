@@ -62,6 +62,7 @@ class PriceContext(NamedTuple):
 
 
 STANDARD = PriceContext()
+SAME_PRICE_TIERS = {("groq", "flex")}  # seller and service tier without a price of its own
 
 
 class Part(NamedTuple):

@@ -39,8 +39,15 @@ class LedgerVerbs:
         budget_id: str | None = None,
         allocation_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        units: Mapping[str, int] | None = None,
+        context: Mapping[str, Any] | None = None,
+        cache_write: str | None = None,
     ) -> Request[Grant]:
-        """May this call be made? A hold to settle in its `with` block, or `BudgetExceeded`."""
+        """May this call be made? A hold to settle in its `with` block, or `BudgetExceeded`.
+
+        `units` are further bounds (`{"web_search": 5}`), `context` is what the price hangs on
+        (`{"service_tier": "priority"}`); `cache_write="5m"` if the input may be written to a cache.
+        """
         together = {**self.labels, **(labels or {}), **given(model=model, provider=provider)}
         body = given(
             allocation_id=allocation_id or new_id(),
@@ -60,6 +67,9 @@ class LedgerVerbs:
             dry_run=dry_run or None,
             budget_id=budget_id,
             metadata=metadata,
+            units=None if units is None else dict(units),
+            context=None if context is None else dict(context),
+            cache_write=cache_write,
         )
         path = "/allocations"
         return Request("allocate", "POST", path, read_grant, body=body, wait_seconds=wait_seconds)

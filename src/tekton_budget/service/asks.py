@@ -22,6 +22,9 @@ class Ask:
     expires_us: int | None = None
     on_expiry: str = "release"
     metadata: Mapping[str, object] = field(default_factory=dict)
+    units: Mapping[str, object] = field(default_factory=dict)  # further bounds: web_search, …
+    context: Mapping[str, object] = field(default_factory=dict)  # service_tier, region, …
+    cache_write: str | None = None  # 5m or 1h: the input may be written to a cache
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from tekton_budget.service.asks import (
     SettleRequest,
     Used,
 )
+from tekton_budget.service.further import further_stated
 from tekton_budget.service.readings import response_of, told_of
 
 TOKENS_MAX = 10**15
@@ -132,6 +133,7 @@ def allocate_command(
         metadata=checked_metadata(ask.metadata),
         dry_run=dry_run,
         wait_us=int(wait_seconds * 1_000_000),
+        further=further_stated(ask),
     )
 
 

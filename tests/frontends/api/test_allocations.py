@@ -356,3 +356,22 @@ def test_everything_is_there_without_a_version_too(quick: Door) -> None:
         for path in quick.http.get("/api/v1/openapi.json").json()["paths"]
         if path.startswith("/api/") and not path.startswith("/api/v1/")
     ]
+
+
+def test_an_ask_may_state_all_that_can_be_billed(door: Door) -> None:
+    card = {"provider": "anthropic", "model": "claude", "rates": {
+        "input": "3", "output": "15", "cache_write_5m": "3.75"}, "fees": {"web_search": "0.01"}}  # fmt: skip
+    door.post("/prices", card)
+    door.post("/policies", {"name": "day", "limit": "1usd/day"})
+    ask = {"model": "claude", "input_tokens": 1000, "max_output_tokens": 100}
+    made = door.post("/allocations", {**ask, "units": {"webSearch": 2}, "cacheWrite": "5m"})
+    batch = {"commands": [{"do": "allocate", **ask, "context": {"web_searches": 2}}]}
+    (one,) = door.post("/batch", batch, 200)["results"]
+    tier = door.post("/allocations", {**ask, "context": {"service_tier": "flex"}}, 422)
+    image = door.post("/allocations", {**ask, "units": {"image": 1}}, 422)
+
+    assert made["granted"]["cost"] == Decimal("0.02525")
+    assert one["body"]["granted"]["cost"] == Decimal("0.0245")
+    assert (tier["code"], tier["fields"][0]["field"]) == ("unknown_price", "context.service_tier")
+    assert (image["code"], image["fields"][0]["field"]) == ("unknown_price", "units.image")
+    assert image["unit"] == "image"

@@ -44,6 +44,15 @@ DEAR = {"rates": {"input": "9000000", "output": "9000000"}}
         (Ask(expires_us=5), "expires_at"),
         (Ask(labels={"team": ""}), "labels.team"),
         (Ask(metadata={"x": "y" * 20_000}), "metadata"),
+        (Ask(units={"input": 5}), "units.input"),
+        (Ask(units={"songs": 5}), "units.songs"),
+        (Ask(units={"image": -1}), "units.image"),
+        (Ask(units={"image": True}), "units.image"),
+        (Ask(units={"image": 10**13}), "units.image"),
+        (Ask(units={"web_search": 2}, context={"web_searches": 3}), "units.web_search"),
+        (Ask(cache_write="2d"), "cache_write"),
+        (Ask(context={"colour": "red"}), "context.colour"),
+        (Ask(context={"service_tier": "x" * 300}), "context.service_tier"),
     ],
 )
 def test_a_faulty_ask_names_its_field(quick: Running, ask: Ask, field: str) -> None:
@@ -295,3 +304,37 @@ def test_an_atomic_batch_names_the_command_that_was_refused(quick: Running) -> N
     with pytest.raises(InvalidInput) as refused:
         together.result()
     assert refused.value.extra["index"] == 1
+
+
+def test_what_an_ask_states_beside_tokens_comes_to_the_ledger(quick: Running) -> None:
+    ledger, labels = quick.service.ledger, {"model": "claude"}
+    context = {"service_tier": "Priority", "web_searches": 3}
+    asked = ledger.allocate(LOCAL, Ask(labels, 5, 5, units={"image": 2}, context=context))
+    plain = ledger.allocate(
+        LOCAL, Ask(labels, 5, 5, units={"image": 0}, context={"region": "global"})
+    )
+
+    assert asked.work.further.units == (("web_search", 3), ("image", 2))
+    assert asked.work.further.context.service_tier == "priority"
+    assert plain.work.further is None
+    assert asked.result().granted.tokens == 10
+    plain.result()
+
+
+def test_a_field_that_an_earlier_version_did_not_know_makes_no_other_request(
+    quick: Running,
+) -> None:
+    """Its answers are kept with the content of their time."""
+    ledger = quick.service.ledger
+    first = ledger.allocate(LOCAL, Ask(cost=Decimal(1)), allocation_id="a").result()
+    with quick.store.engine.begin() as connection:  # as it was written before
+        content = connection.execute(select(tables.allocations.c.content)).scalar_one()
+        old = {k: v for k, v in msgspec.json.decode(content).items()
+               if k not in ("units", "context", "cache_write")}  # fmt: skip
+        connection.execute(
+            tables.allocations.update().values(content=msgspec.json.encode(old).decode())
+        )
+
+    assert ledger.allocate(LOCAL, Ask(cost=Decimal(1)), allocation_id="a").result() == first
+    with pytest.raises(Conflict, match=r"differs in: cache_write"):
+        ledger.allocate(LOCAL, Ask(cost=Decimal(1), cache_write="5m"), allocation_id="a").result()

@@ -9,12 +9,11 @@ from tekton_budget.domain.estimate import Prices, assert_sound, shrinkable
 from tekton_budget.domain.ledger.denial import denial_of
 from tekton_budget.domain.ledger.fitting import Fitting, preferred
 from tekton_budget.domain.ledger.grant import granted
+from tekton_budget.domain.ledger.pricing import prices_for
 from tekton_budget.domain.ledger.refusal import refusal_of
 from tekton_budget.domain.ledger.retry import remembered_answer
 from tekton_budget.domain.ledger.state import DecisionCount, Outcome, State
-from tekton_budget.domain.policy import Unpriced
 from tekton_budget.domain.policy_set import Concern
-from tekton_budget.domain.price import Card
 
 
 def allocate(state: State, ask: Allocate) -> Outcome:
@@ -28,36 +27,6 @@ def allocate(state: State, ask: Allocate) -> Outcome:
         return Outcome(_asked(state, ask).answer)
     first = remembered_answer(state, ask)
     return _asked(state, ask) if first is None else Outcome(first)
-
-
-def prices_for(state: State, ask: Allocate, concerns: Sequence[Concern]) -> Prices:
-    """The prices that size an ask, all as valid and known now."""
-    model, provider = ask.labels.get("model"), ask.labels.get("provider")
-    own = _price(state, provider, model)
-    if own is not None or ask.cost_nano is not None:
-        return Prices(state.now_us, own)
-    assumed: list[tuple[int, Card]] = []
-    if model is None:
-        for concern in concerns:
-            named = _price(state, None, concern.policy.assume_model)
-            if named is not None:
-                assumed.append((concern.policy.no, named))
-    default = _price(state, None, state.settings.assume_model) if model is None else None
-    dearest = None
-    if any(concern.policy.unpriced is Unpriced.HIGHEST for concern in concerns):
-        dearest = state.book.dearest_of(provider, at_us=state.now_us)
-    return Prices(state.now_us, None, default, dearest, tuple(assumed))
-
-
-def _price(state: State, provider: str | None, model: str | None) -> Card | None:
-    """A card that prices tokens; one of pictures or seconds sizes no ask."""
-    if model is None:
-        return None
-    now_us = state.now_us
-    found = state.book.card_named(provider, model, valid_us=now_us, known_us=now_us)
-    if found is None or found.card.standard(at_us=now_us).dearest is None:
-        return None
-    return found.card
 
 
 def _asked(state: State, ask: Allocate) -> Outcome:

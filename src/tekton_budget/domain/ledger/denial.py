@@ -9,7 +9,14 @@ from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Denial, Fitting
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.decide import Judgement, Verdict, passes
-from tekton_budget.domain.estimate import Prices, asked_by, cost_of, counts_of, shrinkable
+from tekton_budget.domain.estimate import (
+    Prices,
+    asked_by,
+    cost_by,
+    counts_of,
+    most_grains,
+    shrinkable,
+)
 from tekton_budget.domain.ledger.labelling import TIER, with_tier
 from tekton_budget.domain.ledger.standing import is_hidden, resets_at, standing_before
 from tekton_budget.domain.ledger.state import State
@@ -18,7 +25,14 @@ from tekton_budget.domain.money import NANO_PER_USD
 from tekton_budget.domain.period import duration_text, time_text
 from tekton_budget.domain.policy import PPM, Enforcement
 from tekton_budget.domain.policy_set import group_label_names
-from tekton_budget.domain.price import Card, ModelFacts, PriceBook, dearest_token, nano_up
+from tekton_budget.domain.price import (
+    Card,
+    ModelFacts,
+    PriceBook,
+    dearest_token,
+    lack_of,
+    nano_up,
+)
 from tekton_budget.domain.scope import SHARED_GROUP, group_labels
 
 DETAIL_MAX = 400
@@ -90,8 +104,9 @@ def _cheaper(state: State, ask: Allocate, own: Card) -> Iterator[tuple[int, Card
 
     Whoever calls one seller has no account with all the others that a price list knows.
     """
-    book, now_us, counts = state.book, state.now_us, counts_of(ask, shrinkable(ask))
-    whole = own.grains_of_counts(counts, ask.requests, at_us=now_us)
+    book, now_us, size = state.book, state.now_us, shrinkable(ask)
+    counts = counts_of(ask, size)
+    whole = most_grains(ask, counts, size, own, now_us)
     seen = {own.price_id}
     for in_force in (
         book.current(at_us=now_us, provider=own.provider),
@@ -100,15 +115,22 @@ def _cheaper(state: State, ask: Allocate, own: Card) -> Iterator[tuple[int, Card
         cards = [card for card in _below(in_force, own, now_us) if card.price_id not in seen]
         seen.update(card.price_id for card in cards)
         costs = (
-            (card.grains_of_counts(counts, ask.requests, at_us=now_us), card)
+            (most_grains(ask, counts, size, card, now_us), card)
             for card in cards
-            if card.standard(at_us=now_us).prices_text
+            if _prices_all(card, ask, now_us)
         )
         cheaper = sorted(
             ((grains, card) for grains, card in costs if grains < whole),
             key=lambda one: (-one[0], one[1].model),
         )
         yield from (one for one in cheaper if _can_do(book, one[1], own, counts.total, now_us))
+
+
+def _prices_all(card: Card, ask: Allocate, at_us: int) -> bool:
+    """Whether a card has rates for text, and for what else the call uses."""
+    if not card.standard(at_us=at_us).prices_text:
+        return False
+    return ask.further is None or lack_of(card, ask.further, at_us=at_us) is None
 
 
 def _below(cards: Sequence[Card], own: Card, at_us: int) -> Sequence[Card]:
@@ -163,8 +185,8 @@ def _fitting(ask: Allocate, prices: Prices, size: int) -> Fitting | None:
     known = ask.cost_nano is not None or price is not None
     return Fitting(
         tokens=counts.total or None,
-        cost_nano=cost_of(ask, counts, size, price, prices.at_us) if known else None,
-        max_output_tokens=counts.output if ask.max_output_tokens is not None else None,
+        cost_nano=cost_by(ask, counts, size, price, prices) if known else None,
+        max_output_tokens=size if ask.max_output_tokens is not None else None,
     )
 
 

@@ -8,7 +8,7 @@ from tekton_budget.domain.answer import Grant, PinnedPrice, Standing
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.decide import Judgement, Verdict
 from tekton_budget.domain.errors import invalid
-from tekton_budget.domain.estimate import Prices, cost_of, counts_of, shrinkable
+from tekton_budget.domain.estimate import Prices, cost_by, counts_of, shrinkable
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger.denial import alternatives_to, tightest_first
 from tekton_budget.domain.ledger.retry import remember
@@ -71,7 +71,7 @@ def _grant(
     costs = [j.asked.cost_nano for j in judgements]
     if not costs:
         price = prices.own or prices.assumed or prices.dearest
-        costs = [cost_of(ask, counts, size, price, prices.at_us)]
+        costs = [cost_by(ask, counts, size, price, prices)]
     if max(costs) > CALL_COST_NANO_MAX:
         raise invalid("tokens", "may cost more than any call can; check their number")
     whole = shrinkable(ask)
@@ -79,7 +79,7 @@ def _grant(
         ask.id,
         verdict.decision.value,
         Amounts(counts.total, max(costs), ask.requests),
-        counts.output if ask.max_output_tokens is not None else None,
+        size if ask.max_output_tokens is not None else None,
         state.now_us,
         ask.ends_at(state.now_us),
         _standings(state, ask, judgements),
@@ -88,7 +88,7 @@ def _grant(
         tuple(j.policy.name for j in verdict.would_deny),
         tuple(j.policy.name for j in verdict.bypassed),
         whole if size != whole else None,
-        any(_is_provisional(j, prices) for j in judgements) if prices.dearest else False,
+        any(_is_provisional(j, prices) for j in judgements) if prices.is_partial else False,
         ask.dry_run,
         ask.labels.get("tier"),
         _is_landing(state, judgements),
@@ -158,7 +158,8 @@ def _is_landing(state: State, judgements: Sequence[Judgement]) -> bool:
 
 def _is_provisional(judgement: Judgement, prices: Prices) -> bool:
     """Whether the dearest known rate stands in for a price in this hold."""
-    return prices.price_for(judgement.policy) is prices.dearest
+    price = prices.price_for(judgement.policy)
+    return price is not None and (price is prices.dearest or prices.lack is not None)
 
 
 def _pinned(card: Card | None, now_us: int) -> PinnedPrice | None:

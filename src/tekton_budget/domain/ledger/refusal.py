@@ -18,6 +18,7 @@ from tekton_budget.domain.ledger.state import State
 from tekton_budget.domain.naming import Unknown
 from tekton_budget.domain.policy import Enforcement, PerMissing, Policy, Unpriced
 from tekton_budget.domain.policy_set import Concern
+from tekton_budget.domain.price import Lack
 
 _ENFORCING = (Enforcement.HARD_LIMIT, Enforcement.SOFT_LIMIT)
 
@@ -87,6 +88,24 @@ def unknown_price(
     )
 
 
+def unknown_rate(lack: Lack, policy_name: str) -> InvalidInput:
+    """The refusal of a unit or context without a rate, with what to do about it."""
+    card, field = lack.card, lack.field
+    name = f"{card.provider}/{card.model}"
+    if field.startswith("context."):
+        advice = f"Load a card with such rates (tekton-budget prices load, for {name})"
+    else:
+        option = "--fee" if lack.is_fee else "--rate"
+        advice = f"Set one: tekton-budget prices set {name} {option} {lack.name}=USD"
+    return InvalidInput(
+        f'The price of {name} has no rate for {field} and "{policy_name}" limits cost. '
+        f"{advice}, or send cost.",
+        FieldFault(field, "no price is known"),
+        code="unknown_price",
+        unit=lack.name,
+    )
+
+
 def _no_policy() -> Forbidden:
     return Forbidden(
         "No policy concerns this call and calls without one are refused here. "
@@ -127,7 +146,7 @@ def _left_open(
         limits = state.balances[concern.balance_id].allowance_at(policy, state.now_us)
         if limits.tokens is not None and not states_tokens(ask):
             faults.append(_open_tokens(ask, policy))
-        if limits.cost_nano is None or states_cost(ask, prices.price_for(policy)):
+        if limits.cost_nano is None or _is_costed(ask, policy, prices):
             continue
         fault = _open_cost(ask, policy)
         if fault is not None:
@@ -142,7 +161,16 @@ def _left_open(
         )
     if unpriced is None:
         return None
+    if prices.lack is not None:
+        return unknown_rate(prices.lack, unpriced.name)
     return unknown_price(state, ask.labels.get("model"), ask.labels.get("provider"), unpriced.name)
+
+
+def _is_costed(ask: Allocate, policy: Policy, prices: Prices) -> bool:
+    """Whether the policy knows what the ask may cost: by rates of its own, if it wants those."""
+    if not states_cost(ask, prices.price_for(policy)):
+        return False
+    return prices.lack is None or policy.unpriced is not Unpriced.DENY
 
 
 def _open_tokens(ask: Allocate, policy: Policy) -> FieldFault:

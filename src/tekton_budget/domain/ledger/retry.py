@@ -32,7 +32,7 @@ def remembered_answer(state: State, command: Command) -> Answer | BudgetError | 
     first = state.answers.get(answer_slot(command))
     if first is None:
         return None
-    if first.content == command.content:
+    if first.content == command.content or not differing_fields(first.content, command.content):
         return first.answer
     return reused(command.id, first.content, command.content)
 
@@ -58,4 +58,10 @@ def _differences(first: object, second: object, path: str) -> set[str]:
             below = f"{path}.{name}" if path else str(name)
             found |= _differences(first.get(name), second.get(name), below)
         return found
-    return set() if first == second else {path or "content"}
+    same = first == second or (_is_unsaid(first) and _is_unsaid(second))
+    return set() if same else {path or "content"}
+
+
+def _is_unsaid(value: object) -> bool:
+    """A field left out is one that says nothing: earlier versions did not know it."""
+    return value is None or value is False or value in ([], {})

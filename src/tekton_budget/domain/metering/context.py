@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput, invalid
-from tekton_budget.domain.units import STANDARD, PriceContext
+from tekton_budget.domain.units import SAME_PRICE_TIERS, STANDARD, PriceContext
 
 from .fields import Place, faulty, rounded_up, whole
 
@@ -34,7 +34,6 @@ _STANDARD_TIERS = {
     "standard_only",
     "traffic_type_unspecified",
 }
-_SAME_PRICE_TIERS = {("groq", "flex")}
 _TIER_NAMES = {"on_demand_priority": "priority", "on_demand_flex": "flex"}  # Vertex
 _EVERYWHERE = {"global", "not_available", "default"}
 _TIER_FIELDS = (
@@ -97,6 +96,11 @@ def context_of(context: Mapping[str, object] | None) -> PriceContext:
     return price_context(Place({}), None, told_by(context), seller="", batch=False)
 
 
+def counts_told(context: Mapping[str, object] | None) -> Mapping[str, int]:
+    """What a caller's context counts, by unit."""
+    return told_by(context).counts
+
+
 def price_context(
     body: Place, usage: Place | None, told: Told, *, seller: str, batch: bool
 ) -> PriceContext:
@@ -113,7 +117,7 @@ def price_context(
         tier = FAST
     elif tier is None:
         tier = told.service_tier
-    if tier in _STANDARD_TIERS or (seller, tier) in _SAME_PRICE_TIERS:
+    if tier in _STANDARD_TIERS or (seller, tier) in SAME_PRICE_TIERS:
         tier = None
     geo = _said(said, "inference_geo")
     region = told.region if geo in {None, "not_available"} else geo

@@ -2,6 +2,13 @@
 
 from tekton_budget.domain.price.bill import Bill, bill_of, with_own_part
 from tekton_budget.domain.price.book import Found, PriceBook, dearest_token
+from tekton_budget.domain.price.bound import (
+    Lack,
+    dearest_fee,
+    lack_of,
+    most_of,
+    most_of_counts,
+)
 from tekton_budget.domain.price.card import Card, Charge, Component, input_tokens, units_of
 from tekton_budget.domain.price.card_text import (
     card_from_json,
@@ -39,6 +46,7 @@ __all__ = [
     "Component",
     "Contract",
     "Found",
+    "Lack",
     "ModelFacts",
     "PriceBook",
     "PriceList",
@@ -55,11 +63,15 @@ __all__ = [
     "checked_name",
     "checked_rate",
     "contract_of",
+    "dearest_fee",
     "dearest_token",
     "facts_json",
     "input_tokens",
+    "lack_of",
     "moment_text",
     "moment_us",
+    "most_of",
+    "most_of_counts",
     "nano_half_even",
     "nano_up",
     "number_of",

@@ -159,7 +159,7 @@ class Card:
 
         Tokens of no known kind (`other`) may be of any: the dearest rate they can reach counts.
         """
-        tariff = self._only
+        tariff = self.only
         if tariff is None:
             tariff = self._tariff_of(counts, at_us)
         if tariff.dearest is None and any(counts):
@@ -169,12 +169,12 @@ class Card:
 
     def is_guess(self, counts: TokenCounts, *, at_us: int) -> bool:
         """Whether a cost by kinds alone took the dearest rate for one that is not known."""
-        tariff = self._only or self._tariff_of(counts, at_us)
+        tariff = self.only or self._tariff_of(counts, at_us)
         return tariff.lacks(counts) or ("request" in tariff.sized)
 
     def standard(self, *, at_us: int) -> Tariff:
         """The rates of a short, ordinary request at a moment."""
-        return self._only or self.tariff(STANDARD, at_us=at_us, input_tokens=0)
+        return self.only or self.tariff(STANDARD, at_us=at_us, input_tokens=0)
 
     def plain_rates(self) -> Rates:
         """The rates of a short, ordinary request by day, as contract and region make them."""
@@ -205,8 +205,20 @@ class Card:
             found = self._tariffs[key] = self._compiled(layers, region, size)
         return found
 
+    def tariffs_within(
+        self, context: PriceContext, *, at_us: int, input_tokens: int
+    ) -> list[tuple[int, Tariff]]:
+        """The rates that a request of at most so long an input can get, each with its longest."""
+        service = self._service(context)
+        steps = {tier.above for tier in (*self.tiers, *(service.tiers if service else ()))}
+        longest = sorted(step for step in steps if step < input_tokens)
+        return [
+            (one, self.tariff(context, at_us=at_us, input_tokens=one))
+            for one in (*longest, input_tokens)
+        ]
+
     @cached_property
-    def _only(self) -> Tariff | None:
+    def only(self) -> Tariff | None:
         """The one tariff of a card on which neither length nor time matters."""
         if self.tiers or self.schedule:
             return None

@@ -131,6 +131,7 @@ class Tariff:
         "by_kind",
         "dearest",
         "grains",
+        "most_by_kind",
         "prices_text",
         "rate_of",
         "request",
@@ -155,6 +156,9 @@ class Tariff:
         self._lacks_kinds = tuple(rate is None for rate in kinds)
         fallback = self.dearest or 0
         self.by_kind = (*(fallback if rate is None else rate for rate in kinds), fallback)
+        into, output, *rest = self.by_kind  # input may be found in a cache, an answer be reasoning
+        into = max(into, self.grains.get("cache_read", 0))
+        self.most_by_kind = (into, max(output, self.grains.get("reasoning", 0)), *rest)
         self.sized = rates.sized
         self.prices_text = "input" in known and "output" in known
         self.request = self.grains.get("request", 0)

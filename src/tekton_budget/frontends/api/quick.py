@@ -92,8 +92,9 @@ _TYPES = {
     "response": (dict, list),
     "api": _TEXT,
     "context": _OBJECT,
+    "cache_write": _TEXT,
 }
-_NOT_QUICK = ("expires_us", "timestamp_us")
+_NOT_QUICK = ("expires_us", "timestamp_us", "units")
 
 
 def _slots(fields: Mapping[str, str], own: Mapping[str, tuple[type, ...]]) -> dict[str, _Slot]:

@@ -101,6 +101,17 @@ class AskBody(_Labelled, total=False):
     expiration_time: Annotated[Time | None, Field(description="The original's name of expires_at")]
     on_expiry: Annotated[str | None, Field(description="release (default) or charge")]
     metadata: Metadata | None
+    units: Annotated[
+        dict[str, Whole] | None,
+        Field(description="Further bounds by unit: web_search, image, input_audio, cache_read, …"),
+    ]
+    context: Annotated[
+        dict[str, Any] | None,
+        Field(description="What the price hangs on: service_tier, processing, region, …"),
+    ]
+    cache_write: Annotated[
+        str | None, Field(description="5m or 1h: the input may be written to a cache for so long")
+    ]
     dry_run: Truth | None
     wait_seconds: Annotated[Decimal | None, Field(description="0 to 300: wait until it fits")]
 
@@ -201,6 +212,9 @@ ASK_FIELDS = {
     "expiration_time": "expires_us",
     "on_expiry": "on_expiry",
     "metadata": "metadata",
+    "units": "units",
+    "context": "context",
+    "cache_write": "cache_write",
 }
 LABEL_OF = {**{name: name for name in LABEL_FIELDS}, "budget_id": "budget", "user_id": "user"}
 

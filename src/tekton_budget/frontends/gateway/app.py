@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.call import read_request
 from tekton_budget.domain.errors import BudgetError, Forbidden
+from tekton_budget.domain.run import LAND_NOTE
 from tekton_budget.frontends.gateway import counting, passing, streaming, whole
 from tekton_budget.frontends.gateway.callers import Callers, with_user
 from tekton_budget.frontends.gateway.exchange import Exchange
@@ -139,7 +140,7 @@ class Gateway:
             provider=route.provider.seller,
             labels=admission.labels,
             need=need,
-            note=admission.run_note or NOTE,
+            note=admission.run_note if admission.run_id is not None else LAND_NOTE,
             clamps=_choice(headers, b"x-budget-fit", _CLAMPS, default=True),
             grows=_choice(headers, b"x-budget-hold", _HOLDS, default=None),
             count=counting.counter(exchange, need, sender),
@@ -179,10 +180,6 @@ class Gateway:
             await close()
 
 
-NOTE = (
-    "Budget note: what was set aside for this task is almost used up. Finish now: give your final "
-    "answer with what you have, and start nothing new."
-)
 _FAULT = Refusal(
     500,
     "internal_error",

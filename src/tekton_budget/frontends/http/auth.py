@@ -42,13 +42,17 @@ class Doorkeeper:
             if known is not None and time.monotonic() < known[1]:
                 return known[0]
             return await self._looked_up(given, presented_key(headers))
-        if not self._keyless or await self._any_keys():
+        if await self.needs_key():
             raise Unauthenticated(
                 "This server needs a key: send Authorization: Bearer KEY, or X-API-Key: KEY. "
                 "An admin makes one by: tekton-budget keys create NAME"
             )
         self._refuse_foreign(scope)
         return LOCAL
+
+    async def needs_key(self) -> bool:
+        """Whether whoever comes without a key is turned away."""
+        return not self._keyless or await self._any_keys()
 
     async def _looked_up(self, given: bytes, secret: str) -> Caller:
         known = self._known.get(given)
