@@ -1,0 +1,51 @@
+"""The one port: which door a request goes to."""
+
+from starlette.types import Receive, Scope, Send
+
+from tekton_budget.frontends.api import create_app
+from tekton_budget.frontends.api.app import BudgetApp
+from tekton_budget.frontends.gateway import create_gateway
+from tekton_budget.frontends.gateway.app import Gateway
+from tekton_budget.frontends.gateway.upstream import Upstream
+from tekton_budget.frontends.http.auth import Doorkeeper
+from tekton_budget.frontends.http.watched import AccessLog
+from tekton_budget.wiring import Running
+
+
+class Port:
+    """An ASGI application: the gateway below its own paths, the API everywhere else."""
+
+    def __init__(self, api: BudgetApp, gateway: Gateway) -> None:
+        self.api = api
+        self.gateway = gateway
+        self._is_gateway = gateway.concerns
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "http" and self._is_gateway(scope["path"]):
+            await self.gateway(scope, receive, send)
+        else:
+            await self.api(scope, receive, send)
+
+
+def open_port(
+    running: Running,
+    *,
+    access_log: AccessLog | None = None,
+    doorkeeper: Doorkeeper | None = None,
+    upstream: Upstream | None = None,
+) -> Port:
+    """All doors that speak HTTP, over a running service.
+
+    A doorkeeper of its own is the library's; an upstream of its own is for tests.
+    """
+    api = create_app(running, access_log=access_log, doorkeeper=doorkeeper)
+    assert isinstance(api, BudgetApp)
+    gateway = create_gateway(
+        running,
+        api.state.doorkeeper,
+        upstream=upstream,
+        meter=api.state.metrics.request,
+        access_log=access_log,
+    )
+    return Port(api, gateway)
