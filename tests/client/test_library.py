@@ -40,6 +40,17 @@ def test_tokens_and_a_model_are_priced_and_clamped(budget) -> None:
     assert record["cost"] == Decimal("0.000425")
 
 
+def test_a_call_is_told_to_finish_where_it_uses_what_is_kept(budget) -> None:
+    budget.set_limit("1usd/day", landing="10%")
+
+    with budget.allocate(cost="0.90", landing="auto") as hold:
+        assert not hold.landing
+        hold.settle(cost="0.90")
+    with budget.allocate(cost="0.10", landing="auto") as hold:
+        assert hold.landing
+        hold.settle(cost="0.05")
+
+
 def test_a_denial_is_an_exception_that_says_what_would_fit(budget) -> None:
     budget.set_limit("1usd/day", scope={"team": "a"}, per="user")
     labels = {"team": "a", "user": "alice"}

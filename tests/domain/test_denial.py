@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.domain.world import HOUR_US, World, usd
 
 from tekton_budget.domain import estimate
-from tekton_budget.domain.answer import Denial
+from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import Fit
 from tekton_budget.domain.ledger.denial import DETAIL_MAX
@@ -50,6 +50,38 @@ def test_the_paragraph_is_that_of_the_design() -> None:
         "Fits now: up to $0.10. More"
         in denied(world, labels={"team": "a"}, cost_nano=usd("0.40")).detail
     )
+
+
+def test_what_is_kept_for_the_end_is_named_and_the_hint_counts_it_in() -> None:
+    world = team_a(landing_ppm=500_000)
+    first = denied(world, labels={"team": "a"}, cost_nano=usd("20"))
+
+    assert first.detail.startswith(
+        'Over budget: this call may cost up to $20.00, but "team=a monthly" has $0.00 of $50.00 '
+        "left ($48.70 spent, $25.00 kept for the end)."
+    )
+    assert "credit team=a 100usd." in first.detail  # half of which is kept too
+    world.credit("team=a monthly", "100usd")
+    assert isinstance(world.allocate("y", {"team": "a"}, cost_nano=usd("20")), Grant)
+
+
+@given(
+    spent=st.integers(0, 3000),
+    limit=st.integers(1, 2000),
+    cost=st.integers(1, 2000),
+    ppm=st.integers(1, 999_999),
+)
+def test_the_credit_that_is_named_is_enough_for_the_call(spent, limit, cost, ppm) -> None:
+    world = World()
+    world.policy("purse", f"{limit}usd/day", landing_ppm=ppm, thresholds_ppm=())
+    if spent:
+        world.record("r", cost=str(spent))
+    answer = world.allocate("x", cost_nano=usd(str(cost)))
+    if isinstance(answer, Denial) and "More: " in answer.detail:
+        amount = answer.detail.partition("credit purse ")[2].split(".")[0]
+        world.credit("purse", amount)
+        again = world.allocate("x", cost_nano=usd(str(cost)))
+        assert isinstance(again, Grant) or spent > limit
 
 
 def test_a_client_is_told_only_what_is_its_own() -> None:

@@ -115,7 +115,7 @@ def test_who_may_wait_waits_for_the_rest_before_what_is_kept_is_opened(fit) -> N
 @pytest.mark.parametrize("fit", [Fit.ALL, Fit.CLAMP])
 def test_where_the_rest_is_spent_what_is_kept_is_opened_at_once(fit) -> None:
     opened = asked(words(890, landing_ppm=100_000), 100, fit=fit, landing=Landing.AUTO)
-    held = asked(words(890, 60, landing_ppm=100_000), 100, fit=fit, landing=Landing.AUTO)
+    held = asked(words(890, 61, landing_ppm=100_000), 100, fit=fit, landing=Landing.AUTO)
 
     assert (size(opened), opened.landing) == (100, True)
     assert isinstance(held, Waiting)

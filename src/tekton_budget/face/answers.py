@@ -43,6 +43,7 @@ class Grant:
     would_deny: tuple[str, ...]
     dry_run: bool
     answer: Json = field(repr=False)
+    landing: bool = False  # a policy is down to what it keeps for the end: finish now
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def read_grant(answer: Json) -> Grant:
         would_deny=tuple(answer.get("would_deny") or ()),
         dry_run=bool(answer.get("dry_run")),
         answer=answer,
+        landing=bool(answer.get("landing")),
     )
 
 

@@ -52,6 +52,11 @@ class HoldVerbs:
         return self.grant.decision
 
     @property
+    def landing(self) -> bool:
+        """Whether a policy is down to what it keeps for the end: finish now."""
+        return self.grant.landing
+
+    @property
     def policies(self) -> tuple[PolicyLeft, ...]:
         """Every policy that concerns the call, and what is left of it."""
         return self.grant.policies

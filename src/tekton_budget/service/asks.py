@@ -18,6 +18,7 @@ class Ask:
     priority: int = 5
     fit: str = "all"
     min_grant: int | None = None
+    landing: str = "no"
     lifetime_seconds: int | None = None
     expires_us: int | None = None
     on_expiry: str = "release"

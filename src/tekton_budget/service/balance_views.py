@@ -7,7 +7,7 @@ from tekton_budget.domain.amounts import NOTHING, UNLIMITED, Amounts, Limits
 from tekton_budget.domain.balance import Balance
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.ledger.standing import is_hidden, resets_at
-from tekton_budget.domain.policy import PPM, Enforcement, Policy
+from tekton_budget.domain.policy import PPM, Enforcement, Policy, kept_part
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
 from tekton_budget.domain.scope import group_labels
 
@@ -39,6 +39,7 @@ class BalanceView:
     resets_us: int | None
     carry: Amounts = NOTHING
     credit: Amounts = NOTHING
+    landing: Amounts = NOTHING  # of the allowance, kept for calls that are told to finish
     is_exception: bool = False
     hidden: bool = False
 
@@ -81,6 +82,7 @@ def view_of(
         resets_us=resets_at(policy, balance, at_us),
         carry=NOTHING if hidden else balance.carry,
         credit=credit,
+        landing=kept_part(policy, allowance),
         is_exception=balance.exception is not None,
         hidden=hidden,
     )

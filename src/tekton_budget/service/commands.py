@@ -16,6 +16,7 @@ from tekton_budget.domain.command import (
     Command,
     Extend,
     Fit,
+    Landing,
     Record,
     Release,
     Settle,
@@ -117,7 +118,7 @@ def allocate_command(
     return Allocate(
         id=checked_id(id_, "allocation_id"),
         caller=caller,
-        content=content_of(ask),
+        content=_content_of_ask(ask),
         labels=caller.labelled(checked_labels(ask.labels)),
         input_tokens=ask.input_tokens,
         max_output_tokens=ask.max_output_tokens,
@@ -134,7 +135,19 @@ def allocate_command(
         dry_run=dry_run,
         wait_us=int(wait_seconds * 1_000_000),
         further=further_stated(ask),
+        landing=choice("landing", Landing, ask.landing),
     )
+
+
+def _content_of_ask(ask: Ask) -> str:
+    """What a retry must say again; as before where nothing is said that was not known before."""
+    if ask.landing != _PLAIN.landing:
+        return content_of(ask)
+    return content_of({name: getattr(ask, name) for name in _KNOWN_BEFORE})
+
+
+_PLAIN = Ask()
+_KNOWN_BEFORE = tuple(name for name in Ask.__dataclass_fields__ if name != "landing")
 
 
 def settle_command(caller: Caller, request: SettleRequest) -> Settle:

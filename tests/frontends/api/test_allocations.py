@@ -282,6 +282,23 @@ def test_clamp_grants_what_fits(quick: Door) -> None:
     assert made["clamped_from"] == 500
 
 
+def test_what_is_kept_for_the_end_is_told(quick: Door) -> None:
+    quick.post("/policies", {"limit": "10usd/day", "name": "purse", "landing": "10%"})
+    first = quick.post("/allocations", {"cost": 9})
+    denied = problem(quick.http.post("/api/v1/allocations", json={"cost": 1}), 402, "over_budget")
+    opened = quick.post("/allocations", {"cost": 1, "landing": "auto"})
+    (balance,) = quick.get("/status")["balances"]
+
+    assert "landing" not in first
+    assert "$0.00 of $10.00 left ($9.00 held by 1 call, $1.00 kept for the end)" in denied["detail"]
+    (passed,) = denied["policies"]
+    assert (passed["allowance"]["cost"], passed["remaining"]["cost"]) == (10, 0)
+    assert passed["landing"] == {"tokens": 0, "cost": 1, "requests": 0}
+    assert opened["landing"] is True
+    assert balance["landing"] == {"tokens": 0, "cost": 1, "requests": 0}
+    assert balance["remaining"]["cost"] == 0
+
+
 def test_an_ask_waits_until_it_fits(quick: Door) -> None:
     quick.post("/policies", {"limit": "1usd/day"})
     holding = quick.post("/allocations", {"cost": 1})["allocation_id"]

@@ -89,6 +89,16 @@ def test_credit_exception_and_carry_are_in_the_allowance(world: World) -> None:
     assert alice.allowance.cost_nano == 16 * USD
 
 
+def test_what_is_kept_for_the_end_is_of_all_that_is_allowed(world: World) -> None:
+    world.policy("10usd/day", name="purse", landing="10%")
+    world.running.service.ledger.give_credit(LOCAL, "purse", Amounts(cost_nano=USD)).result()
+
+    (view,) = Standings(world.reader).of_policy(LOCAL, "purse").items
+
+    assert view.landing == Amounts(0, 11 * USD // 10, 0)
+    assert view.remaining.cost_nano == 11 * USD
+
+
 def test_an_untouched_group_shows_what_it_will_carry(world: World) -> None:
     world.policy("10usd/day", name="each", per=["user"], rollover=True)
     world.running.service.policies.set_exceptions(LOCAL, "each", {"carol": "unlimited"})

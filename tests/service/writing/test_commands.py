@@ -19,7 +19,7 @@ from tekton_budget.service.asks import (
     SettleRequest,
     Used,
 )
-from tekton_budget.service.commands import CALL_TOKENS_MAX
+from tekton_budget.service.commands import CALL_TOKENS_MAX, allocate_command
 from tekton_budget.storage import tables
 from tekton_budget.wiring import Running
 
@@ -38,6 +38,7 @@ DEAR = {"rates": {"input": "9000000", "output": "9000000"}}
         (Ask(cost=Decimal(10**12)), "cost"),
         (Ask(priority=11), "priority"),
         (Ask(fit="some"), "fit"),
+        (Ask(landing="soon"), "landing"),
         (Ask(on_expiry="keep"), "on_expiry"),
         (Ask(lifetime_seconds=0), "lifetime_seconds"),
         (Ask(lifetime_seconds=86_401), "lifetime_seconds"),
@@ -123,6 +124,18 @@ def test_the_same_ask_is_answered_alike_and_another_under_its_id_refused(running
     elsewhere = Caller("k2", "k2", Role.CLIENT)
     mine = ledger.allocate(elsewhere, other, allocation_id="call-1").result()
     assert isinstance(mine, Grant)
+
+
+def test_a_retry_says_again_whether_it_may_land_if_that_was_said(quick: Running) -> None:
+    ledger = quick.service.ledger
+    plain, landing = Ask(cost=Decimal(1)), Ask(cost=Decimal(1), landing="may")
+    first = ledger.allocate(LOCAL, plain, allocation_id="a").result()
+
+    assert "landing" not in allocate_command(LOCAL, plain, "a").content  # as it ever was
+    assert ledger.allocate(LOCAL, plain, allocation_id="a").result() == first
+    with pytest.raises(Conflict) as reused:
+        ledger.allocate(LOCAL, landing, allocation_id="a").result()
+    assert [fault.field for fault in reused.value.fields] == ["landing"]
 
 
 def test_every_verb_gives_its_first_answer_again(running: Running) -> None:

@@ -66,6 +66,8 @@ def to_api_grant(grant: Grant, command: Allocate) -> dict[str, object]:
         shown["bypassed"] = grant.bypassed
     if grant.clamped_from is not None:
         shown["clamped_from"] = grant.clamped_from
+    if grant.landing:
+        shown["landing"] = True
     if grant.provisional:
         shown["provisional"] = True
     if grant.dry_run:

@@ -35,6 +35,7 @@ _BALANCE: dict[str, Any] = {  # Any: JSON
     "resets_at": "2026-12-01T00:00:00+00:00",
     "carry": {"tokens": 0, "cost": 0, "requests": 0},
     "credit": {"tokens": 0, "cost": 0, "requests": 0},
+    "landing": {"tokens": 0, "cost": 0, "requests": 0},
     "is_exception": False,
     "hidden": False,
 }
@@ -66,6 +67,7 @@ class BalanceOut(View):
     resets_at: TimeOut
     carry: AmountsOut | None
     credit: AmountsOut | None
+    landing: AmountsOut | None
     is_exception: bool
     hidden: bool
 
@@ -208,6 +210,7 @@ def to_api_balance(view: BalanceView) -> dict[str, object]:
         "resets_at": time_text(view.resets_us, zone),
         "carry": amounts(view.carry) if shown else None,
         "credit": amounts(view.credit) if shown else None,
+        "landing": amounts(view.landing) if shown else None,
         "is_exception": view.is_exception,
         "hidden": view.hidden,
     }

@@ -82,6 +82,7 @@ _TEXT, _WHOLE, _MONEY, _TRUTH, _OBJECT = (str,), (int,), (Decimal, int), (bool,)
 _TYPES = {
     "cost": _MONEY,
     "fit": _TEXT,
+    "landing": _TEXT,
     "on_expiry": _TEXT,
     "metadata": _OBJECT,
     "model_used": _TEXT,

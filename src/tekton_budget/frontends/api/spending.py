@@ -96,6 +96,13 @@ class AskBody(_Labelled, total=False):
     priority: Whole | None
     fit: Annotated[str | None, Field(description="all (default), or clamp: grant what fits")]
     min_grant: Whole | None
+    landing: Annotated[
+        str | None,
+        Field(
+            description="Whether it may use what policies keep for calls that are told to finish: "
+            "no (default), may, or auto: where the rest does not do"
+        ),
+    ]
     lifetime_seconds: Whole | None
     expires_at: Annotated[Time | None, Field(description="At most 24 hours ahead; later is cut")]
     expiration_time: Annotated[Time | None, Field(description="The original's name of expires_at")]
@@ -207,6 +214,7 @@ ASK_FIELDS = {
     "priority": "priority",
     "fit": "fit",
     "min_grant": "min_grant",
+    "landing": "landing",
     "lifetime_seconds": "lifetime_seconds",
     "expires_at": "expires_us",
     "expiration_time": "expires_us",

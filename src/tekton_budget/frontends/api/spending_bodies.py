@@ -65,6 +65,9 @@ class GrantOut(_AllocationFields):
     would_deny: list[str] | None = None
     bypassed: list[str] | None = None
     clamped_from: int | None = None
+    landing: bool | None = Field(
+        None, description="true: a policy is down to what it keeps for the end; finish now"
+    )
     provisional: bool | None = None
     dry_run: bool | None = None
 

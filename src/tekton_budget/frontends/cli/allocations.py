@@ -46,6 +46,9 @@ def create(
         bool, typer.Option("--clamp", help="Grant what fits, if not all does")
     ] = False,
     min_grant: Annotated[int | None, typer.Option(help="The least that is of use")] = None,
+    landing: Annotated[
+        str | None, typer.Option(help="Use what is kept for the end: no (default), may or auto")
+    ] = None,
     priority: Annotated[int | None, typer.Option(help="0 to 10")] = None,
     lifetime: Annotated[str | None, typer.Option(help="How long it holds (default 15m)")] = None,
     on_expiry: Annotated[
@@ -75,6 +78,7 @@ def create(
             requests=requests,
             fit="clamp" if clamp else None,
             min_grant=min_grant,
+            landing=landing,
             priority=priority,
             lifetime_seconds=None if lifetime is None else seconds_of(lifetime, "lifetime"),
             on_expiry=on_expiry,
@@ -96,6 +100,8 @@ def create(
             for left in answer["policies"]:
                 group = f": {left['group']}" if left["group"] else ""
                 print(f'  "{left["name"]}{group}" has {units(left["remaining"])} left')
+            if hold.grant.landing:
+                print("It uses what is kept for the end: finish now.")
             if not dry_run:
                 id_ = hold.allocation_id
                 print("\nThen one of:")
