@@ -1,13 +1,15 @@
 """Every setting, typed and read once: BUDGET_* in the environment, `budget.toml`, defaults."""
 
+import os
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -66,6 +68,10 @@ class Unmetered(StrEnum):
 def default_database_url() -> str:
     """The user's own database."""
     return f"sqlite:///{user_data_path('tekton-budget', appauthor=False) / 'budget.db'}"
+
+
+_UPSTREAM = "BUDGET_UPSTREAM_"
+_UPSTREAM_KEY = "BUDGET_UPSTREAM_KEY_"
 
 
 class Settings(BaseSettings):
@@ -128,6 +134,17 @@ class Settings(BaseSettings):
     )
     shutdown_enabled: bool = Field(False, description="Whether POST /shutdown stops the service")
 
+    upstreams: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="Where the gateway finds providers, by name: BUDGET_UPSTREAM_OPENAI=https://…, "
+        "or a table [upstreams] in budget.toml; anthropic+https://… for one that speaks "
+        "Anthropic's API",
+    )
+    upstream_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
+        default_factory=dict,
+        description="Their keys by name, where those are not in their usual variables "
+        "(OPENAI_API_KEY, …): BUDGET_UPSTREAM_KEY_OPENAI=…, or a table [upstream_keys]",
+    )
     denial_status: DenialStatus = Field(
         DenialStatus.PAYMENT_REQUIRED,
         description="HTTP status of the gateway's denials; 429 is what OpenAI sends when a quota "
@@ -187,6 +204,19 @@ class Settings(BaseSettings):
         """Options given in code, then the environment, then the file."""
         del dotenv_settings, file_secret_settings
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_upstreams(cls, given: Any) -> Any:  # Any: what pydantic collected
+        """`BUDGET_UPSTREAM_<NAME>` and `BUDGET_UPSTREAM_KEY_<NAME>`, which go before the file."""
+        addresses = dict(given.get("upstreams") or {})
+        keys = dict(given.get("upstream_keys") or {})
+        for variable, value in os.environ.items():
+            if value and variable.startswith(_UPSTREAM_KEY):
+                keys[variable[len(_UPSTREAM_KEY) :].lower()] = value
+            elif value and variable.startswith(_UPSTREAM):
+                addresses[variable[len(_UPSTREAM) :].lower()] = value
+        return {**given, "upstreams": addresses, "upstream_keys": keys}
 
     def ledger(self) -> LedgerSettings:
         """What of it the ledger needs to know."""

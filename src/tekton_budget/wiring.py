@@ -9,9 +9,11 @@ from typing import Self
 
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.domain.errors import BudgetError, Conflict
+from tekton_budget.domain.policy import Holding
 from tekton_budget.domain.zones import zone_named
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
+from tekton_budget.service.calls import CallRules, Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health
@@ -78,6 +80,7 @@ class Running:
             costs=Calculations(self.reader.book, self.reader.now_us),
             recommendations=Recommendations(self.reader.book, self.reader.now_us),
             keys=keys,
+            calls=Calls(ledger, self.writer, self.reader, _call_rules(settings)),
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),
             lists=Lists(self.reader),
@@ -140,6 +143,17 @@ class Running:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _call_rules(settings: Settings) -> CallRules:
+    return CallRules(
+        wait_seconds=settings.gateway_wait,
+        grows=settings.gateway_hold is Holding.GROWING,
+        output_tokens=settings.gateway_output_tokens,
+        min_grant=settings.gateway_min_grant,
+        slice_tokens=settings.gateway_growing_slice,
+        margin_tokens=settings.gateway_growing_margin,
+    )
 
 
 def open_service(

@@ -66,6 +66,7 @@ class Allocate(Command):
     metadata: str = "{}"
     dry_run: bool = False
     wait_us: int = 0
+    quiet: bool = False  # a denial is not counted: the same call is asked for otherwise next
     landing: Landing = Landing.NO
     further: Further | None = None  # what it states beside its tokens, if anything
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tekton_budget.service.calls import Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health
@@ -31,6 +32,7 @@ class Service:
     costs: Calculations
     recommendations: Recommendations
     keys: KeyVerbs
+    calls: Calls
     catalogue: Catalogue
     decisions: DecisionReports
     lists: Lists

@@ -25,6 +25,7 @@ class Ask:
     metadata: Mapping[str, object] = field(default_factory=dict)
     units: Mapping[str, object] = field(default_factory=dict)  # further bounds: web_search, …
     context: Mapping[str, object] = field(default_factory=dict)  # service_tier, region, …
+    quiet: bool = False  # a denial is not counted: the same call is asked for otherwise next
     cache_write: str | None = None  # 5m or 1h: the input may be written to a cache
 
 

@@ -135,6 +135,7 @@ def allocate_command(
         dry_run=dry_run,
         wait_us=int(wait_seconds * 1_000_000),
         further=further_stated(ask),
+        quiet=ask.quiet,
         landing=choice("landing", Landing, ask.landing),
     )
 

@@ -1,11 +1,9 @@
 """The ask: judged against every policy that concerns it, held in all of them or in none."""
 
-from collections.abc import Sequence
-
 from tekton_budget.domain.answer import Denial, Waiting
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.decide import Verdict
-from tekton_budget.domain.estimate import Prices, assert_sound, shrinkable
+from tekton_budget.domain.estimate import assert_sound, shrinkable
 from tekton_budget.domain.ledger.denial import denial_of
 from tekton_budget.domain.ledger.fitting import Fitting, preferred
 from tekton_budget.domain.ledger.grant import granted
@@ -13,7 +11,6 @@ from tekton_budget.domain.ledger.pricing import prices_for
 from tekton_budget.domain.ledger.refusal import refusal_of
 from tekton_budget.domain.ledger.retry import remembered_answer
 from tekton_budget.domain.ledger.state import DecisionCount, Outcome, State
-from tekton_budget.domain.policy_set import Concern
 
 
 def allocate(state: State, ask: Allocate) -> Outcome:
@@ -46,7 +43,7 @@ def _asked(state: State, ask: Allocate) -> Outcome:
     best = preferred([fitting.of_use(way, n) for way, n in zip(ways, room, strict=True)])
     if best is None:
         denial = denial_of(state, ask, last.verdict, prices, room[-1])
-        return Outcome(denial, counted=_denials(ask, last.verdict, denial))
+        return Outcome(denial, counted=() if ask.quiet else _denials(ask, last.verdict, denial))
     if not ways[best].is_denied:
         return granted(state, ask, last.judgements, last.verdict, prices, whole)
     size, denied = room[best], first.verdict.denied

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.frontends.api import body, problems
 from tekton_budget.frontends.api.document import complete
-from tekton_budget.frontends.api.edge import AccessLog, Edge
+from tekton_budget.frontends.api.edge import Edge
 from tekton_budget.frontends.api.hot import HotRoutes
 from tekton_budget.frontends.api.metrics import Metrics
 from tekton_budget.frontends.api.routes import (
@@ -39,6 +39,7 @@ from tekton_budget.frontends.api.routes import (
 from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
 from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.auth import Doorkeeper
+from tekton_budget.frontends.http.watched import AccessLog
 from tekton_budget.wiring import Running
 
 PREFIX = "/api/v1"

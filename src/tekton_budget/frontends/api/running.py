@@ -20,7 +20,7 @@ from tekton_budget.frontends.api.schemas import (
 )
 from tekton_budget.frontends.api.usage_bodies import SumsOut
 from tekton_budget.frontends.api.usages import to_api_sums
-from tekton_budget.frontends.api.wire import amounts, share, time_text, usd
+from tekton_budget.frontends.http.wire import amounts, share, time_text, usd
 from tekton_budget.service.call_fields import call_fields
 from tekton_budget.service.policy_fields import cost_limit_nano
 from tekton_budget.service.runs import AskedRun, OpenedRun, RunState, RunView

@@ -26,7 +26,7 @@ def create_gateway(
     return Gateway(
         settings,
         Routes(providers_of(settings.upstreams)),
-        Callers(doorkeeper, settings.upstream_keys, service.runs.passes),
+        Callers(doorkeeper, settings.upstream_keys, service.runs),
         service.calls,
         upstream or Http(),
         Demo(),

@@ -24,7 +24,6 @@ from tekton_budget.frontends.http.receiving import read_body
 from tekton_budget.frontends.http.refused import Malformed
 from tekton_budget.frontends.http.watched import AccessLog, Meter
 from tekton_budget.service.calls import Call, Calls
-from tekton_budget.service.calls.ending import Endings
 from tekton_budget.settings import Settings, Unmetered
 
 BODY_MAX = 64 << 20
@@ -37,13 +36,12 @@ _HOLDS = {b"growing": True, b"full": False}
 class Gateway:
     """An ASGI application below `/gateway` and `/r`."""
 
-    def __init__(  # noqa: PLR0913  (its parts)
+    def __init__(
         self,
         settings: Settings,
         routes: Routes,
         callers: Callers,
         calls: Calls,
-        endings: Endings,
         upstream: Upstream,
         demo: Upstream,
         *,
@@ -54,7 +52,7 @@ class Gateway:
         self._routes = routes
         self._callers = callers
         self._calls = calls
-        self._endings = endings
+        self._endings = calls.endings
         self._upstream = upstream
         self._demo = demo
         self._meter = meter
@@ -85,7 +83,7 @@ class Gateway:
                 status = await _refused(watched, of_error(error), family)
             except (ClientDisconnect, ConnectionResetError):
                 raise
-            except Exception:  # noqa: BLE001  (the edge: a fault is told, logged and over)
+            except Exception:
                 log.exception("gateway_failed", path=hidden(scope["path"]))
                 if started:
                     raise

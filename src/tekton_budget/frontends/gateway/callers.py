@@ -17,7 +17,7 @@ from tekton_budget.frontends.gateway.routes import Route
 from tekton_budget.frontends.gateway.upstream import Headers
 from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.service.keys import PREFIX
-from tekton_budget.service.runs import RunPasses
+from tekton_budget.service.runs import RunVerbs
 
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 _OURS = PREFIX.partition("_")[0].encode() + b"_"
@@ -88,7 +88,7 @@ class Callers:
         self,
         doorkeeper: Doorkeeper,
         keys: Mapping[str, SecretStr],
-        runs: RunPasses,
+        runs: RunVerbs,
     ) -> None:
         self._doorkeeper = doorkeeper
         self._keys = keys
@@ -114,7 +114,9 @@ class Callers:
     async def _of_run(
         self, token: str, route: Route, sent: bytes | None, labels: dict[str, str]
     ) -> Admission:
-        run = self._runs.known(token) or await asyncio.to_thread(self._runs.admit, token)
+        run = self._runs.known(token)
+        if run is None:
+            run = await asyncio.to_thread(self._runs.admit, token)
         credential = None if sent is not None else self._own(route.provider)
         return Admission(
             run.caller, {**labels, **run.labels}, credential, run.land_note, run.run_id

@@ -8,7 +8,7 @@ import base64
 import re
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec

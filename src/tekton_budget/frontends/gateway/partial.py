@@ -21,7 +21,7 @@ def tells_usage(api: Api, response: Frame) -> bool:
 
 def complete(api: Api, kept: Sequence[Frame]) -> list[Frame] | None:
     """The frames, if they tell the usage of all that was made."""
-    found = [frame for frame in kept if isinstance(frame, Mapping)]
+    found = list(kept)
     if api is Api.OPENAI_RESPONSES:
         ends = [f for f in found if f.get("type") in _ENDS]
         told = any(tells_usage(api, f.get("response") or {}) for f in ends)

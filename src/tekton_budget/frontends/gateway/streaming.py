@@ -1,4 +1,4 @@
-"""Answers that come as streams: passed on frame by frame, settled before the last is handed over."""
+"""Streams: passed on frame by frame, settled before the last is handed over."""
 
 import asyncio
 from dataclasses import dataclass, field

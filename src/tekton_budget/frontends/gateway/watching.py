@@ -109,15 +109,9 @@ def _chat(watch: Watch, data: bytes) -> Seen:
     chunk = _chunk(data)
     notes = False
     for choice in chunk.choices:
-        delta = choice.delta
-        if delta is not None:
-            for part in (delta.content, delta.reasoning_content or delta.reasoning):
-                if part is not None and len(part) > _QUOTES and bytes(part) != _NULL:
-                    watch.said += len(part) - _QUOTES
-            for part in (delta.tool_calls, delta.refusal, delta.function_call, delta.audio):
-                if part is not None and bytes(part) != _NULL:
-                    watch.said += len(part)
-            notes = notes or delta.annotations is not None
+        if choice.delta is not None:
+            watch.said += _length(choice.delta)
+            notes = notes or choice.delta.annotations is not None
         elif choice.text is not None:
             watch.said += len(choice.text) - _QUOTES
         if choice.finish_reason is not None:
@@ -128,6 +122,18 @@ def _chat(watch: Watch, data: bytes) -> Seen:
     if usage and not chunk.choices and watch.hides_usage:
         return _HIDDEN
     return _PASS
+
+
+def _length(delta: _Delta) -> int:
+    """Bytes of all that a model wrote here: JSON's escapes only make it longer."""
+    said = 0
+    for text in (delta.content, delta.reasoning_content or delta.reasoning):
+        if text is not None and len(text) > _QUOTES and bytes(text) != _NULL:
+            said += len(text) - _QUOTES
+    for part in (delta.tool_calls, delta.refusal, delta.function_call, delta.audio):
+        if part is not None and bytes(part) != _NULL:
+            said += len(part)
+    return said
 
 
 class _Event(msgspec.Struct):

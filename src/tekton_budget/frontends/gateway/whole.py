@@ -30,7 +30,7 @@ _BULK = frozenset({"data", "embedding", "embeddings"})  # numbers that are on no
 async def exchanged(
     exchange: Exchange, admitted: Admitted, sender: Sender, calls: Calls, endings: Endings
 ) -> Answer:
-    """The provider's answer with what it cost. Whoever asked may have gone: it is settled anyway."""
+    """The provider's answer with what it cost; settled even if whoever asked has gone."""
     endings.began(admitted)
     try:
         answer = await sender(exchange.request(admitted))

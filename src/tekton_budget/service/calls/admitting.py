@@ -11,6 +11,7 @@ from tekton_budget.domain.errors import invalid
 from tekton_budget.service.asks import Ask
 from tekton_budget.service.calls.call import Admitted, Call
 from tekton_budget.service.calls.ceilings import Ceiling, Ceilings
+from tekton_budget.service.calls.ending import Endings
 from tekton_budget.service.calls.measured import Measured
 from tekton_budget.service.calls.terms import Terms, TermsOf
 from tekton_budget.service.ledger import LedgerVerbs
@@ -27,7 +28,7 @@ _LEAST_SHARE = 20  # text never has more bytes a token than a provider's count l
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class CallRules:
     """What settings say of calls."""
 
     wait_seconds: float = 10
@@ -53,15 +54,16 @@ class Calls:
     """Asks the ledger on behalf of clients that know nothing of allocations."""
 
     def __init__(
-        self, ledger: LedgerVerbs, writer: Writer, reader: Reader, rules: Rules | None = None
+        self, ledger: LedgerVerbs, writer: Writer, reader: Reader, rules: CallRules | None = None
     ) -> None:
         self.ledger = ledger
-        self.rules = rules or Rules()
+        self.rules = rules or CallRules()
         self._writer = writer
         self._reader = reader
         self._ceilings = Ceilings()
         self._measured = Measured()
         self._terms = TermsOf()
+        self.endings = Endings(ledger)
 
     async def admit(self, call: Call) -> Admitted | Denial:
         """The leave to make a call, or the denial; refuses what cannot be bounded.
@@ -134,8 +136,7 @@ class Calls:
         owner = (call.owner, call.provider, size.model)
         bound = self._measured.bound(owner, call.need.boundaries, size.input_tokens)
         if bound is not None and bound < size.input_tokens:
-            tight = replace(size, input_tokens=bound)
-            return tight
+            return replace(size, input_tokens=bound)
         if call.count is None or not await self._might_fit(call, size):
             return size
         counted = await call.count()

@@ -50,7 +50,7 @@ class Endings:
     ) -> Ended | None:
         """By the provider's own word. `None`: the store was away for so long that it goes on."""
         used = Used(
-            response=response,  # type: ignore[arg-type]  # a mapping or a list
+            response=response,
             api=admitted.call.need.api.value,
             context=context,
             estimated=estimated,
@@ -93,9 +93,9 @@ class Endings:
                 return await self._ledger.settle(
                     admitted.call.caller, id_, used, record_id=f"{id_}:usage"
                 )
-            except Unavailable as error:
+            except Unavailable:
                 if pause is None:
-                    log.error("settle_failed", allocation=id_, cause=str(error))
+                    log.exception("settle_failed", allocation=id_)
                     return None
                 await asyncio.sleep(pause)
             except Conflict as error:  # it had expired, was ended elsewhere: the fact is recorded

@@ -20,7 +20,7 @@ from tekton_budget.frontends.api.running import (
     to_api_whole_run,
 )
 from tekton_budget.frontends.api.schemas import PageOut
-from tekton_budget.frontends.api.wire import Reply
+from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.runs import RunsQuery
 
 router = exact_router("/runs")
