@@ -287,10 +287,13 @@ def test_what_is_kept_for_the_end_is_told(quick: Door) -> None:
     first = quick.post("/allocations", {"cost": 9})
     denied = problem(quick.http.post("/api/v1/allocations", json={"cost": 1}), 402, "over_budget")
     opened = quick.post("/allocations", {"cost": 1, "landing": "auto"})
-    (balance,) = quick.get("/status")["balances"]
+    (balance,) = quick.get("/status")["policies"]
 
     assert "landing" not in first
-    assert "$0.00 of $10.00 left ($9.00 held by 1 call, $1.00 kept for the end)" in denied["detail"]
+    assert (
+        "$0.00 of $10.00 left ($0.00 spent, $9.00 held by 1 call, $1.00 kept for the end)"
+        in denied["detail"]
+    )
     (passed,) = denied["policies"]
     assert (passed["allowance"]["cost"], passed["remaining"]["cost"]) == (10, 0)
     assert passed["landing"] == {"tokens": 0, "cost": 1, "requests": 0}

@@ -330,7 +330,7 @@ def _fits_text(ask: Allocate, fitting: Fitting | None, alternatives: tuple[str, 
 
 def _more_text(state: State, ask: Allocate, judgement: Judgement, unit: int) -> str:
     """The command by which someone who may can give more."""
-    missing = judgement.asked[unit] - max(0, judgement.remaining[unit] or 0)
+    missing = judgement.asked[unit] - (judgement.remaining[unit] or 0)
     if judgement.kept is not NOTHING:  # of which a part is kept too
         missing = -(-(missing + 1) * PPM // (PPM - judgement.policy.landing_ppm))
     wanted = max(missing, (judgement.allowance[unit] or 0) // _CREDIT_SHARE)

@@ -145,6 +145,7 @@ class PassedOut(StandingOut):
     spent: AmountsOut | None
     held: AmountsOut | None
     asked: AmountsOut
+    landing: AmountsOut | None = Field(description="Kept for the end, and not for this ask")
 
 
 class FieldFaultOut(View):

@@ -30,6 +30,7 @@ def to_api_passed(standing: Standing) -> dict[str, object]:
         "held": amounts(standing.held) if shown else None,
         "asked": amounts(standing.asked),
         "remaining": amounts(standing.remaining) if shown else None,
+        "landing": amounts(standing.kept) if shown else None,
         "resets_at": time_text(standing.resets_us, standing.timezone),
     }
 
