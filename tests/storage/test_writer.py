@@ -29,12 +29,14 @@ from tekton_budget.domain.allocation import OnExpiry
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Credited, Denial, Ended, Grant, Recorded, Several
 from tekton_budget.domain.caller import LOCAL
-from tekton_budget.domain.command import AuditNote, Expire, Extend, GiveCredit, Together
+from tekton_budget.domain.command import AuditNote, Expire, Extend, Fit, GiveCredit, Together
 from tekton_budget.domain.errors import BudgetError, Conflict, InvalidInput, NotFound, Unavailable
+from tekton_budget.domain.ledger import execute
 from tekton_budget.domain.policy import Budget
 from tekton_budget.domain.scope import Scope
 from tekton_budget.storage import appending, batch, tables, writer
 from tekton_budget.storage.batch import Batches
+from tekton_budget.storage.waiting import CALLED_MAX
 from tekton_budget.storage.writer import Writer
 
 
@@ -502,6 +504,107 @@ def test_room_is_not_held_for_a_task_that_went_away(bench: Bench) -> None:
     bench.run(record("later", 0))
 
     assert bench.balance(policy).held == NOTHING
+
+
+def waiting_clamp(id_: str, cost: str | int, wait_us: int = 60 * SECOND_US, **fields):
+    ask = allocate(id_, cost, **fields)
+    return replace(ask, tokens=None, fit=Fit.CLAMP, wait_us=wait_us)
+
+
+def let_it_settle(bench: Bench, name: str) -> None:
+    """Until whoever was called has been judged, and who is called after them."""
+    for number in range(4):
+        bench.run(record(f"{name}{number}", 0))
+
+
+def test_a_clamp_waits_for_more_than_a_crumb(bench: Bench) -> None:
+    bench.policy("purse", "1usd/day")
+    bench.run(allocate("one", "0.99"))
+    waiting = bench.submit(waiting_clamp("two", "0.60"))
+    assert isinstance(bench.run(waiting_clamp("three", "0.02")), Grant)  # of which half is there
+    assert bench.writer.queue_length == 1
+
+    bench.run(release("one"))
+
+    assert waiting.result(timeout=20).granted.cost_nano == nano("0.60")
+
+
+def test_a_clamp_takes_what_there_is_when_its_time_is_up_or_no_hold_is_in_the_way(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "POLL_SECONDS", 60.0)
+    bench.policy("purse", "1usd/day")
+    bench.run(allocate("one", "0.90"))
+
+    soon = bench.submit(waiting_clamp("two", "0.60", SECOND_US // 20)).result(timeout=20)
+    waiting = bench.submit(waiting_clamp("three", "0.60"))
+    bench.run(release("two"))
+    bench.run(settle("one", "0.90"))  # spent now, all of it
+
+    assert soon.granted.cost_nano == nano("0.10")
+    assert waiting.result(timeout=20).granted.cost_nano == nano("0.10")
+
+
+def test_a_release_judges_few_of_many_who_wait_and_first_those_who_came_first(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "POLL_SECONDS", 60.0)
+    bench.policy("purse", "1usd/day")
+    bench.together(allocate("one", "0.95"), allocate("few", "0.05"))
+    tickets = [bench.submit(waiting_clamp(f"w{i}", "0.90")) for i in range(3 * CALLED_MAX)]
+    let_it_settle(bench, "came")
+    judged: list[str] = []
+
+    def counted(state, command):
+        judged.append(command.id)
+        return execute(state, command)
+
+    monkeypatch.setattr(batch, "execute", counted)
+
+    bench.run(release("few"))
+    let_it_settle(bench, "few")
+    asked = [id_ for id_ in judged if id_.startswith("w")]
+    assert asked == [f"w{i}" for i in range(CALLED_MAX)]
+
+    judged.clear()
+    bench.run(release("one"))
+    let_it_settle(bench, "one")
+    asked = [id_ for id_ in judged if id_.startswith("w")]
+    assert asked == [f"w{i}" for i in range(2 * CALLED_MAX)]  # one was served, so more are asked
+    assert tickets[0].result(timeout=20).granted.cost_nano == nano("0.90")
+
+
+def test_all_who_wait_are_served_where_there_is_room_for_all(
+    store_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "POLL_SECONDS", 60.0)
+    with Bench(store_url, clock=clock, batch_max=10) as bench:
+        bench.policy("purse", "1usd/day")
+        bench.run(allocate("one", 1))
+        waiting = [
+            bench.submit(replace(allocate(f"w{i}", "0.01"), wait_us=60 * SECOND_US))
+            for i in range(2 * CALLED_MAX + 5)
+        ]
+        bench.run(release("one"))
+
+        assert all(isinstance(ticket.result(timeout=20), Grant) for ticket in waiting)
+
+
+def test_what_others_wait_for_keeps_nobody_from_what_is_freed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "POLL_SECONDS", 60.0)
+    bench.policy("a", "1usd/day", {"team": "a"})
+    bench.policy("b", "1usd/day", {"team": "b"})
+    for team in "ab":
+        bench.run(allocate(f"held {team}", 1, labels={"team": team}))
+    for i in range(CALLED_MAX + 1):
+        bench.submit(waiting_clamp(f"a{i}", 1, labels={"team": "a"}))
+    waiting = bench.submit(waiting_clamp("b", 1, labels={"team": "b"}))
+
+    bench.run(release("held b"))
+
+    assert isinstance(waiting.result(timeout=20), Grant)
 
 
 async def _answer(ticket):

@@ -93,6 +93,7 @@ class Waiting:
     """No answer yet: the ask does not fit now, and would rather wait until it does."""
 
     allocation_id: str
+    balances: frozenset[str]  # that stand in its way
 
 
 @dataclass(frozen=True, slots=True)

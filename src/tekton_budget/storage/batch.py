@@ -61,6 +61,7 @@ class Batches:
         self._appender = Appender(Rollup(settings.timezone))
         self._session: Session | None = None
         self._is_away = False
+        self._outcomes: Sequence[Outcome] = ()  # of the last batch
         self.hurried = False  # at the end nobody waits for a store that is away
         self.locked_at = 0.0  # when the last batch had its locks: what it waited is not its own
 
@@ -77,6 +78,18 @@ class Batches:
     ) -> list[Answer | BudgetError | Waiting]:
         """All commands in their order, in one transaction that dry runs leave no trace of."""
         return self._repeated(lambda: self._batch(commands, dry_run=dry_run))
+
+    def freed(self) -> set[str]:
+        """The balances on which the last batch ended holds or gave credit."""
+        freed: set[str] = set()
+        for outcome in self._outcomes:
+            for part in outcome.each():
+                if part.credit is not None:
+                    freed.add(part.credit[0])
+                if part.entry is not None:
+                    postings = part.entry.postings
+                    freed.update(p.balance_id for p in postings if p.held.any_negative)
+        return freed
 
     def run_alone(self, work: Exclusive[Any]) -> object:
         """Exclusive work in a transaction of its own; a refusal raised inside is its answer."""
@@ -164,6 +177,7 @@ class Batches:
             session.rollback()
             expired |= more
         answers = [outcome.answer for outcome in outcomes]
+        self._outcomes = () if dry_run else outcomes
         if dry_run:
             session.rollback()
         else:
@@ -260,6 +274,7 @@ class Batches:
 
     def _alone(self, work: Exclusive[Any]) -> object:
         """What it reads of its own changes is forgotten unless they are durable."""
+        self._outcomes = ()
         session = self._connected()
         opening = session.begin(exclusive=True)
         batch_id = str(uuid_utils.uuid7())

@@ -40,11 +40,22 @@ class Exclusive(Generic[A]):
 class Ticket(Generic[A]):
     """A place in the queue. Taken in a task it is awaited, elsewhere `result` waits for it."""
 
-    __slots__ = ("_answer", "_answered", "_future", "deadline", "loop", "work")
+    __slots__ = (
+        "_answer",
+        "_answered",
+        "_future",
+        "deadline",
+        "loop",
+        "place",
+        "waits_on",
+        "work",
+    )
 
     def __init__(self, work: Command | Exclusive[A], deadline: float = 0.0) -> None:
         self.work = work
         self.deadline = deadline  # until when a denied ask may wait for room
+        self.place = 0  # among those who wait, once it does
+        self.waits_on: frozenset[str] = frozenset()  # the balances that stand in its way
         self.loop: asyncio.AbstractEventLoop | None = asyncio._get_running_loop()  # noqa: SLF001  (None outside of a task)
         self._answer: object = _NONE_YET
         self._answered: Any = None  # a lock, which is the cheapest thing that a thread can wait for

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from tekton_budget.domain.answer import Answer, Credited, Ended, Expired, Several, Waiting
+from tekton_budget.domain.answer import Answer, Waiting
 from tekton_budget.domain.command import Allocate, Command, Expire, LedgerSettings, Together
 from tekton_budget.domain.errors import BudgetError, Unavailable
 from tekton_budget.storage.batch import Batches
@@ -20,6 +20,7 @@ from tekton_budget.storage.cache import Cache
 from tekton_budget.storage.loading import Clock
 from tekton_budget.storage.session import CommitUnanswered, Session, StoreAway
 from tekton_budget.storage.ticket import Exclusive, Exclusively, Ticket, deliver
+from tekton_budget.storage.waiting import WaitingRoom
 
 __all__ = ["Exclusively", "Ticket", "Writer"]
 
@@ -51,7 +52,7 @@ class Writer:
         self._batch_max = self._batch_limit = batch_max
         self._queue_max = queue_max
         self._queue: deque[Ticket[Any]] = deque()
-        self._waiting: list[Ticket[Any]] = []
+        self._waiting = WaitingRoom()
         self._poll_at = 0.0
         self._wake = threading.Condition()
         self._stopping = False
@@ -179,13 +180,15 @@ class Writer:
 
     def _requeue(self) -> None:
         """Let the asks that wait for room be judged again, first come first served."""
+        self._queue_first(self._waiting.call_all())
+
+    def _queue_first(self, tickets: Sequence[Ticket[Any]]) -> None:
+        """Before all others; whoever has waited long enough asks without waiting."""
         now = time.monotonic()
-        still = [ticket for ticket in self._waiting if not ticket.is_abandoned]
-        for ticket in still:
+        for ticket in tickets:
             if not self._may_wait or now >= ticket.deadline:
                 ticket.deadline = 0.0
-        self._queue.extendleft(reversed(still))
-        self._waiting.clear()
+        self._queue.extendleft(reversed(tickets))
 
     def _run(self, tickets: Sequence[Ticket[Any]]) -> None:
         first = tickets[0].work
@@ -248,18 +251,22 @@ class Writer:
         told = []
         for ticket, answer in zip(tickets, answers, strict=True):
             if isinstance(answer, Waiting):
-                self._waiting.append(ticket)
+                self._waiting.enter(ticket, answer.balances)
             else:
                 told.append((ticket, answer))
         deliver(told)
         if not self._waiting:
             return
-        freed = any(_frees(answer) for _, answer in told)
-        if freed or isinstance(tickets[0].work, Exclusive):
+        now = time.monotonic()
+        if isinstance(tickets[0].work, Exclusive):
             self._poll_at = 0.0
-        else:
-            first = min(ticket.deadline for ticket in self._waiting)
-            self._poll_at = min(first, time.monotonic() + POLL_SECONDS)
+        elif self._poll_at <= now:
+            self._poll_at = now + POLL_SECONDS
+        freed = self._runs.freed()
+        waiting = self._waiting
+        self._queue_first(waiting.call(freed) if freed else waiting.call_on(tickets))
+        if waiting:
+            self._poll_at = min(self._poll_at, waiting.first_deadline)
 
 
 @contextmanager
@@ -294,15 +301,6 @@ def _is_dry(work: object) -> bool:
     if isinstance(work, Together):
         return any(map(_is_dry, work.commands))
     return isinstance(work, Allocate) and work.dry_run
-
-
-def _frees(answer: object) -> bool:
-    """Whether room may have been made for those who wait."""
-    if isinstance(answer, Several):
-        return any(map(_frees, answer.answers))
-    return isinstance(answer, Ended | Credited) or (
-        isinstance(answer, Expired) and answer.count > 0
-    )
 
 
 def _away(error: StoreAway | CommitUnanswered, ticket: Ticket[Any]) -> Unavailable:

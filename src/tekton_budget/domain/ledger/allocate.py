@@ -38,7 +38,8 @@ def _asked(state: State, ask: Allocate) -> Outcome:
     if not first.is_denied:
         return granted(state, ask, first.judgements, first.verdict, prices, whole)
     if ask.wait_us and fitting.awaits(ways):
-        return Outcome(Waiting(ask.id))
+        in_the_way = frozenset(j.concern.balance_id for j in first.verdict.denied)
+        return Outcome(Waiting(ask.id, in_the_way))
     room = [fitting.room(way) for way in ways]
     best = preferred([fitting.of_use(way, n) for way, n in zip(ways, room, strict=True)])
     if best is None:
