@@ -50,6 +50,7 @@ class PolicySet:
             for label in (*self._merged[policy.no].labels(), *policy.per)
         )
         self._windows: dict[int, Window] = {}
+        self._current: dict[str, Policy] = {}  # by id, once it is asked for
         self._by_version: dict[tuple[str, int], Policy] = {}
         self._asks: dict[int, Mapping[str, str | list[str]]] = {}
 
@@ -75,8 +76,12 @@ class PolicySet:
 
     def current(self, policy_id: str) -> Policy | None:
         """The version of a policy that counts now: the active one, else the starting one."""
-        found = [p for p in self.counting if p.policy_id == policy_id]
-        return min(found, key=lambda p: p.status is not Status.ACTIVE) if found else None
+        if not self._current:
+            for policy in self.counting:
+                known = self._current.setdefault(policy.policy_id, policy)
+                if known.status is not Status.ACTIVE and policy.status is Status.ACTIVE:
+                    self._current[policy.policy_id] = policy
+        return self._current.get(policy_id)
 
     def goes_on_from(self, policy: Policy) -> Policy | None:
         """The version before, where windows and groups are the same: what it left is carried on."""
