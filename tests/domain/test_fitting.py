@@ -41,6 +41,7 @@ def size(answer: object) -> int | None:
         (0, 900, 400, None),  # 100 now, 400 once the hold is back
         (0, 801, 400, None),
         (0, 800, 400, 200),  # half of it is there
+        (0, 800, 401, None),
         (0, 400, 600, 600),  # it fits whole
         (700, 200, 1000, None),  # 100 now, 300 then
         (700, 150, 1000, 150),

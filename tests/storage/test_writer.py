@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -588,6 +589,44 @@ def test_all_who_wait_are_served_where_there_is_room_for_all(
         bench.run(release("one"))
 
         assert all(isinstance(ticket.result(timeout=20), Grant) for ticket in waiting)
+
+
+def test_who_waits_is_called_by_a_credit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "POLL_SECONDS", 60.0)
+    policy = bench.policy("purse", "1usd/day")
+    bench.run(record("spent", 1))
+    waiting = bench.submit(replace(allocate("two", 1), wait_us=60 * SECOND_US))
+
+    bench.run(GiveCredit("more", LOCAL, "", policy.policy_id, amounts=Amounts(0, nano(1), 0)))
+
+    assert isinstance(waiting.result(timeout=20), Grant)
+
+
+def test_nobody_waits_for_a_hold_past_its_time(bench: Bench, clock: Clock) -> None:
+    bench.policy("purse", "1usd/day")
+    bench.run(allocate("one", 1, lifetime_us=60 * SECOND_US))
+    waiting = bench.submit(replace(allocate("two", 1), wait_us=60 * SECOND_US))
+    bench.run(record("sync", 0))
+
+    clock.now_us += 60 * SECOND_US
+
+    assert isinstance(waiting.result(timeout=20), Grant)
+
+
+def test_a_busy_queue_sees_what_another_process_frees(store_url: str, clock: Clock) -> None:
+    with Bench(store_url, clock=clock) as bench, Bench(store_url, clock=clock) as other:
+        bench.policy("purse", "1usd/day")
+        bench.run(allocate("one", 1))
+        waiting = bench.submit(replace(allocate("two", 1), wait_us=60 * SECOND_US))
+        other.run(release("one"))
+        give_up, number, answers = time.monotonic() + 10, 0, []
+        while not answers and time.monotonic() < give_up:
+            bench.run(record(f"busy{number}", 0))
+            number += 1
+            with suppress(TimeoutError):
+                answers.append(waiting.result(timeout=0))
+
+        assert isinstance(answers[0], Grant)
 
 
 def test_what_others_wait_for_keeps_nobody_from_what_is_freed(
