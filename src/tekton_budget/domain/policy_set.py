@@ -77,10 +77,8 @@ class PolicySet:
     def current(self, policy_id: str) -> Policy | None:
         """The version of a policy that counts now: the active one, else the starting one."""
         if not self._current:
-            for policy in self.counting:
-                known = self._current.setdefault(policy.policy_id, policy)
-                if known.status is not Status.ACTIVE and policy.status is Status.ACTIVE:
-                    self._current[policy.policy_id] = policy
+            active_last = sorted(self.counting, key=lambda p: p.status is Status.ACTIVE)
+            self._current = {policy.policy_id: policy for policy in active_last}
         return self._current.get(policy_id)
 
     def goes_on_from(self, policy: Policy) -> Policy | None:
