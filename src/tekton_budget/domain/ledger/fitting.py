@@ -20,7 +20,6 @@ from tekton_budget.domain.decide import (
 )
 from tekton_budget.domain.estimate import Prices, asked_by_each, shrinkable
 from tekton_budget.domain.ledger.state import State
-from tekton_budget.domain.policy import Policy
 from tekton_budget.domain.policy_set import Concern
 
 NOTHING_FITS = -1
@@ -53,28 +52,26 @@ class Fitting(NamedTuple):
         return shrinkable(self.ask) or 0
 
     def judged(self, size: int | None, *, landing: bool) -> Judged:
-        """The ask shrunk to `size`."""
-        state, ask = self.state, self.ask
-        policies = [concern.policy for concern in self.concerns]
+        """The ask shrunk to `size`.
+
+        A policy in shadow opens what it keeps to whom it may, for it changes no call.
+        """
+        state, ask, concerns, prices = self
+        balances, now_us, shadow = state.balances, state.now_us, state.settings.shadow
+        auto = ask.landing is Landing.AUTO
+        asked = asked_by_each(ask, [concern.policy for concern in concerns], prices, size)
         judgements = [
             judge(
                 concern,
-                state.balances[concern.balance_id],
-                asked,
-                state.now_us,
-                landing=landing or self._opens(concern.policy),
+                balances[concern.balance_id],
+                amounts,
+                now_us,
+                landing=landing or (auto and (shadow or concern.policy.shadow)),
             )
-            for concern, asked in zip(
-                self.concerns, asked_by_each(ask, policies, self.prices, size), strict=True
-            )
+            for concern, amounts in zip(concerns, asked, strict=True)
         ]
         priority = min(ask.priority, ask.caller.max_priority)
-        verdict = decide(judgements, priority=priority, shadow=state.settings.shadow)
-        return Judged(judgements, verdict, landing)
-
-    def _opens(self, policy: Policy) -> bool:
-        """A policy in shadow opens what it keeps by itself: it changes no call."""
-        return self.ask.landing is Landing.AUTO and (policy.shadow or self.state.settings.shadow)
+        return Judged(judgements, decide(judgements, priority=priority, shadow=shadow), landing)
 
     def ways(self) -> list[Judged]:
         """The whole ask as it may be judged: without what is kept, then with it where that helps.
