@@ -30,7 +30,7 @@ from tekton_budget.domain.allocation import AllocationStatus, OnExpiry
 from tekton_budget.domain.amounts import Amounts, Limits
 from tekton_budget.domain.answer import Credited, Denial, Ended, Grant, Recorded
 from tekton_budget.domain.balance import Balance
-from tekton_budget.domain.command import Fit
+from tekton_budget.domain.command import Fit, Landing
 from tekton_budget.domain.decide import passes
 from tekton_budget.domain.policy import Enforcement, GroupLimits, Policy
 from tekton_budget.domain.usage import CostSource, Response
@@ -61,6 +61,7 @@ REACHED = (
     "granted",
     "denied",
     "clamped",
+    "landing",
     "settled",
     "settled by a response",
     "charged for a response that cannot be read",
@@ -116,7 +117,7 @@ class Ledger(RuleBasedStateMachine):
             rollover_cap=Limits(None, 3 * 10**9, None),
         )
         self.add("each", "1usd/hour", zone="Asia/Kathmandu", per=("user",), rollover=True)
-        self.add("pace", "1.50usd/3h", bypass_priority=8)
+        self.add("pace", "1.50usd/3h", bypass_priority=8, landing_ppm=300_000)
         self.add(
             "out",
             "40tokens/week",
@@ -229,10 +230,23 @@ class Ledger(RuleBasedStateMachine):
         charge=st.booleans(),
         clamp=st.booleans(),
         priority=st.sampled_from([5, 9]),
+        landing=st.booleans(),
     )
     def ask(
-        self, user, team, given, made, cost, requests, minutes, charge, clamp, priority
+        self,
+        user,
+        team,
+        given,
+        made,
+        cost,
+        requests,
+        minutes,
+        charge,
+        clamp,
+        priority,
+        landing=False,
     ) -> None:
+        self.may_land = landing
         labels = {k: v for k, v in (("user", user), ("team", team)) if v is not None}
         fields = {
             "input_tokens": given,
@@ -242,6 +256,7 @@ class Ledger(RuleBasedStateMachine):
             "priority": priority,
             "fit": Fit.CLAMP if clamp else Fit.ALL,
             "lifetime_us": minutes * MINUTE_US,
+            "landing": Landing.MAY if landing else Landing.NO,
         }
         self.order_of_labels_changes_nothing(labels, fields)
         id_ = self.new_id()
@@ -267,6 +282,7 @@ class Ledger(RuleBasedStateMachine):
                 for p in concerned
             ), "one more would have fitted"
             self.reach("clamped")
+        self.see_landing(answer, fields, out)
         for policy in concerned:
             asked = self.sized(policy, fields, out)
             assert not self.is_passed(policy, labels, asked, priority), f"beyond {policy.name}"
@@ -340,13 +356,38 @@ class Ledger(RuleBasedStateMachine):
             return False
         group, now_us = group_in(policy, labels), self.world.now_us
         name = policy.policy_id
-        used = plus(
-            self.recount.spent(name, group, now_us, now_us), self.recount.held(name, group, now_us)
-        )
+        used = self.used_of(name, group)
         allowance = self.recount.allowance(name, group, now_us)
+        if not self.may_land:
+            allowance = allowance.minus(self.kept(policy, allowance))
         if (name, group) in self.recount.exceptions:
             self.reach("an exception that judged")
         return passes(allowance, Amounts(*used), asked)
+
+    def used_of(self, name: str, group: str) -> tuple[int, int, int]:
+        now_us = self.world.now_us
+        return plus(
+            self.recount.spent(name, group, now_us, now_us), self.recount.held(name, group, now_us)
+        )
+
+    @staticmethod
+    def kept(policy: Policy, allowance: Limits) -> Amounts:
+        return Amounts(*((limit or 0) * policy.landing_ppm // 10**6 for limit in allowance))
+
+    def see_landing(self, answer: Grant, fields: dict, out: int) -> None:
+        """Of the one limit that keeps a part: begun before, or begun by this call."""
+        policy = self.recount.policies["pace"]
+        allowance = self.recount.allowance("pace", "", self.world.now_us)
+        used, asked = self.used_of("pace", ""), self.sized(policy, fields, out)
+        landing = any(
+            part and (before >= limit - part or before + more > limit - part)
+            for limit, part, before, more in zip(
+                allowance, self.kept(policy, allowance), used, asked, strict=True
+            )
+        )
+        assert answer.landing == landing
+        if landing:
+            self.reach("landing")
 
     def order_of_labels_changes_nothing(self, labels: dict, fields: dict) -> None:
         one = self.world.allocate("dry", labels, dry_run=True, **fields)
