@@ -90,10 +90,18 @@ class Recount:
                 total = plus(total, self.left(id_, name))
         return total
 
-    def left(self, id_: str, name: str) -> Counted:
-        """What a call still holds on one policy."""
+    def left(
+        self,
+        id_: str,
+        name: str,
+        tokens: Mapping[str, int] | None = None,
+        cost: int | None = None,
+    ) -> Counted:
+        """What a call still holds on one policy, or would, were it granted other amounts."""
         call = self.calls[id_]
-        rest = (tokens_in(self.policies[name], call.tokens), call.cost, call.requests)
+        tokens = call.tokens if tokens is None else tokens
+        cost = call.cost if cost is None else cost
+        rest = (tokens_in(self.policies[name], tokens), cost, call.requests)
         for use in self.uses:
             if use.call == id_ and name in use.counts:
                 rest = tuple(r - u for r, u in zip(rest, use.counts[name], strict=True))

@@ -68,6 +68,10 @@ REACHED = (
     "a response that cannot be read, after the end",
     "released",
     "extended",
+    "grown",
+    "grown by what fits",
+    "growth denied",
+    "grown after usage",
     "expired and freed",
     "expired and charged",
     "usage of an active call",
@@ -478,6 +482,79 @@ class Ledger(RuleBasedStateMachine):
         self.world.extend(id_, minutes * MINUTE_US)
         if self.world.allocations["", id_].expires_us > before:
             self.reach("extended")
+
+    @precondition(lambda self: self.recount.calls)
+    @rule(which=choices, more=tokens, cost=cents, clamp=st.booleans(), least=st.integers(1, 9))
+    def grow(self, which, more, cost, clamp, least) -> None:
+        """New totals of an active call, where every policy it holds on has room for them."""
+        id_ = self.chosen(which)
+        call, before = self.recount.calls[id_], self.world.allocations["", id_]
+        if not before.is_active:
+            return
+        made, whole = call.tokens["output"], (call.tokens["output"] + more, call.cost + cost)
+        answer = self.world.extend(
+            id_,
+            max_output_tokens=whole[0],
+            cost_nano=whole[1],
+            fit=Fit.CLAMP if clamp else Fit.ALL,
+            min_grant=least,
+        )
+        self.see_expiries()
+        if isinstance(answer, Denial):
+            assert self.world.allocations["", id_] == before, "denied, and yet it changed"
+            assert self.growth_is_passed(id_, whole[0], whole)
+            assert not clamp or self.growth_is_passed(id_, made + least, whole) or more < least
+            self.reach("growth denied")
+            return
+        assert isinstance(answer, Ended)
+        out = answer.max_output_tokens
+        assert not self.growth_is_passed(id_, out, whole), "beyond a limit"
+        if out != whole[0]:
+            assert clamp
+            assert out >= made + least
+            assert self.growth_is_passed(id_, out + 1, whole), "one more would have fitted"
+            self.reach("grown by what fits")
+        if more or cost:
+            self.reach("grown")
+            if before.usage_records:
+                self.reach("grown after usage")
+        call.tokens, call.cost = self.grown_to(id_, out, whole)
+        assert self.world.allocations["", id_].granted == (
+            sum(call.tokens.values()),
+            call.cost,
+            call.requests,
+        )
+
+    def grown_to(self, id_: str, out: int, whole: tuple[int, int]) -> tuple[dict, int]:
+        """What it then is granted: a stated cost shrinks with the tokens, and never below."""
+        call = self.recount.calls[id_]
+        given, cost = call.tokens["input"], whole[1]
+        if out != whole[0] and given + whole[0]:
+            cost = -(-cost * (given + out) // (given + whole[0]))
+        return {"input": given, "output": out}, max(call.cost, cost)
+
+    def growth_is_passed(self, id_: str, out: int, whole: tuple[int, int]) -> bool:
+        """Whether a hard limit forbids it, by recount: only one that it takes something of."""
+        call, now_us = self.recount.calls[id_], self.world.now_us
+        tokens_, cost = self.grown_to(id_, out, whole)
+        for name in call.policies:
+            policy = self.recount.policies[name]
+            old = self.recount.left(id_, name)
+            new = self.recount.left(id_, name, tokens_, cost)
+            if new == old or policy.enforcement is not Enforcement.HARD_LIMIT:
+                continue
+            priority = self.world.allocations["", id_].priority
+            if policy.bypass_priority is not None and priority >= policy.bypass_priority:
+                continue
+            group = group_in(policy, call.labels)
+            spent = self.recount.spent(name, group, call.made_us, now_us)
+            held = self.recount.held(name, group, call.made_us)
+            balance = self.world.opened(self.world.policy_set.current(name), group, call.made_us)
+            allowance = balance.allowance_at(policy, now_us)
+            grown = Amounts(*(n - o for n, o in zip(new, old, strict=True)))
+            if passes(allowance, Amounts(*plus(spent, held)), grown):
+                return True
+        return False
 
     @rule(user=users, team=teams, given=tokens, cost=cents, ago=st.one_of(st.just(0), leaps))
     def record_a_fact(self, user, team, given, cost, ago) -> None:

@@ -38,6 +38,8 @@ from tekton_budget.domain.ledger import (
     Remembered,
     State,
     UsageRecord,
+    allocation_key,
+    balances_judged,
     balances_needed,
     execute,
     fold,
@@ -260,12 +262,15 @@ class World:
     def release(self, id_: str, caller: Caller | None = None):
         return self.run(Release(f"release-{id_}", caller or self.caller, "{}", id_))
 
-    def extend(self, id_: str, lifetime_us: int, command_id: str = ""):
-        content = _content(lifetime_us=lifetime_us)
-        command_id = command_id or f"extend-{id_}-{lifetime_us}-{self.now_us}"
-        return self.run(
-            Extend(command_id, self.caller, content, allocation_id=id_, lifetime_us=lifetime_us)
+    def extend(self, id_: str, lifetime_us: int | None = None, command_id: str = "", **fields):
+        """Another expiry, or new totals in the words of the ask."""
+        caller = fields.pop("caller", self.caller)
+        content = _content(lifetime_us=lifetime_us, **fields)
+        command_id = command_id or f"extend-{id_}-{lifetime_us}-{self.now_us}-{len(self.journal)}"
+        command = Extend(
+            command_id, caller, content, allocation_id=id_, lifetime_us=lifetime_us, **fields
         )
+        return self.run(command)
 
     def record(self, id_: str, labels: dict[str, str] | None = None, **fields: object):
         caller = fields.pop("caller", self.caller)
@@ -418,11 +423,13 @@ class World:
     def _due_beside(self, command: Command) -> tuple[tuple[str, str], ...]:
         state = self.state()
         parts = command.commands if isinstance(command, Together) else (command,)
-        denied = {concern.balance_id for part in parts for concern in state.concerns(part)}
+        denied = {key for part in parts for key in balances_judged(state, part)}
+        own = {allocation_key(part) for part in parts if isinstance(part, Extend)}
         return tuple(
             key
             for key, allocation in self.allocations.items()
             if allocation.is_active
+            and key not in own
             and allocation.expires_us <= self.now_us
             and any(hold.balance_id in denied for hold in allocation.holds)
         )

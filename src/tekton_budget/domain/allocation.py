@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tekton_budget.domain.amounts import NOTHING, Amounts
+from tekton_budget.domain.further import Further
 from tekton_budget.domain.usage import NO_TOKENS, TokenCounts
 
 LIFETIME_DEFAULT_US = 15 * 60 * 1_000_000
@@ -35,6 +36,18 @@ class Hold(NamedTuple):
     held: Amounts
     kinds: tuple[str, ...] = ()  # the tokens its policy counts; empty counts all
     charged: Amounts = NOTHING
+    is_unheld: bool = False  # concerned by labels that came with usage: it never held here
+
+
+class Stated(NamedTuple):
+    """What was granted in the words of the ask, by which it can be sized anew."""
+
+    input_tokens: int | None = None
+    max_output_tokens: int | None = None
+    tokens: int | None = None
+    cost_nano: int | None = None
+    further: Further | None = None
+    landing: bool = False  # it is told to finish, so it may use what is kept for the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,17 @@ class Allocation:
     ended_us: int | None = None
     updated_us: int = 0
     metadata: str = "{}"
+    stated: Stated | None = None  # not known of what earlier versions granted
+
+    @property
+    def granted_counts(self) -> TokenCounts:
+        """The granted tokens by kind, as far as that is known."""
+        further = None if self.stated is None else self.stated.further
+        units = NO_TOKENS if further is None else further.counts
+        tokens, output = self.granted.tokens - units.total, self.max_output_tokens
+        if output is None:
+            return units.plus(TokenCounts(other=tokens))
+        return units.plus(TokenCounts(input=tokens - output, output=output))
 
     @property
     def is_active(self) -> bool:

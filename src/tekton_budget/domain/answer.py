@@ -113,6 +113,8 @@ class Ended:
     usage_error: UsageFault | None = None  # why the whole hold was charged instead
     book_cost_nano: int | None = None  # by our prices, beside a cost that somebody else gave
     cost_note: str | None = None  # why the cost is an estimate, or not known
+    granted: Amounts | None = None  # all that it may use, where that has grown
+    max_output_tokens: int | None = None  # of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +155,17 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """How many allocations live on."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Several:
     """The answers of commands that were judged together, in their order."""
 
     answers: "tuple[object, ...]"  # an Answer or a BudgetError each
 
 
-Answer = Grant | Denial | Ended | Recorded | Credited | Expired | Several
+Answer = Grant | Denial | Ended | Recorded | Credited | Expired | Kept | Several

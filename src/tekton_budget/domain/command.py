@@ -11,6 +11,8 @@ from tekton_budget.domain.further import Further
 from tekton_budget.domain.policy import Unpriced
 from tekton_budget.domain.usage import Usage
 
+WORDS = ("max_output_tokens", "tokens", "cost_nano")  # in which an ask says how much it may use
+
 
 class Fit(StrEnum):
     """Whether an ask is granted whole or not at all, or shrunk to what fits."""
@@ -98,11 +100,22 @@ class Release(Command):
 
 @dataclass(frozen=True, slots=True)
 class Extend(Command):
-    """Move the expiry: to `lifetime_us` from now."""
+    """Move the expiry to `lifetime_us` from now, or grow what is held to new totals, or both."""
 
     allocation_id: str = ""
     owner_key_id: str | None = None
-    lifetime_us: int = LIFETIME_DEFAULT_US
+    lifetime_us: int | None = None
+    max_output_tokens: int | None = None
+    tokens: int | None = None
+    cost_nano: int | None = None
+    fit: Fit = Fit.ALL
+    min_grant: int | None = None  # how much more it must be, where it is clamped
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """The new totals, by the words of an ask."""
+        said = {name: getattr(self, name) for name in WORDS}
+        return {name: total for name, total in said.items() if total is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,14 @@ class Expire(Command):
     """End what is past its time; ours, not a caller's. Keys are (key id, allocation id)."""
 
     allocations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive(Command):
+    """Let several live for so long from now; ours, not a caller's. Those that ended are passed."""
+
+    allocations: tuple[tuple[str, str], ...] = ()
+    lifetime_us: int = LIFETIME_DEFAULT_US
 
 
 @dataclass(frozen=True, slots=True)

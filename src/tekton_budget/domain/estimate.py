@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.command import Allocate
+from tekton_budget.domain.further import Further
 from tekton_budget.domain.policy import Policy, Unpriced
 from tekton_budget.domain.price import Card, Lack, most_of, most_of_counts, nano_up
 from tekton_budget.domain.usage import NO_TOKENS, TokenCounts
@@ -139,14 +140,13 @@ def asked_by_each(
             cost_nano = cost_by(ask, counts, size, price, prices)
             known.append((price, cost_nano))
         kinds = policy.tokens_counted
-        tokens = _counted(ask, counts, kinds) if kinds else total
+        tokens = counted_at_most(counts, kinds, ask.further) if kinds else total
         found.append(Amounts(tokens, cost_nano, ask.requests))
     return found
 
 
-def _counted(ask: Allocate, counts: TokenCounts, kinds: tuple[str, ...]) -> int:
+def counted_at_most(counts: TokenCounts, kinds: tuple[str, ...], further: Further | None) -> int:
     """What a policy counts of them: input that may be written to a cache may be either kind."""
-    further = ask.further
     if further is not None and further.cache_write is not None and "cache_write" in kinds:
         kinds = (*kinds, "input")
     return counts.counted(kinds)

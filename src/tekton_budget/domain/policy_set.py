@@ -116,6 +116,10 @@ class PolicySet:
             found.sort(key=lambda policy: policy.no)
         return found
 
+    def is_in_force(self, policy: Policy, now_us: int) -> bool:
+        """Whether it counts what is asked now, whatever its scope asks for."""
+        return policy.no in self._merged and _in_time(policy, now_us)
+
     def scope_of(self, policy: Policy) -> Scope:
         """The policy's scope with its budget's added."""
         return self._merged.get(policy.no, policy.scope)

@@ -62,6 +62,8 @@ class Settled:
     usage_error: str | None = None  # why the whole hold was charged, as an estimate
     book_cost: Decimal | None = None  # by our prices, beside a cost that somebody else gave
     cost_note: str | None = None  # why the cost is an estimate, or not known
+    granted: Quantity | None = None  # all that it may use, where that has grown
+    max_output_tokens: int | None = None  # of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ def read_settled(answer: Json) -> Settled:
         usage_error=_fault(answer),
         book_cost=decimal(answer.get("book_cost")),
         cost_note=answer.get("cost_note"),
+        granted=quantity(answer.get("granted")),
+        max_output_tokens=answer.get("max_output_tokens"),
     )
 
 

@@ -132,9 +132,27 @@ class LedgerVerbs:
         return ledger.release(allocation_id)
 
     @verb
-    def extend(self, allocation_id: str, lifetime_seconds: int) -> Request[Settled]:
-        """Move an allocation's expiry to so long from now."""
-        return ledger.extend(allocation_id, lifetime_seconds)
+    def extend(
+        self,
+        allocation_id: str,
+        lifetime_seconds: int | None = None,
+        *,
+        max_output_tokens: int | None = None,
+        tokens: int | None = None,
+        cost: Amount | None = None,
+        fit: str | None = None,
+        min_grant: int | None = None,
+    ) -> Request[Settled]:
+        """Move an allocation's expiry to so long from now, or let it use more (`Hold.extend`)."""
+        return ledger.extend(
+            allocation_id,
+            lifetime_seconds,
+            max_output_tokens=max_output_tokens,
+            tokens=tokens,
+            cost=exact(cost),
+            fit=fit,
+            min_grant=min_grant,
+        )
 
     @verb
     def record(

@@ -25,6 +25,8 @@ class HoldVerbs:
         self._ended = grant.dry_run
         self._record_id = new_id()
         self._expires_at = grant.expires_at
+        self._granted = grant.granted
+        self._max_output_tokens = grant.max_output_tokens
 
     @property
     def allocation_id(self) -> str:
@@ -34,12 +36,12 @@ class HoldVerbs:
     @property
     def max_output_tokens(self) -> int | None:
         """What the model may be allowed to write: as asked, or less if the ask was clamped."""
-        return self.grant.max_output_tokens
+        return self._max_output_tokens
 
     @property
     def granted(self) -> Quantity:
-        """What is held."""
-        return self.grant.granted
+        """All that it may use."""
+        return self._granted
 
     @property
     def expires_at(self) -> datetime:
@@ -120,9 +122,32 @@ class HoldVerbs:
         return ledger.release(self.allocation_id, self._end)
 
     @verb
-    def extend(self, lifetime_seconds: int) -> Request[Settled]:
-        """Move its expiry to so long from now."""
-        return ledger.extend(self.allocation_id, lifetime_seconds, self._moved)
+    def extend(
+        self,
+        lifetime_seconds: int | None = None,
+        *,
+        max_output_tokens: int | None = None,
+        tokens: int | None = None,
+        cost: Amount | None = None,
+        fit: str | None = None,
+        min_grant: int | None = None,
+    ) -> Request[Settled]:
+        """Move its expiry to so long from now, or let it use more, or both.
+
+        `max_output_tokens`, `tokens` or `cost`, whichever the ask stated, is the new total. Where
+        there is no room `BudgetExceeded` is raised and the hold stays as it is; `fit="clamp"` takes
+        what there is, if that is at least `min_grant` more.
+        """
+        return ledger.extend(
+            self.allocation_id,
+            lifetime_seconds,
+            self._moved,
+            max_output_tokens=max_output_tokens,
+            tokens=tokens,
+            cost=ledger.exact(cost),
+            fit=fit,
+            min_grant=min_grant,
+        )
 
     @verb
     def record(
@@ -176,6 +201,8 @@ class HoldVerbs:
 
     def _moved(self, settled: Settled) -> Settled:
         self._expires_at = settled.expires_at or self._expires_at
+        if settled.granted is not None:
+            self._granted, self._max_output_tokens = settled.granted, settled.max_output_tokens
         return settled
 
     def _leave(self, error: BaseException | None) -> None:

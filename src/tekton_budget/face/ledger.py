@@ -106,17 +106,18 @@ def release(
 
 def extend(
     allocation_id: str,
-    lifetime_seconds: int,
+    lifetime_seconds: int | None,
     then: Callable[[Settled], Settled] = lambda settled: settled,
+    **totals: Any,
 ) -> Request[Settled]:
-    """Another expiry."""
+    """Another expiry, or more to use, or both."""
     return Request(
         "extend",
         "POST",
         "/allocations/{allocation_id}/extend",
         lambda answer: then(read_settled(answer)),
         named={"allocation_id": allocation_id},
-        body={"lifetime_seconds": lifetime_seconds},
+        body=given(lifetime_seconds=lifetime_seconds, **totals),
         id=new_id(),
     )
 

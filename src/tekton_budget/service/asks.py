@@ -82,11 +82,16 @@ class ReleaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExtendRequest:
-    """A ledger command of a batch: move the expiry."""
+    """A ledger command of a batch: move the expiry, or grow to new totals, or both."""
 
     allocation_id: str
-    lifetime_seconds: int
+    lifetime_seconds: int | None = None
     id: str | None = None
+    max_output_tokens: int | None = None
+    tokens: int | None = None
+    cost: Decimal | None = None
+    fit: str = "all"
+    min_grant: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

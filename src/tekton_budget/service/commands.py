@@ -50,6 +50,7 @@ WAIT_SECONDS_MAX = 300
 PRIORITY_MAX = 10
 METADATA_MAX = 16_384
 Choice = TypeVar("Choice", bound=StrEnum)
+_OF_EXTENDING = ("lifetime_seconds", "max_output_tokens", "tokens", "cost", "fit", "min_grant")
 _ID = re.compile(r"[A-Za-z0-9._:@-]{1,200}")
 _metadata = msgspec.json.Encoder(decimal_format="number").encode
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="string").encode
@@ -167,16 +168,29 @@ def settle_command(caller: Caller, request: SettleRequest) -> Settle:
 
 
 def extend_command(caller: Caller, request: ExtendRequest) -> Extend:
-    """A new expiry."""
-    content = content_of({"lifetime_seconds": request.lifetime_seconds})
-    lifetime_us = request.lifetime_seconds * 1_000_000
-    allocation_id = checked_id(request.allocation_id, "allocation_id")
+    """A new expiry, new totals, or both."""
+    totals = (request.max_output_tokens, request.tokens, request.cost)
+    if request.lifetime_seconds is None and all(total is None for total in totals):
+        text = "send it, or a new total: max_output_tokens, tokens or cost"
+        raise invalid("lifetime_seconds", text)
+    faults = _amount_faults(
+        ("max_output_tokens", request.max_output_tokens, 0, CALL_TOKENS_MAX),
+        ("tokens", request.tokens, 0, CALL_TOKENS_MAX),
+        ("min_grant", request.min_grant, 0, TOKENS_MAX),
+    )
+    _raise(faults)
+    lifetime_seconds = request.lifetime_seconds
     return Extend(
         id=checked_id(request.id, "id"),
         caller=caller,
-        content=content,
-        allocation_id=allocation_id,
-        lifetime_us=lifetime_us,
+        content=content_of({name: getattr(request, name) for name in _OF_EXTENDING}),
+        allocation_id=checked_id(request.allocation_id, "allocation_id"),
+        lifetime_us=None if lifetime_seconds is None else lifetime_seconds * 1_000_000,
+        max_output_tokens=request.max_output_tokens,
+        tokens=request.tokens,
+        cost_nano=None if request.cost is None else _cost_nano(request.cost, up=True),
+        fit=choice("fit", Fit, request.fit),
+        min_grant=request.min_grant,
     )
 
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import cast
 
 from tekton_budget.domain.amounts import Amounts
-from tekton_budget.domain.answer import Answer, Credited, Denial, Ended, Grant, Recorded
-from tekton_budget.domain.caller import Caller, Role
+from tekton_budget.domain.answer import Answer, Credited, Denial, Ended, Grant, Kept, Recorded
+from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.command import (
     Allocate,
     AuditNote,
     Command,
     GiveCredit,
+    KeepAlive,
     Record,
     Settle,
     Together,
@@ -39,6 +41,7 @@ from tekton_budget.storage.packing import json_text
 from tekton_budget.storage.writer import Ticket, Writer
 
 BATCH_MAX = 1000
+KEPT_MAX = 500  # allocations that one command keeps alive
 
 
 class LedgerVerbs:
@@ -89,12 +92,41 @@ class LedgerVerbs:
         """Close an allocation and give back all that it still holds."""
         return cast("Ticket[Ended]", self._submit(caller, ReleaseRequest(allocation_id)))
 
-    def extend(
-        self, caller: Caller, allocation_id: str, lifetime_seconds: int, id_: str | None = None
-    ) -> "Ticket[Ended]":
-        """Move an allocation's expiry to so long from now."""
-        request = ExtendRequest(allocation_id, lifetime_seconds, id_)
-        return cast("Ticket[Ended]", self._submit(caller, request))
+    def extend(  # noqa: PLR0913  (a word each of an ask)
+        self,
+        caller: Caller,
+        allocation_id: str,
+        lifetime_seconds: int | None = None,
+        *,
+        max_output_tokens: int | None = None,
+        tokens: int | None = None,
+        cost: Decimal | None = None,
+        fit: str = "all",
+        min_grant: int | None = None,
+        id_: str | None = None,
+    ) -> "Ticket[Ended | Denial]":
+        """Move an allocation's expiry to so long from now, or let it use more, up to new totals.
+
+        These are in the words of its ask. Where there is no room it stays as it is, denied.
+        """
+        request = ExtendRequest(
+            allocation_id, lifetime_seconds, id_, max_output_tokens, tokens, cost, fit, min_grant
+        )
+        return cast("Ticket[Ended | Denial]", self._submit(caller, request))
+
+    def keep_alive(
+        self, allocations: Sequence[tuple[str, str]], lifetime_seconds: int
+    ) -> "Ticket[Kept]":
+        """Let many, by key and id, live for so long from now; those that ended are passed over.
+
+        Ours, for calls in flight: no caller is asked for. The ticket is that of the last of them.
+        """
+        keys, lifetime_us = list(allocations), lifetime_seconds * 1_000_000
+        for start in range(0, max(1, len(keys)), KEPT_MAX):
+            part = tuple(keys[start : start + KEPT_MAX])
+            command = KeepAlive(new_id(), LOCAL, allocations=part, lifetime_us=lifetime_us)
+            ticket = self._writer.submit(command)
+        return cast("Ticket[Kept]", ticket)
 
     def record(
         self,

@@ -12,6 +12,7 @@ from tekton_budget.storage import tables
 from tekton_budget.storage.loading import Loaded
 from tekton_budget.storage.packing import (
     allocation_changed_row,
+    allocation_grown_row,
     allocation_row,
     journal_row,
     json_text,
@@ -153,6 +154,7 @@ def _allocations(s: Statements, parts: Sequence[Outcome]) -> list[Write]:
     last: dict[Key, Outcome] = {}
     ends: dict[Key, Outcome] = {}
     labelled: set[Key] = set()
+    grew: set[Key] = set()
     for part in parts:
         if part.allocation is None:
             continue
@@ -160,6 +162,8 @@ def _allocations(s: Statements, parts: Sequence[Outcome]) -> list[Write]:
         last[key] = part
         if part.relabelled:
             labelled.add(key)
+        if part.grown:
+            grew.add(key)
         if part.created:
             new[key] = part
         elif part.remembered is not None and part.remembered.slot[1].startswith("e:"):
@@ -181,12 +185,14 @@ def _allocations(s: Statements, parts: Sequence[Outcome]) -> list[Write]:
     relabelled = [
         (*_labels(last[key]), key[1], key[0]) for key in sorted(labelled) if key not in new
     ]
+    grown = [(*_grown(last[key]), key[1], key[0]) for key in sorted(grew) if key not in new]
     by = "id, key_id"
     return [
         (s.insert(tables.allocations, sql.ALLOCATION_INSERT), inserted),
         (s.update(tables.allocations, by, "", sql.ALLOCATION_ENDED), ended),
         (s.update(tables.allocations, by, "", sql.ALLOCATION_CHANGED), changed),
         (s.update(tables.allocations, by, "", "labels, context_id"), relabelled),
+        (s.update(tables.allocations, by, "", sql.ALLOCATION_GROWN), grown),
     ]
 
 
@@ -198,6 +204,11 @@ def _row(part: Outcome) -> tuple[object, ...]:
 def _changed(part: Outcome) -> tuple[object, ...]:
     assert part.allocation is not None
     return allocation_changed_row(part.allocation)
+
+
+def _grown(part: Outcome) -> tuple[object, ...]:
+    assert part.allocation is not None
+    return allocation_grown_row(part.allocation)
 
 
 def _labels(part: Outcome) -> tuple[object, ...]:

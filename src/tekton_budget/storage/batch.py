@@ -13,13 +13,20 @@ from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.command import (
     Command,
     Expire,
+    Extend,
     LedgerSettings,
     Record,
     Settle,
     Together,
 )
 from tekton_budget.domain.errors import BudgetError, Conflict, FieldFault
-from tekton_budget.domain.ledger import Outcome, answer_slot, execute
+from tekton_budget.domain.ledger import (
+    Outcome,
+    allocation_key,
+    answer_slot,
+    balances_judged,
+    execute,
+)
 from tekton_budget.storage import tables
 from tekton_budget.storage.appending import Appender
 from tekton_budget.storage.cache import Cache
@@ -221,8 +228,10 @@ class Batches:
         ended: set[tuple[str, str]] = set()  # by commands before the first that was denied
         for command, outcome in zip(loaded.commands, outcomes, strict=True):
             if isinstance(outcome.answer, Denial | Waiting):
-                concerns = (c for ask in _parts(command) for c in loaded.state.concerns(ask))
-                denied.update(concern.balance_id for concern in concerns)
+                for part in _parts(command):
+                    denied.update(balances_judged(loaded.state, part))
+                    if isinstance(part, Extend):  # what it shall let live on
+                        ended.add(allocation_key(part))
             elif not denied:
                 ended.update(_ended_by(outcome))
         if not denied:

@@ -6,7 +6,13 @@ from typing import Any
 
 import msgspec
 
-from tekton_budget.domain.allocation import Allocation, AllocationStatus, Hold, OnExpiry
+from tekton_budget.domain.allocation import (
+    Allocation,
+    AllocationStatus,
+    Hold,
+    OnExpiry,
+    Stated,
+)
 from tekton_budget.domain.amounts import NOTHING, Amounts, Limits
 from tekton_budget.domain.answer import (
     Answer,
@@ -43,6 +49,7 @@ _ANSWERS: dict[str, type[Any]] = {
 }
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode_holds = msgspec.json.Decoder(list[Hold]).decode
+_decode_stated = msgspec.json.Decoder(Stated).decode
 _decode_credits = msgspec.json.Decoder(list[Credit]).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 _decode_parts = msgspec.json.Decoder(tuple[Part, ...]).decode
@@ -131,7 +138,7 @@ ALLOCATION_COLUMNS = (
     "key_id, id, status, labels, granted_tokens, granted_cost_nano, granted_requests, "
     "max_output_tokens, created_us, expires_us, holds, on_expiry, priority, price_id, decision, "
     "used, used_cost_nano, usage_records, estimated_record, estimated, estimated_cost_nano, "
-    "ended_us, updated_us, metadata"
+    "ended_us, updated_us, metadata, stated"
 )
 
 
@@ -160,6 +167,7 @@ def allocation_from_row(row: Sequence[Any]) -> Allocation:
         ended_us=row[21],
         updated_us=row[22],
         metadata=row[23],
+        stated=None if row[24] is None else _decode_stated(row[24]),
     )
 
 
@@ -188,6 +196,7 @@ def allocation_row(allocation: Allocation) -> tuple[object, ...]:
         allocation.ended_us,
         allocation.updated_us,
         allocation.metadata,
+        None if allocation.stated is None else json_text(allocation.stated),
         allocation.labels.get("context_id"),
     )
 
@@ -207,6 +216,11 @@ def allocation_changed_row(allocation: Allocation) -> tuple[object, ...]:
         allocation.ended_us,
         allocation.updated_us,
     )
+
+
+def allocation_grown_row(allocation: Allocation) -> tuple[object, ...]:
+    """What only growing changes, in the order of `statements.ALLOCATION_GROWN`."""
+    return (*allocation.granted, allocation.max_output_tokens, json_text(allocation.stated))
 
 
 def usage_row(record: UsageRecord) -> tuple[object, ...]:

@@ -15,12 +15,13 @@ ALLOCATION_INSERT = (
     "key_id, id, status, labels, granted_tokens, granted_cost_nano, granted_requests, "
     "max_output_tokens, created_us, expires_us, holds, on_expiry, priority, price_id, decision, "
     "used, used_cost_nano, usage_records, estimated_record, estimated, estimated_cost_nano, "
-    "ended_us, updated_us, metadata, context_id, content, answer, end_content, end_answer"
+    "ended_us, updated_us, metadata, stated, context_id, content, answer, end_content, end_answer"
 )
 ALLOCATION_CHANGED = (
     "status, expires_us, holds, used, used_cost_nano, usage_records, estimated_record, estimated, "
     "estimated_cost_nano, ended_us, updated_us"
 )
+ALLOCATION_GROWN = "granted_tokens, granted_cost_nano, granted_requests, max_output_tokens, stated"
 ALLOCATION_ENDED = f"{ALLOCATION_CHANGED}, end_content, end_answer"
 BALANCE_ADDED = (
     "spent_tokens, spent_cost_nano, spent_requests, held_tokens, held_cost_nano, held_requests"

@@ -177,6 +177,7 @@ allocations = Table(
     _text("answer"),
     _text("end_content", optional=True),
     _text("end_answer", optional=True),
+    _text("stated", optional=True),  # what was granted, in the words of the ask
     Index(
         "allocations_due",
         "expires_us",

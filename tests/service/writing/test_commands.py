@@ -142,7 +142,7 @@ def test_every_verb_gives_its_first_answer_again(running: Running) -> None:
     ledger = running.service.ledger
     for id_ in ("a", "b", "c"):
         ledger.allocate(LOCAL, Ask(cost=Decimal(1)), allocation_id=id_).result()
-    extended = [ledger.extend(LOCAL, "a", 60, "e").result() for _ in range(2)]
+    extended = [ledger.extend(LOCAL, "a", 60, id_="e").result() for _ in range(2)]
     settled = [ledger.settle(LOCAL, "a", Used(cost=Decimal("0.5"))).result() for _ in range(2)]
     released = [ledger.release(LOCAL, "b").result() for _ in range(2)]
     recorded = [

@@ -45,19 +45,28 @@ _CREDIT_SHARE = 5  # a fifth of the limit, if the call needs no more
 
 
 def denial_of(
-    state: State, ask: Allocate, verdict: Verdict, prices: Prices, fitting_size: int
+    state: State,
+    ask: Allocate,
+    verdict: Verdict,
+    prices: Prices,
+    fitting_size: int,
+    *,
+    alternatives: bool = True,
 ) -> Denial:
-    """Every passed policy, tightest first, and what would be granted instead."""
+    """Every passed policy, tightest first, and what would be granted instead.
+
+    A call that is under way has no `alternatives`: its model is chosen.
+    """
     denied = tightest_first(verdict.denied)
     never = any(judgement.never_fits for judgement in denied)
     spent = any(judgement.blocked_by_spent for judgement in denied)
     fitting = _fitting(ask, prices, fitting_size)
-    alternatives = alternatives_to(state, ask, denied, prices)
+    others = alternatives_to(state, ask, denied, prices) if alternatives else ()
     latest = _latest_reset(state, denied)
     return Denial(
         allocation_id=ask.id,
         code="over_budget",
-        detail=_detail(state, ask, denied, fitting, alternatives),
+        detail=_detail(state, ask, denied, fitting, others),
         policies=tuple(
             standing_before(
                 judgement,
@@ -69,7 +78,7 @@ def denial_of(
             for judgement in denied
         ),
         largest_fit=fitting,
-        alternatives=alternatives,
+        alternatives=others,
         blocked_on="spent" if spent else "held",
         retryable=not never and (not spent or latest is not None),
         never_fits=never,

@@ -111,7 +111,7 @@ class Draft:
                 requests = self._allocation.granted.requests
                 spent = Amounts(self.used.counted(kinds), self.used_cost_nano, requests)
                 self._post(concern.balance_id, UNHELD, spent, NOTHING)
-            self._holds.append(Hold(concern.balance_id, NOTHING, kinds, charged))
+            self._holds.append(Hold(concern.balance_id, NOTHING, kinds, charged, is_unheld=True))
 
     def spent(self) -> Amounts:
         """What the allocation has used so far, this command included."""
@@ -201,7 +201,7 @@ class Draft:
         return [by_no[number] for number in numbers if number in by_no]
 
     def _take(self, usage: Usage, all_: Amounts, reason: str, *, ends: bool) -> None:
-        for position, (balance_id, held, kinds, charged) in enumerate(self._holds):
+        for position, (balance_id, held, kinds, charged, unheld) in enumerate(self._holds):
             used = all_
             if kinds:
                 used = Amounts(usage.counts.counted(kinds), all_.cost_nano, all_.requests)
@@ -216,7 +216,7 @@ class Draft:
                 left = NOTHING
             else:
                 self._post(balance_id, "", taken, NOTHING.minus(taken))
-            self._holds[position] = Hold(balance_id, left, kinds, charged)
+            self._holds[position] = Hold(balance_id, left, kinds, charged, unheld)
 
     def _reverse_estimate(self, record_id: str) -> int:
         """Take back what was charged for the hold, and answer the requests that it had spent."""

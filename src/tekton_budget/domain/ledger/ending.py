@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from tekton_budget.domain.allocation import LIFETIME_MAX_US, Allocation, AllocationStatus, OnExpiry
 from tekton_budget.domain.amounts import NOTHING, Amounts
-from tekton_budget.domain.answer import Ended, Expired
-from tekton_budget.domain.command import Expire, Extend, Release
+from tekton_budget.domain.answer import Ended, Expired, Kept
+from tekton_budget.domain.command import Expire, Extend, KeepAlive, Release
 from tekton_budget.domain.errors import Conflict, invalid
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger.draft import Draft
@@ -52,11 +52,10 @@ def extend(state: State, command: Extend) -> Outcome:
         return Outcome(unknown_allocation(command.allocation_id))
     if not allocation.is_active:
         return Outcome(already_ended(allocation))
-    if not 0 < command.lifetime_us <= LIFETIME_MAX_US:
+    lifetime_us = command.lifetime_us or 0
+    if not 0 < lifetime_us <= LIFETIME_MAX_US:
         return Outcome(invalid("lifetime_seconds", "send 1 to 86400"))
-    moved = replace(
-        allocation, expires_us=state.now_us + command.lifetime_us, updated_us=state.now_us
-    )
+    moved = replace(allocation, expires_us=state.now_us + lifetime_us, updated_us=state.now_us)
     answer = _ended(moved, NOTHING)
     event = Event(
         EventType.ALLOCATION_EXTENDED, allocation.id, "", {"expires_us": moved.expires_us}
@@ -68,6 +67,22 @@ def extend(state: State, command: Extend) -> Outcome:
         events=(event,),
         remembered=remember(command, answer),
     )
+
+
+def keep_alive(state: State, command: KeepAlive) -> Outcome:
+    """Move the expiry of all that still hold, in one entry; none is made to end sooner."""
+    expires_us = state.now_us + command.lifetime_us
+    parts = []
+    for key in dict.fromkeys(command.allocations):
+        allocation = state.allocations.get(key)
+        if allocation is not None and allocation.is_active:
+            later_us = max(allocation.expires_us, expires_us)
+            kept = replace(allocation, expires_us=later_us, updated_us=state.now_us)
+            parts.append(Outcome(Kept(1), allocation=kept))
+    if parts:
+        detail = f"{len(parts)} until {expires_us}"
+        parts[0].entry = Entry("extend", command.caller.key_id, command.id, (), detail)
+    return Outcome(Kept(len(parts)), parts=tuple(parts))
 
 
 def expire(state: State, command: Expire) -> Outcome:

@@ -1,6 +1,8 @@
 """The ledger's one function: a state and a command give an answer and all that makes it true."""
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 from tekton_budget.domain.answer import Denial, Several
 from tekton_budget.domain.balance import Balance
@@ -10,6 +12,7 @@ from tekton_budget.domain.command import (
     Expire,
     Extend,
     GiveCredit,
+    KeepAlive,
     Record,
     Release,
     Settle,
@@ -18,31 +21,18 @@ from tekton_budget.domain.command import (
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.ledger.allocate import allocate
 from tekton_budget.domain.ledger.credit import give_credit
-from tekton_budget.domain.ledger.ending import expire, extend, release
+from tekton_budget.domain.ledger.ending import expire, extend, keep_alive, release
+from tekton_budget.domain.ledger.growing import grow
 from tekton_budget.domain.ledger.settle import record, settle
 from tekton_budget.domain.ledger.state import Outcome, State
 
 
 def execute(state: State, command: Command) -> Outcome:
     """Judge one command against the state, which stays as it is; `state.apply` makes it so."""
-    match command:
-        case Allocate():
-            return allocate(state, command)
-        case Settle():
-            return settle(state, command)
-        case Record():
-            return record(state, command)
-        case Release():
-            return release(state, command)
-        case Extend():
-            return extend(state, command)
-        case Expire():
-            return expire(state, command)
-        case GiveCredit():
-            return give_credit(state, command)
-        case Together():
-            return together(state, command)
-    raise AssertionError(f"no rule for {type(command).__name__}")
+    rule = _RULES.get(type(command))
+    if rule is None:
+        raise AssertionError(f"no rule for {type(command).__name__}")
+    return rule(state, command)
 
 
 def together(state: State, command: Together) -> Outcome:
@@ -92,3 +82,20 @@ class _Copies(dict[str, Balance]):
         found = self._originals[key].copy()
         self[key] = found
         return found
+
+
+def _extend(state: State, command: Extend) -> Outcome:
+    return grow(state, command) if command.totals else extend(state, command)
+
+
+_RULES: dict[type[Command], Callable[[State, Any], Outcome]] = {  # Any: of the command beside it
+    Allocate: allocate,
+    Settle: settle,
+    Record: record,
+    Release: release,
+    Extend: _extend,
+    KeepAlive: keep_alive,
+    Expire: expire,
+    GiveCredit: give_credit,
+    Together: together,
+}

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from tekton_budget.domain.allocation import Allocation, AllocationStatus, Hold
+from tekton_budget.domain.allocation import Allocation, AllocationStatus, Hold, Stated
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Grant, PinnedPrice, Standing
-from tekton_budget.domain.command import Allocate
+from tekton_budget.domain.command import Allocate, Landing
 from tekton_budget.domain.decide import Judgement, Verdict
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.estimate import Prices, cost_by, counts_of, shrinkable
@@ -41,7 +41,7 @@ def granted(
     """Hold an ask of that size everywhere; `clamped_by` are those that the whole of it passed."""
     grant = _grant(state, ask, judgements, verdict, prices, size)
     postings = tuple(
-        Posting(j.concern.balance_id, _reason(j, verdict), NOTHING, j.asked) for j in judgements
+        Posting(j.concern.balance_id, reason_of(j, verdict), NOTHING, j.asked) for j in judgements
     )
     told, events = newly_told(state, [(j.concern.balance_id, j.asked) for j in verdict.warned])
     budgets = {j.concern.policy.budget_id for j in judgements}
@@ -50,11 +50,11 @@ def granted(
     return Outcome(
         grant,
         entry=Entry("allocate", ask.caller.key_id, ask.id, postings),
-        allocation=_allocation(ask, judgements, grant, prices.own),
+        allocation=_allocation(ask, judgements, grant, prices.own, size),
         created=True,
         told=told,
         events=(Event(EventType.ALLOCATION_CREATED, ask.id, budget_id, payload), *events),
-        counted=_counts(ask, judgements, verdict, clamped_by),
+        counted=decision_counts(ask, judgements, verdict, clamped_by),
         remembered=remember(ask, grant),
     )
 
@@ -96,7 +96,11 @@ def _grant(
 
 
 def _allocation(
-    ask: Allocate, judgements: Sequence[Judgement], grant: Grant, price: Card | None
+    ask: Allocate,
+    judgements: Sequence[Judgement],
+    grant: Grant,
+    price: Card | None,
+    size: int | None,
 ) -> Allocation:
     return Allocation(
         key_id=ask.caller.key_id,
@@ -117,6 +121,18 @@ def _allocation(
         decision=grant.decision,
         updated_us=grant.created_us,
         metadata=ask.metadata,
+        stated=_stated(ask, grant, size),
+    )
+
+
+def _stated(ask: Allocate, grant: Grant, size: int | None) -> Stated:
+    return Stated(
+        ask.input_tokens,
+        grant.max_output_tokens,
+        None if ask.tokens is None else size,
+        None if ask.cost_nano is None else grant.granted.cost_nano,
+        ask.further,
+        ask.landing is Landing.MAY or (ask.landing is Landing.AUTO and grant.landing),
     )
 
 
@@ -138,7 +154,7 @@ def _standings(
     )
 
 
-def _reason(judgement: Judgement, verdict: Verdict) -> str:
+def reason_of(judgement: Judgement, verdict: Verdict) -> str:
     """Why this hold may lift its balance above the allowance, if it may."""
     if judgement.policy.status is Status.STARTING:
         return ADOPTED
@@ -191,7 +207,7 @@ def _reasons(state: State, ask: Allocate, verdict: Verdict, prices: Prices) -> t
     return tuple(reasons)
 
 
-def _counts(
+def decision_counts(
     ask: Allocate,
     judgements: Sequence[Judgement],
     verdict: Verdict,

@@ -47,7 +47,7 @@ def refusal_of(
         refused = _no_group(state, ask, concern)
         if refused is not None:
             return refused
-    return _left_open(state, ask, judging, prices)
+    return left_open(state, ask, judging, prices)
 
 
 def unknown_budget(state: State, called: str | None, caller: Caller) -> BudgetError | None:
@@ -134,9 +134,10 @@ def _no_group(state: State, ask: Allocate, concern: Concern) -> InvalidInput | N
     return None
 
 
-def _left_open(
+def left_open(
     state: State, ask: Allocate, judging: Sequence[Concern], prices: Prices
 ) -> InvalidInput | None:
+    """The refusal of an ask that leaves open what an enforcing policy limits, or has no price."""
     faults: list[FieldFault] = []
     unpriced: Policy | None = None
     for concern in judging:

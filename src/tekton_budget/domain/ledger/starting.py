@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tekton_budget.domain.allocation import Allocation, Hold
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.balance import Balance, balance_id
+from tekton_budget.domain.estimate import counted_at_most
 from tekton_budget.domain.ledger.labelling import TIER, with_tier
 from tekton_budget.domain.ledger.state import ADOPTED, BACKFILL, Posting
 from tekton_budget.domain.policy import Credit, Policy
@@ -77,12 +78,9 @@ def _labels(
 def _still_held(policy: Policy, allocation: Allocation) -> Amounts:
     """What the allocation would hold here now, had the policy been there when it was made."""
     granted, used, kinds = allocation.granted, allocation.used, policy.tokens_counted
-    output = allocation.max_output_tokens
-    counts = TokenCounts(other=granted.tokens)
-    if output is not None:
-        counts = TokenCounts(input=granted.tokens - output, output=output)
+    further = None if allocation.stated is None else allocation.stated.further
     return Amounts(
-        counts.counted(kinds) - used.counted(kinds),
+        counted_at_most(allocation.granted_counts, kinds, further) - used.counted(kinds),
         granted.cost_nano - allocation.used_cost_nano,
         0 if allocation.usage_records else granted.requests,
     ).at_least_zero()

@@ -14,6 +14,7 @@ from tekton_budget.domain.command import (
     Expire,
     Extend,
     GiveCredit,
+    KeepAlive,
     LedgerSettings,
     Record,
     Release,
@@ -129,6 +130,7 @@ class Outcome:
     events: tuple[Event, ...] = ()
     counted: tuple[DecisionCount, ...] = ()
     remembered: Remembered | None = None
+    grown: bool = False  # the allocation is granted more than it was
     relabelled: bool = False  # the allocation has labels that it did not have
     parts: "tuple[Outcome, ...]" = ()  # of commands executed together
 
@@ -332,7 +334,7 @@ def allocations_needed(command: Command) -> Sequence[tuple[str, str]]:
         return ((command.caller.key_id, command.id),)
     if isinstance(command, _OF_AN_ALLOCATION):
         return () if command.allocation_id is None else (allocation_key(command),)
-    if isinstance(command, Expire):
+    if isinstance(command, Expire | KeepAlive):
         return command.allocations
     if isinstance(command, Together):
         return [key for part in command.commands for key in allocations_needed(part)]
@@ -362,9 +364,20 @@ def balances_needed(state: State, command: Command) -> list[Concern | str]:
     """The balances a command moves: as concerns (which may have to be opened) or as known keys."""
     if isinstance(command, Together):
         return [item for part in command.commands for item in balances_needed(state, part)]
+    if isinstance(command, KeepAlive) or (isinstance(command, Extend) and not command.totals):
+        return []  # what they hold stays as it is
     found: list[Concern | str] = [*state.concerns(command)]
     for key in allocations_needed(command):
         allocation = state.allocations.get(key)
         if allocation is not None:
             found += [hold.balance_id for hold in allocation.holds]
+    return found
+
+
+def balances_judged(state: State, command: Command) -> list[str]:
+    """The balances on which a command may be denied."""
+    found = [concern.balance_id for concern in state.concerns(command)]
+    if isinstance(command, Extend):
+        allocation = state.allocations.get(allocation_key(command))
+        found += [] if allocation is None else [hold.balance_id for hold in allocation.holds]
     return found

@@ -118,7 +118,11 @@ def to_api_allocation(allocation: Allocation) -> dict[str, object]:
 
 
 def to_api_ended(ended: Ended) -> dict[str, object]:
-    """An allocation after a settle, release or extend."""
+    """An allocation after a settle, release or extend; one that grew tells of its new totals."""
+    grown: dict[str, object] = {}
+    if ended.granted is not None:
+        grown["granted"] = amounts(ended.granted)
+        grown["max_output_tokens"] = ended.max_output_tokens
     return {
         "allocation_id": ended.allocation_id,
         "status": ended.status,
@@ -134,6 +138,7 @@ def to_api_ended(ended: Ended) -> dict[str, object]:
         "late": ended.late,
         "usage_error": to_api_fault(ended.usage_error),
         "policies": [to_api_standing(standing) for standing in ended.policies],
+        **grown,
         # The original's names.
         "tokens_used": ended.spent.tokens,
         "actual_cost": usd(ended.spent.cost_nano),

@@ -165,9 +165,14 @@ class RecordBody(_UsageFields, total=False):
 
 @with_config(_Closed)
 class ExtendBody(TypedDict, total=False):
-    """How much longer, from now."""
+    """How much longer, from now; how much more, as new totals in the words of the ask."""
 
     lifetime_seconds: Whole | None
+    max_output_tokens: Annotated[Whole | None, Field(description="New total, never less")]
+    tokens: Annotated[Whole | None, Field(description="New total, never less")]
+    cost: Usd | None
+    fit: Annotated[str | None, Field(description="all (default), or clamp: grow by what fits")]
+    min_grant: Annotated[Whole | None, Field(description="How much more a clamp must give")]
     id: _Id | None
 
 
@@ -271,10 +276,8 @@ def record_request(body: Mapping[str, Any], key: str | None = None) -> RecordReq
 def extend_of(value: object, allocation_id: str, key: str | None = None) -> ExtendRequest:
     """The body of `POST /allocations/{id}/extend`."""
     body = checked(EXTEND, value)
-    lifetime_seconds = body.get("lifetime_seconds")
-    if lifetime_seconds is None:
-        raise invalid("lifetime_seconds", "send how many seconds from now it shall live")
-    return ExtendRequest(allocation_id, lifetime_seconds, own_id(key, body.get("id"), "id"))
+    said = {name: value for name, value in body.items() if value is not None and name != "id"}
+    return ExtendRequest(allocation_id, id=own_id(key, body.get("id"), "id"), **said)
 
 
 def allocate_request(value: object, key: str | None = None) -> AllocateRequest:

@@ -100,6 +100,8 @@ class EndedOut(View):
     expires_at: TimeOut
     late: bool
     policies: list[StandingOut]
+    granted: AmountsOut | None = Field(None, description="Only of one that grew: its new totals")
+    max_output_tokens: int | None = None
     tokens_used: int
     actual_cost: UsdOut
     expiration_time: TimeOut

@@ -6,7 +6,8 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import TypeAdapter
 
-from tekton_budget.frontends.api import answers, spending
+from tekton_budget.domain.answer import Denial
+from tekton_budget.frontends.api import answers, problems, spending
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Pages, Verbs
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.edge import HotHandlers
@@ -82,7 +83,11 @@ async def release(
     return Reply({**ended, "message": f"Allocation {allocation_id} has been released."})
 
 
-@router.post("/{allocation_id}/extend", response_model=EndedOut)
+@router.post(
+    "/{allocation_id}/extend",
+    response_model=EndedOut,
+    responses={402: {"model": DenialOut, "description": "Over budget: it stays as it is"}},
+)
 async def extend(
     allocation_id: str,
     body: spending.ExtendBody,
@@ -90,10 +95,27 @@ async def extend(
     verbs: Verbs,
     key: IdempotencyKey = None,
 ) -> Reply:
-    """Let an allocation live so many seconds from now."""
+    """Let an allocation live so many seconds from now, or use more: up to new totals.
+
+    `max_output_tokens`, `tokens` or `cost`, whichever its ask stated, is the new total and never
+    less than what was granted. 402 where there is no room; it then stays active as it was.
+    """
     request = spending.extend_of(body, allocation_id, key)
-    ticket = verbs.ledger.extend(asker, allocation_id, request.lifetime_seconds, request.id)
-    return Reply(answers.to_api_ended(await ticket))
+    answer = await verbs.ledger.extend(
+        asker,
+        allocation_id,
+        request.lifetime_seconds,
+        max_output_tokens=request.max_output_tokens,
+        tokens=request.tokens,
+        cost=request.cost,
+        fit=request.fit,
+        min_grant=request.min_grant,
+        id_=request.id,
+    )
+    if isinstance(answer, Denial):
+        path = f"/api/v1/allocations/{allocation_id}/extend"
+        return problems.ProblemReply(problems.of_denial(answer, path))
+    return Reply(answers.to_api_ended(answer))
 
 
 @router.get("", response_model=PageOut[AllocationOut])
