@@ -178,6 +178,11 @@ CODES: dict[str, Explained] = {
         "The allocation has ended, with other content than you send now",
         "Nothing, if it was a retry; usage that came later is recorded with `POST /api/v1/usage/record`",
     ),
+    "cannot_grow": Explained(
+        409,
+        "The allocation was granted by an earlier version, which did not keep how it was sized",
+        "Ask for a new one; this one can be settled as it is",
+    ),
     "id_reused": Explained(
         409,
         "The id was used before with other content; the fields that differ are named",

@@ -49,7 +49,12 @@ EVENTS: dict[EventType, Told] = {
         "An allocation was given back", {"released": "what is free again"}
     ),
     EventType.ALLOCATION_EXTENDED: Told(
-        "An allocation's expiry was moved", {"expires_us": "the new expiry"}
+        "An allocation's expiry was moved, or it may use more",
+        {
+            "expires_us": "when it expires now",
+            "granted": "where it grew, all that it may use",
+            "max_output_tokens": "where it grew, how much of that is output",
+        },
     ),
     EventType.ALLOCATION_EXPIRED: Told(
         "An allocation ended by time",

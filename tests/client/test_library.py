@@ -348,3 +348,24 @@ def test_an_ask_states_what_else_it_may_use(budget) -> None:
         budget.allocate(**ask, context={"service_tier": "priority"})
 
     assert hold.granted.cost == Decimal("0.02525")
+
+
+def test_a_hold_grows_while_the_answer_does(budget) -> None:
+    budget.set_price("openai", "gpt-5-mini", input="0.25", output=2)
+    budget.set_limit("0.01usd/day")
+
+    with budget.allocate(model="gpt-5-mini", input_tokens=900, max_output_tokens=500) as hold:
+        assert hold.extend(max_output_tokens=1000).granted.tokens == 1900
+        with pytest.raises(BudgetExceeded) as denied:
+            hold.extend(max_output_tokens=9000)
+        assert hold.max_output_tokens == 1000
+        budget.extend(hold.allocation_id, 3600)
+        hold.extend(max_output_tokens=9000, fit="clamp", min_grant=10)
+        hold.settle(input_tokens=900, output_tokens=4000)
+
+    assert denied.value.largest_fit["max_output_tokens"] == 4887
+    assert hold.max_output_tokens == 4887
+    assert hold.granted.tokens == 5787
+    with budget.allocate(cost="0.001") as other:
+        assert other.extend(cost="0.0015").granted.cost == Decimal("0.0015")
+        other.release()

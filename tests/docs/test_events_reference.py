@@ -53,7 +53,7 @@ def _do_everything(running: Running, file: Path) -> None:
     ledger.record(LOCAL, Used(cost=Decimal("0.01")), allocation_id="settled").result()
     ledger.settle(LOCAL, "settled", Used(cost=Decimal("0.20"))).result()
     ledger.release(LOCAL, "released").result()
-    ledger.extend(LOCAL, "extended", 60).result()
+    ledger.extend(LOCAL, "extended", 60, cost=Decimal("0.11")).result()
     _let_time_pass(file, "release", "charge")
     ledger.record(LOCAL, Used(cost=Decimal(2))).result()
     ledger.allocate(LOCAL, Ask(cost=Decimal("0.10"))).result()

@@ -8,7 +8,7 @@ from tests.domain.world import DAY_US, HOUR_US, MINUTE_US, World, usd
 
 from tekton_budget.domain.answer import Denial, Ended, Fitting, Grant, Kept, Several
 from tekton_budget.domain.caller import LOCAL, Caller, Role
-from tekton_budget.domain.command import Allocate, Extend, Fit, KeepAlive, LedgerSettings
+from tekton_budget.domain.command import Allocate, Extend, Fit, KeepAlive, Landing, LedgerSettings
 from tekton_budget.domain.errors import Conflict, InvalidInput, NotFound
 from tekton_budget.domain.event import EventType
 from tekton_budget.domain.further import further_of
@@ -287,6 +287,25 @@ def test_who_is_let_by_says_so_and_priority_is_the_ask_s() -> None:
     assert isinstance(denied, Denial)
     assert [posting.reason for posting in entry.postings] == [BYPASSED, SHADOW]
     assert [c.decision for c in world.counted][-1] == "would_deny"
+
+
+def test_what_is_kept_for_the_end_is_for_calls_that_were_told_to_finish() -> None:
+    world = purse("0.01usd/day", landing_ppm=500_000)
+    streaming(world)
+    streaming(world, "told", landing=Landing.MAY)
+    within = world.extend("a", max_output_tokens=200)
+    beyond = world.extend("a", max_output_tokens=201)
+    told = world.extend("told", max_output_tokens=500)
+    auto = streaming(purse(landing_ppm=500_000), landing=Landing.AUTO)
+    last = world.allocate("last", GPT, input_tokens=0, max_output_tokens=5, landing=Landing.AUTO)
+    rest = world.extend("last", max_output_tokens=100)
+
+    assert isinstance(within, Ended)
+    assert isinstance(beyond, Denial)
+    assert told.granted.cost_nano == usd("0.006")
+    assert (auto.landing, last.landing) == (False, True)
+    assert rest.max_output_tokens == 100
+    assert world.allowance("purse").cost_nano == world.held("purse").cost_nano
 
 
 def test_in_shadow_nothing_is_denied_or_left_open() -> None:

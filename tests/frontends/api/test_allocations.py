@@ -395,3 +395,30 @@ def test_an_ask_may_state_all_that_can_be_billed(door: Door) -> None:
     assert (tier["code"], tier["fields"][0]["field"]) == ("unknown_price", "context.service_tier")
     assert (image["code"], image["fields"][0]["field"]) == ("unknown_price", "units.image")
     assert image["unit"] == "image"
+
+
+def test_an_allocation_grows_where_there_is_room(door: Door) -> None:
+    door.post("/prices", PRICE)
+    door.post("/policies", {"name": "day", "limit": "0.01usd/day", "scope": {"team": "a"}})
+    path = f"/allocations/{door.post('/allocations', ASK)['allocation_id']}/extend"
+    grown = door.post(path, {"maxOutputTokens": 1000}, 200)
+    denied = door.http.post(f"/api/v1{path}", json={"max_output_tokens": 9000})
+    told = problem(denied, 402, "over_budget")
+    clamped = door.post(path, {"max_output_tokens": 9000, "fit": "clamp", "min_grant": 9}, 200)
+    less = door.post(path, {"max_output_tokens": 900}, 422)
+    nothing = door.post(path, {}, 422)
+    again = {"do": "extend", "allocation_id": grown["allocation_id"], "max_output_tokens": 9000}
+    (batch,) = door.post("/batch", {"commands": [again]}, 200)["results"]
+
+    assert grown["granted"] == {"tokens": 1900, "cost": Decimal("0.002225"), "requests": 1}
+    assert (grown["max_output_tokens"], grown["status"]) == (1000, "active")
+    assert grown["policies"][0]["remaining"]["cost"] == Decimal("0.007775")
+    assert told["policies"][0]["asked"]["cost"] == Decimal("0.018225")
+    assert told["largest_fit"]["max_output_tokens"] == 4887
+    assert told["instance"] == f"/api/v1{path}"
+    assert clamped["max_output_tokens"] == 4887
+    assert less["fields"][0]["field"] == "max_output_tokens"
+    assert nothing["fields"][0]["field"] == "lifetime_seconds"
+    assert batch["status"] == 402
+    shown = door.get(f"/allocations/{grown['allocation_id']}")
+    assert (shown["max_output_tokens"], shown["granted"]["tokens"]) == (4887, 5787)

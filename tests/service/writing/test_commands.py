@@ -351,3 +351,49 @@ def test_a_field_that_an_earlier_version_did_not_know_makes_no_other_request(
     assert ledger.allocate(LOCAL, Ask(cost=Decimal(1)), allocation_id="a").result() == first
     with pytest.raises(Conflict, match=r"differs in: cache_write"):
         ledger.allocate(LOCAL, Ask(cost=Decimal(1), cache_write="5m"), allocation_id="a").result()
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (ExtendRequest("a"), "lifetime_seconds"),
+        (ExtendRequest("a", max_output_tokens=-1), "max_output_tokens"),
+        (ExtendRequest("a", tokens=CALL_TOKENS_MAX + 1), "tokens"),
+        (ExtendRequest("a", cost=Decimal(-1)), "cost"),
+        (ExtendRequest("a", tokens=5, fit="some"), "fit"),
+        (ExtendRequest("a", tokens=5, min_grant=-1), "min_grant"),
+        (ExtendRequest("a", 0), "lifetime_seconds"),
+    ],
+)
+def test_a_faulty_extension_names_its_field(
+    quick: Running, request_: ExtendRequest, field: str
+) -> None:
+    quick.service.ledger.allocate(LOCAL, Ask(cost=Decimal(1)), allocation_id="a").result()
+    (ticket,) = quick.service.ledger.batch(LOCAL, [request_])
+
+    with pytest.raises(InvalidInput) as refused:
+        ticket.result() if not isinstance(ticket, BudgetError) else _raised(ticket)
+    assert [fault.field for fault in refused.value.fields] == [field]
+
+
+def _raised(refusal: BudgetError) -> None:
+    raise refusal
+
+
+def test_an_allocation_grows_and_many_live_on(running: Running) -> None:
+    ledger = running.service.ledger
+    for id_ in ("a", "b"):
+        ledger.allocate(LOCAL, Ask(cost=Decimal(1)), allocation_id=id_).result()
+    grown = [ledger.extend(LOCAL, "a", cost=Decimal(2), id_="x").result() for _ in range(2)]
+    clamped = ledger.extend(LOCAL, "a", 60, cost=Decimal(3), fit="clamp", min_grant=1).result()
+    ledger.release(LOCAL, "b").result()
+
+    assert grown[0] == grown[1]
+    assert grown[0].granted == (0, 2 * 10**9, 1)
+    assert clamped.granted.cost_nano == 3 * 10**9
+    assert clamped.expires_us < grown[0].expires_us
+    with pytest.raises(Conflict, match="cost"):
+        ledger.extend(LOCAL, "a", cost=Decimal(3), id_="x").result()
+    kept = ledger.keep_alive([("", "a"), ("", "b")] * 300, 3600).result()
+    assert kept.count == 1
+    assert ledger.keep_alive([], 3600).result().count == 0
