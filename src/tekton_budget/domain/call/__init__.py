@@ -4,8 +4,9 @@ from .api import Api
 from .draft import INVALID, UNMETERED
 from .measured import measured_input
 from .need import Boundary, Need
+from .notes import note_tokens
 from .reading import read_request
-from .sending import note_tokens, sent_upstream
+from .sending import sent_upstream
 
 __all__ = [
     "INVALID",

@@ -1,18 +1,30 @@
 """A need while it is read: what the rows of the tables add to, and the words of a refusal."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput
 from tekton_budget.domain.units import STANDARD, UNITS
 
 from .api import Api
-from .need import Need
+from .need import DropPath, Need
 from .trail import NO_TRAIL, Trail
 
 UNMETERED = "unmetered_field"
 INVALID = "invalid_request"
-_LET_PASS = "remove it, or let it pass uncounted by the setting BUDGET_GATEWAY_UNMETERED=pass"
+_NOTHING: frozenset[str] = frozenset()
+_HOW_TO_GO_ON = (
+    "remove it, or let such fields pass uncounted by the setting BUDGET_GATEWAY_UNMETERED=pass"
+)
+
+
+class Unmetered(StrEnum):
+    """What becomes of a field whose cost has no bound."""
+
+    REFUSE = "refuse"
+    DROP = "drop"  # unknown fields and hosted tools are left out of what is sent
+    PASS = "pass"  # noqa: S105  # the setting's word, no password
 
 
 def wrong(field: str, message: str) -> InvalidInput:
@@ -29,19 +41,23 @@ class Draft:
         "asked_for_usage",
         "cache_write",
         "context",
+        "dropped",
         "head",
         "hidden_output",
-        "lets_pass",
+        "implicit_cache",
         "marks",
         "max_output",
         "messages",
         "min_output",
+        "mode",
         "model",
         "produces_output",
+        "references",
         "rounds",
         "stream",
         "tail",
         "tokens",
+        "tool_sizes",
         "units",
         "unmetered",
         "user",
@@ -49,16 +65,16 @@ class Draft:
         "window",
     )
 
-    def __init__(self, api: Api, *, lets_pass: bool = False) -> None:
+    def __init__(self, api: Api, model: str, mode: Unmetered = Unmetered.REFUSE) -> None:
         self.api = api
-        self.lets_pass = lets_pass
-        self.model: str | None = None
+        self.mode = mode
+        self.model = model
         self.stream = False
         self.tokens = 0  # of all but the messages
         self.tail = 0  # what a template adds after the last message
         self.marks: list[int] = []  # after each message, of the messages alone
         self.messages: Sequence[Any] = ()  # Any: JSON
-        self.head: dict[str, Any] = {}  # Any: JSON, all that changes what the provider counts
+        self.head: dict[str, Any] = {}  # Any: JSON, all else that changes what is counted
         self.window = False
         self.rounds = 1
         self.units: dict[str, int] = {}
@@ -67,63 +83,69 @@ class Draft:
         self.answers = 1
         self.produces_output = True
         self.cache_write: str | None = None
+        self.implicit_cache = False
         self.context = STANDARD
         self.wants: set[str] = set()
         self.user: str | None = None
         self.asked_for_usage = False
         self.hidden_output = False
+        self.tool_sizes: dict[str, int] = {}
+        self.references: list[str] = []  # names of tools that a message brings in again
         self.unmetered: list[str] = []
+        self.dropped: list[DropPath] = []
 
-    def unknown(self, field: str, why: str = "its cost is not known") -> None:
-        """A field that no row bounds: refused, or noted where the installation lets it pass."""
-        if not self.lets_pass:
-            message = f"{why}; {_LET_PASS}"
+    def unknown(
+        self, field: str, why: str = "its cost is not known", *, drop: DropPath | None = None
+    ) -> None:
+        """A field without a bound: refused, left out or noted, as the installation says."""
+        if self.mode is Unmetered.DROP and drop is not None:
+            self.dropped.append(drop)
+        elif self.mode is Unmetered.PASS:
+            self.unmetered.append(field)
+        else:
+            message = f"{why}; {_HOW_TO_GO_ON}"
             raise InvalidInput(f"{field}: {message}", FieldFault(field, message), code=UNMETERED)
-        self.unmetered.append(field)
 
     def add_units(self, unit: str, amount: int) -> None:
         """So much of a further priced unit."""
         self.units[unit] = self.units.get(unit, 0) + amount
 
-    def priced_for(self, **facts: str | None) -> None:
+    def writes_cache(self, ttl: object) -> None:
+        """Input is to be kept; of two times to live the dearer."""
+        if self.cache_write != "1h":
+            self.cache_write = "1h" if ttl == "1h" else "5m"
+
+    def priced_for(self, **facts: str) -> None:
         """A fact that the price depends on."""
         self.context = self.context._replace(**facts)
 
     def need(self) -> Need:
         """The need of all that was read."""
-        model = self.model
-        if not model:
-            raise wrong("model", "name the model that is to answer")
-        before = self.tokens
+        before = self.tokens + sum(self.tool_sizes.get(name, 0) for name in self.references)
         marks = self.marks
-        messages_tokens = marks[-1] if marks else 0
         trail = NO_TRAIL
         if marks and not self.window:
             trail = Trail(self.head, self.messages, before, marks)
+        units = self.units
         return Need(
             self.api,
-            model,
+            self.model,
             self.stream,
-            before + messages_tokens + self.tail,
+            before + self.tail + (marks[-1] if marks else 0),
             self.window,
             self.rounds,
-            self._units_in_order() if self.units else (),
+            tuple((unit, units[unit]) for unit in UNITS if units.get(unit)) if units else (),
             self.max_output,
             self.min_output,
             self.answers,
             self.produces_output,
-            self.cache_write,
+            self.cache_write or ("5m" if self.implicit_cache else None),
             self.context,
             frozenset(self.wants) if self.wants else _NOTHING,
             self.user,
             self.asked_for_usage,
             self.hidden_output,
             tuple(self.unmetered),
+            tuple(self.dropped),
             trail,
         )
-
-    def _units_in_order(self) -> tuple[tuple[str, int], ...]:
-        return tuple((unit, self.units[unit]) for unit in UNITS if self.units.get(unit))
-
-
-_NOTHING: frozenset[str] = frozenset()

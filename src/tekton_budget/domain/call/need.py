@@ -8,6 +8,8 @@ from tekton_budget.domain.units import STANDARD, PriceContext
 from .api import Api
 from .trail import NO_TRAIL, Trail
 
+DropPath = tuple[str | int, ...]  # names and positions from the body down
+
 
 class Boundary(NamedTuple):
     """The end of a message: a digest of all up to here, and the most tokens that can be."""
@@ -37,7 +39,8 @@ class Need:
     user: str | None = None
     asked_for_usage: bool = False
     hidden_output: bool = False  # output that a stream does not show as it is made
-    unmetered: tuple[str, ...] = ()  # fields that were let pass though no row knows them
+    unmetered: tuple[str, ...] = ()  # fields that were let pass though they have no bound
+    dropped: tuple[DropPath, ...] = ()  # what is left out of the body that is sent
     trail: Trail = field(default=NO_TRAIL, repr=False, compare=False)
 
     @property

@@ -1,43 +1,81 @@
 """A request of any API, read into what it may use at most."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from . import anthropic_messages, openai_chat
+from .anthropic import messages
 from .api import Api
-from .draft import Draft, wrong
+from .draft import Draft, Unmetered, wrong
+from .gemini import embed, generate
 from .need import Need
+from .openai import chat, responses, texts
 from .rows import Table
 
-TABLES: dict[Api, Table] = {
-    Api.OPENAI_CHAT: openai_chat.TABLE,
-    Api.ANTHROPIC_MESSAGES: anthropic_messages.TABLE,
+Body = dict[str, Any]  # Any: JSON
+
+
+class _Format(NamedTuple):
+    """How the requests of one API are read: before the fields, the fields, after them."""
+
+    begin: Callable[[Draft], None]
+    table: Table
+    finish: Callable[[Draft, Body], None]
+
+
+def _nothing(_draft: Draft, _body: Body) -> None:
+    """All is said field by field."""
+
+
+_FORMATS = {
+    Api.OPENAI_CHAT: _Format(chat.begin_chat, chat.TABLE, chat.finish_chat),
+    Api.OPENAI_RESPONSES: _Format(
+        responses.begin_responses,
+        responses.TABLE,
+        responses.finish_responses,
+    ),
+    Api.OPENAI_COMPLETIONS: _Format(
+        texts.begin_completions,
+        texts.COMPLETIONS,
+        texts.finish_completions,
+    ),
+    Api.OPENAI_EMBEDDINGS: _Format(
+        texts.begin_completions, texts.EMBEDDINGS, texts.finish_embeddings
+    ),
+    Api.ANTHROPIC_MESSAGES: _Format(messages.begin_messages, messages.TABLE, _nothing),
+    Api.GEMINI_GENERATE: _Format(generate.begin_gemini, generate.GENERATE, generate.finish_gemini),
+    Api.GEMINI_EMBED: _Format(generate.begin_gemini, embed.EMBED, embed.finish_embeddings),
 }
+
+TABLES: dict[Api, Table] = {api: form.table for api, form in _FORMATS.items()}
 
 
 def read_request(
     api: Api,
-    body: Mapping[str, Any],  # Any: JSON
+    body: Body,
     *,
     model: str | None = None,
     stream: bool | None = None,
     counts_only: bool = False,
-    unmetered: bool = False,
+    unmetered: Unmetered = Unmetered.REFUSE,
 ) -> Need:
     """What the request may use at most.
 
     `model` and `stream` are what the path says, where it does. `counts_only` is for endpoints that
-    only count tokens. With `unmetered` a field that no row knows is let pass, and named in the need.
+    count tokens and answer nothing. `unmetered` says what becomes of fields without a bound.
     """
-    draft = Draft(api, lets_pass=unmetered)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise wrong("body", "must be a JSON object")
+    named = body.get("model") if model is None else model
+    if not isinstance(named, str) or not named:
+        raise wrong("model", "name the model that is to answer")
+    draft = Draft(api, named, unmetered)
+    form = _FORMATS[api]
+    form.begin(draft)
     try:
-        TABLES[api].read(draft, body)
+        form.table.read(draft, body)
+        form.finish(draft, body)
     except RecursionError as error:
         raise wrong("body", "is nested too deep to be read") from error
-    if model is not None:
-        draft.model = model
     if stream is not None:
         draft.stream = stream
     if counts_only:

@@ -43,12 +43,27 @@ NO_TRAIL = Trail({}, (), 0, ())
 
 
 def canonical(value: Any) -> str:  # Any: JSON
-    """One text for one meaning: names in order, without what may move between requests."""
+    """One text for one meaning: names in order, without what may move between requests.
+
+    A message that is marked for the cache has its text in a block, and afterwards bare.
+    """
+    if isinstance(value, dict) and _is_one_text(value.get("content")):
+        value = {**value, "content": value["content"][0]["text"]}
     text = _dumps(value)
     return _dumps(_stripped(value)) if f'"{_LEFT_OUT}"' in text else text
 
 
+def _is_one_text(content: Any) -> bool:  # Any: JSON
+    return (
+        isinstance(content, list)
+        and len(content) == 1
+        and isinstance(content[0], dict)
+        and content[0].keys() - {_LEFT_OUT} == {"type", "text"}
+        and content[0]["type"] == "text"
+    )
+
+
 def _stripped(value: Any) -> Any:  # Any: JSON
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: _stripped(inner) for name, inner in value.items() if name != _LEFT_OUT}
     return [_stripped(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""OpenAI's APIs, which most other providers speak too."""
