@@ -1,6 +1,5 @@
 """The rows of the tables: what a field of a request costs, or why it is refused."""
 
-import math
 from collections.abc import Callable, Mapping, Set
 from numbers import Real
 from typing import Any, NamedTuple
@@ -136,6 +135,8 @@ JSON = Row(read_json, "bytes of its JSON", shapes=True)
 
 def _whole_of(value: Any) -> int | None:  # Any: JSON
     """1.0 is 1; a text, true and infinity are no number of anything."""
-    if isinstance(value, bool) or not isinstance(value, Real) or value != value // 1:
-        return None
-    return int(math.floor(value))
+    return int(value) if _is_whole(value) else None
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is not bool and isinstance(value, Real) and value == value // 1

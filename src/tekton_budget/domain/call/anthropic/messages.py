@@ -25,7 +25,7 @@ from .tools import read_tools
 
 LEAST_THINKING = 1_024
 _MESSAGE = 8  # who speaks, and the breaks around
-_TEMPLATE = 32
+_TEMPLATE = 128  # the frame of a request, and a word about thinking
 _SYSTEM = 16
 _SCHEMA = 512  # the system text about the shape of an answer
 _SUMMARY = 4_096  # the provider's own prompt for a summary
