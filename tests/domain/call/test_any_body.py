@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.domain.call.bodies import AGENTS, LEAST, texts_in
 
@@ -11,14 +11,34 @@ from tekton_budget.domain.call import Api, Need, Unmetered, read_request
 from tekton_budget.domain.call.reading import TABLES
 from tekton_budget.domain.errors import InvalidInput
 
+_unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 WORDS = st.text(max_size=8) | st.sampled_from(
     ["text", "image_url", "input_audio", "function", "tool_result", "web_search", "user", "data:,"]
 )
-NAMES = st.sampled_from(
-    sorted({name for table in TABLES.values() for name in table.rows})
-    + ["type", "role", "content", "parts", "text", "image_url", "url", "source", "data", "input"]
-    + ["cache_control", "inlineData", "fileData", "functionCall", "tool", "definition", "output"]
-)
+FIELDS = {name for table in TABLES.values() for name in table.rows}
+FIELDS |= {
+    "type",
+    "role",
+    "content",
+    "parts",
+    "text",
+    "image_url",
+    "url",
+    "source",
+    "data",
+    "input",
+}
+FIELDS |= {
+    "cache_control",
+    "inlineData",
+    "fileData",
+    "functionCall",
+    "tool",
+    "definition",
+    "output",
+}
+NAMES = st.sampled_from(sorted(FIELDS))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
@@ -36,6 +56,7 @@ def read_or_refused(api: Api, body: Any, mode: Unmetered) -> Need | None:
     return need
 
 
+@_unhurried
 @given(
     api=st.sampled_from(list(Api)),
     fields=st.dictionaries(NAMES, JSON, max_size=4),
@@ -45,6 +66,7 @@ def test_any_body_is_read_or_refused(api: Api, fields: dict[str, Any], mode: Unm
     read_or_refused(api, {**LEAST[api], **fields}, mode)
 
 
+@_unhurried
 @given(api=st.sampled_from(list(Api)), body=JSON)
 def test_anything_is_read_or_refused(api: Api, body: Any) -> None:
     read_or_refused(api, body, Unmetered.REFUSE)
@@ -58,6 +80,7 @@ PARTS = st.one_of(
 )
 
 
+@_unhurried
 @given(
     api=st.sampled_from([Api.OPENAI_CHAT, Api.ANTHROPIC_MESSAGES]),
     content=st.text() | st.lists(PARTS, max_size=4),
@@ -75,6 +98,7 @@ def test_no_text_is_counted_below_its_bytes(api: Api, content: Any, description:
     assert need.boundaries[1].tokens >= need.boundaries[0].tokens + texts_in(content)
 
 
+@_unhurried
 @given(st.dictionaries(NAMES, JSON, max_size=3))
 def test_any_part_is_read_or_refused(part: dict[str, Any]) -> None:
     for api, field in ((Api.OPENAI_CHAT, "messages"), (Api.ANTHROPIC_MESSAGES, "messages")):

@@ -89,6 +89,7 @@ OUTPUT: list[tuple[Api, Body, dict[str, Any]]] = [
     (CHAT, {"user": "ann", "safety_identifier": "bob"}, {"user": "bob"}),
     (CHAT, {"safety_identifier": "bob", "user": "ann"}, {"user": "bob"}),
     (CHAT, {"stream": True}, {"stream": True, "asked_for_usage": False}),
+    (CHAT, {"stream_options": {"turbo": None}}, {"asked_for_usage": False}),
     (CHAT, {"stream_options": {"include_usage": True}}, {"asked_for_usage": True}),
     (CHAT, {"tools": [{"function": {"name": "f"}}]}, {"wants": frozenset({"tools"})}),
     (CHAT, {"functions": [{"name": "f"}]}, {"wants": frozenset({"tools"})}),
@@ -153,6 +154,11 @@ OUTPUT: list[tuple[Api, Body, dict[str, Any]]] = [
     ),
     (CLAUDE, {"metadata": {"user_id": "ann"}}, {"user": "ann"}),
     (CLAUDE, {"metadata": {"user_id": 7}}, {"user": None}),
+    (
+        CLAUDE,
+        {"messages": [{"role": "system", "output_config": {"effort": "low"}, "clear_at": None}]},
+        {"window": False},
+    ),
     (CLAUDE, {"cache_control": EPHEMERAL}, {"cache_write": "5m"}),
     (
         CLAUDE,
@@ -262,8 +268,6 @@ WRONG: list[tuple[Api, Body]] = [
     (CHAT, {"max_tokens": 2**31}),
     (CHAT, {"max_tokens": 1.5}),
     (CHAT, {"stream": "yes"}),
-    (CHAT, {"stop": 5}),
-    (CHAT, {"logit_bias": 5}),
     (CHAT, {"service_tier": 5}),
     (CHAT, {"tools": {}}),
     (COMPLETIONS, {"prompt": [1, "a"]}),
@@ -504,6 +508,7 @@ def test_a_tool_that_is_named_stands_there_again() -> None:
     assert added(CLAUDE, offered, tools=[tool]) > 1_000
     assert added(CLAUDE, defined) > 1_000
     assert added(CLAUDE, named) < 100
+    assert added(CLAUDE, {"type": "tool_removal", "tool": {"type": "mcp_toolset"}}) < 100
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from .sizes import bytes_of
 
 Body = dict[str, Any]  # Any: JSON
 
-_FRAME = 24  # what a template sets around a message or a part of one
+_FRAME = 32  # what a template sets around a message or a part of one, and what it is named
 # Models that take a system text anywhere; templates of open models take it first alone.
 _TAKES_IT_LAST = re.compile(r"gpt-\d|chatgpt|o\d|codex")
 _SYSTEM_ROLES = ("system", "developer")

@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from ..draft import Draft, wrong
+from ..draft import Draft
 from ..image_rules import bare
-from ..rows import FREE, FREE_SHAPING, JSON, Row, free, items, mapping, refused, text, whole
+from ..rows import FREE, FREE_SHAPING, JSON, Row, free, mapping, refused, text, whole
 from ..sizes import json_bytes
 
 TOOLS = 64  # the frame of a list of tools
@@ -71,35 +71,17 @@ def read_cache_options(draft: Draft, value: Any, path: str) -> None:  # Any: JSO
         draft.implicit_cache = False  # only parts with a mark are written
 
 
-def read_prompt_cache_retention(_draft: Draft, value: Any, path: str) -> None:  # Any: JSON
-    """How long the cache is kept costs nothing."""
-    text(value, path)
-
-
-def read_top_logprobs(_draft: Draft, value: Any, path: str) -> None:  # Any: JSON
-    """Chances of tokens are not tokens."""
-    whole(value, path)
-
-
-def read_logit_bias(_draft: Draft, value: Any, path: str) -> None:  # Any: JSON
-    """Likelihoods are not in the prompt."""
-    if not isinstance(value, dict | list):
-        raise wrong(path, "must be an object")
-
-
-def read_stops(_draft: Draft, value: Any, path: str) -> None:  # Any: JSON
-    """What ends an answer is not in the prompt."""
-    if not isinstance(value, str):
-        items(value, path)
-
-
 SAMPLING = free(
-    "temperature", "top_p", "seed", "frequency_penalty", "presence_penalty", "logprobs"
-) | {
-    "stop": Row(read_stops, "costs nothing"),
-    "logit_bias": Row(read_logit_bias, "costs nothing"),
-    "top_logprobs": Row(read_top_logprobs, "costs nothing"),
-}
+    "temperature",
+    "top_p",
+    "seed",
+    "stop",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+)
 
 SHARED = {
     "user": Row(read_user, "costs nothing; may name the user"),
@@ -107,7 +89,7 @@ SHARED = {
     "service_tier": Row(read_service_tier, "the tier's prices"),
     "prompt_cache_key": FREE,
     "prompt_cache_options": Row(read_cache_options, "the price of writing to the cache"),
-    "prompt_cache_retention": Row(read_prompt_cache_retention, "costs nothing"),
+    "prompt_cache_retention": FREE,
     "metadata": FREE,
     "store": FREE,
     "moderation": FREE,
