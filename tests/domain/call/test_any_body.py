@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.domain.call.bodies import AGENTS, LEAST, texts_in
 
-from tekton_budget.domain.call import Api, Need, Unmetered, read_request
+from tekton_budget.domain.call import Api, Need, read_request
 from tekton_budget.domain.call.reading import TABLES
 from tekton_budget.domain.errors import InvalidInput
 
@@ -46,9 +46,9 @@ JSON = st.recursive(
 )
 
 
-def read_or_refused(api: Api, body: Any, mode: Unmetered) -> Need | None:
+def read_or_refused(api: Api, body: Any, passing: bool) -> Need | None:
     try:
-        need = read_request(api, body, unmetered=mode)
+        need = read_request(api, body, unmetered=passing, dropping=passing)
         assert len(need.boundaries) >= 0
     except InvalidInput as refusal:
         assert refusal.fields
@@ -60,16 +60,16 @@ def read_or_refused(api: Api, body: Any, mode: Unmetered) -> Need | None:
 @given(
     api=st.sampled_from(list(Api)),
     fields=st.dictionaries(NAMES, JSON, max_size=4),
-    mode=st.sampled_from(list(Unmetered)),
+    passing=st.booleans(),
 )
-def test_any_body_is_read_or_refused(api: Api, fields: dict[str, Any], mode: Unmetered) -> None:
-    read_or_refused(api, {**LEAST[api], **fields}, mode)
+def test_any_body_is_read_or_refused(api: Api, fields: dict[str, Any], passing: bool) -> None:
+    read_or_refused(api, {**LEAST[api], **fields}, passing)
 
 
 @_unhurried
 @given(api=st.sampled_from(list(Api)), body=JSON)
 def test_anything_is_read_or_refused(api: Api, body: Any) -> None:
-    read_or_refused(api, body, Unmetered.REFUSE)
+    read_or_refused(api, body, False)
 
 
 PARTS = st.one_of(
@@ -103,14 +103,12 @@ def test_no_text_is_counted_below_its_bytes(api: Api, content: Any, description:
 def test_any_part_is_read_or_refused(part: dict[str, Any]) -> None:
     for api, field in ((Api.OPENAI_CHAT, "messages"), (Api.ANTHROPIC_MESSAGES, "messages")):
         message = {"role": "user", "content": [part]}
-        read_or_refused(api, {**LEAST[api], field: [message]}, Unmetered.PASS)
-    read_or_refused(
-        Api.OPENAI_RESPONSES, {**LEAST[Api.OPENAI_RESPONSES], "input": [part]}, Unmetered.PASS
-    )
+        read_or_refused(api, {**LEAST[api], field: [message]}, True)
+    read_or_refused(Api.OPENAI_RESPONSES, {**LEAST[Api.OPENAI_RESPONSES], "input": [part]}, True)
     read_or_refused(
         Api.GEMINI_GENERATE,
         {**LEAST[Api.GEMINI_GENERATE], "contents": [{"parts": [part]}]},
-        Unmetered.PASS,
+        True,
     )
 
 

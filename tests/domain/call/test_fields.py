@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.domain.call.bodies import AGENTS, LEAST, Body
 
-from tekton_budget.domain.call import UNMETERED, Api, Unmetered, read_request
+from tekton_budget.domain.call import UNMETERED, Api, read_request
 from tekton_budget.domain.call.gemini.generate import CONFIG
 from tekton_budget.domain.call.reading import TABLES
 from tekton_budget.domain.errors import InvalidInput
@@ -42,7 +42,7 @@ def test_a_field_in_no_row_is_refused_by_name(api: Api) -> None:
     assert refused_at(api, {**LEAST[api], "turbo": 1}) == "turbo"
     assert read_request(api, {**LEAST[api], "turbo": None}).unmetered == ()
 
-    passed = read_request(api, {**LEAST[api], "turbo": "x" * 500}, unmetered=Unmetered.PASS)
+    passed = read_request(api, {**LEAST[api], "turbo": "x" * 500}, unmetered=True)
     assert passed.unmetered == ("turbo",)
     assert passed.input_tokens >= read_request(api, LEAST[api]).input_tokens + 500
 
@@ -208,7 +208,7 @@ def test_what_has_no_bound_is_refused_where_it_stands(
     found = refused_at(api, body)
 
     assert field is None or found == field
-    assert read_request(api, body, unmetered=Unmetered.PASS).unmetered
+    assert read_request(api, body, unmetered=True).unmetered
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -246,7 +246,7 @@ KNOWN_TOOLS = [
 @pytest.mark.parametrize(("api", "tool"), KNOWN_TOOLS, ids=str)
 def test_a_tool_of_the_sdk_is_bounded_or_refused(api: str, tool: Body) -> None:
     body = {**LEAST[Api(api)], "tools": [tool]}
-    dropped = read_request(Api(api), body, unmetered=Unmetered.DROP)
+    dropped = read_request(Api(api), body, dropping=True)
 
     try:
         need = read_request(Api(api), body)
@@ -266,7 +266,7 @@ def test_an_item_of_the_sdk_is_known(kind: str) -> None:
     elif kind == "computer_call_output":
         body["input"][0]["output"] = {"type": "computer_screenshot", "file_id": "f"}
 
-    need = read_request(RESPONSES, body, unmetered=Unmetered.PASS)
+    need = read_request(RESPONSES, body, unmetered=True)
 
     assert need.unmetered == (("input.0.type",) if kind == "compaction_trigger" else ())
 
@@ -277,7 +277,7 @@ def test_a_block_of_the_sdk_is_known(kind: str) -> None:
     if kind in ("image", "document"):
         del block["tool"]
 
-    need = read_request(CLAUDE, said(CLAUDE, block), unmetered=Unmetered.PASS)
+    need = read_request(CLAUDE, said(CLAUDE, block), unmetered=True)
 
     assert need.unmetered == (("messages.0.content.0.type",) if kind == "container_upload" else ())
 

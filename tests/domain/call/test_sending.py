@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.domain.call.bodies import AGENTS, CLAUDE_CODE, EPHEMERAL, LEAST, Body
 
-from tekton_budget.domain.call import Api, Unmetered, note_tokens, read_request, sent_upstream
+from tekton_budget.domain.call import Api, note_tokens, read_request, sent_upstream
 
 CHAT, RESPONSES, COMPLETIONS, EMBEDDINGS, CLAUDE, GEMINI, GEMINI_EMBED = Api
 
@@ -228,7 +228,7 @@ def test_the_last_mark_for_the_cache_stays_before_a_note() -> None:
 def test_what_has_no_bound_may_be_left_out() -> None:
     function = {"type": "function", "name": "f"}
     body = {**LEAST[RESPONSES], "tools": [function, {"type": "web_search"}], "turbo": 1}
-    need = read_request(RESPONSES, body, unmetered=Unmetered.DROP)
+    need = read_request(RESPONSES, body, dropping=True)
 
     assert set(need.dropped) == {("turbo",), ("tools", 1)}
     assert sent_upstream(need, body, max_output=None) == {**LEAST[RESPONSES], "tools": [function]}
@@ -236,21 +236,21 @@ def test_what_has_no_bound_may_be_left_out() -> None:
     assert not need.window
 
     unknown = {**LEAST[RESPONSES], "turbo": 1}
-    need = read_request(RESPONSES, unknown, unmetered=Unmetered.DROP)
+    need = read_request(RESPONSES, unknown, dropping=True)
     assert sent_upstream(need, unknown, max_output=None) == LEAST[RESPONSES]
 
 
 def test_where_no_tool_is_left_there_is_no_choice() -> None:
     tools = [{"googleSearch": {}, "functionDeclarations": [{"name": "f"}]}, {"codeExecution": {}}]
     body = {**LEAST[GEMINI], "model": "gemini-3-pro", "tools": tools, "toolConfig": {}}
-    need = read_request(GEMINI, body, unmetered=Unmetered.DROP)
+    need = read_request(GEMINI, body, dropping=True)
     kept = sent_upstream(need, body, max_output=None)
 
     assert kept["tools"] == [{"functionDeclarations": [{"name": "f"}]}]
     assert kept["toolConfig"] == {}
 
     body["tools"] = tools[1:]
-    need = read_request(GEMINI, body, unmetered=Unmetered.DROP)
+    need = read_request(GEMINI, body, dropping=True)
     assert sent_upstream(need, body, max_output=None).keys() == LEAST[GEMINI].keys()
 
 

@@ -1,7 +1,6 @@
 """A need while it is read: what the rows of the tables add to, and the words of a refusal."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
 from tekton_budget.domain.errors import FieldFault, InvalidInput
@@ -19,14 +18,6 @@ _HOW_TO_GO_ON = (
 )
 
 
-class Unmetered(StrEnum):
-    """What becomes of a field whose cost has no bound."""
-
-    REFUSE = "refuse"
-    DROP = "drop"  # unknown fields and hosted tools are left out of what is sent
-    PASS = "pass"  # noqa: S105  # the setting's word, no password
-
-
 def wrong(field: str, message: str) -> InvalidInput:
     """The refusal of a field that no provider would take as it is."""
     return InvalidInput(f"{field}: {message}", FieldFault(field, message), code=INVALID)
@@ -42,14 +33,15 @@ class Draft:
         "cache_write",
         "context",
         "dropped",
+        "drops",
         "head",
         "hidden_output",
         "implicit_cache",
+        "lets_pass",
         "marks",
         "max_output",
         "messages",
         "min_output",
-        "mode",
         "model",
         "produces_output",
         "references",
@@ -65,9 +57,12 @@ class Draft:
         "window",
     )
 
-    def __init__(self, api: Api, model: str, mode: Unmetered = Unmetered.REFUSE) -> None:
+    def __init__(
+        self, api: Api, model: str, *, lets_pass: bool = False, drops: bool = False
+    ) -> None:
         self.api = api
-        self.mode = mode
+        self.lets_pass = lets_pass
+        self.drops = drops
         self.model = model
         self.stream = False
         self.tokens = 0  # of all but the messages
@@ -98,9 +93,9 @@ class Draft:
         self, field: str, why: str = "its cost is not known", *, drop: DropPath | None = None
     ) -> None:
         """A field without a bound: refused, left out or noted, as the installation says."""
-        if self.mode is Unmetered.DROP and drop is not None:
+        if self.drops and drop is not None:
             self.dropped.append(drop)
-        elif self.mode is Unmetered.PASS:
+        elif self.lets_pass:
             self.unmetered.append(field)
         else:
             message = f"{why}; {_HOW_TO_GO_ON}"

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from .anthropic import messages
 from .api import Api
-from .draft import Draft, Unmetered, wrong
+from .draft import Draft, wrong
 from .gemini import embed, generate
 from .need import Need
 from .openai import chat, responses, texts
@@ -56,19 +56,22 @@ def read_request(
     model: str | None = None,
     stream: bool | None = None,
     counts_only: bool = False,
-    unmetered: Unmetered = Unmetered.REFUSE,
+    unmetered: bool = False,
+    dropping: bool = False,
 ) -> Need:
     """What the request may use at most.
 
     `model` and `stream` are what the path says, where it does. `counts_only` is for endpoints that
-    count tokens and answer nothing. `unmetered` says what becomes of fields without a bound.
+    count tokens and answer nothing. What has no bound is refused; if `unmetered`, it is let pass
+    and named in the need; if `dropping`, hosted tools and unknown fields are left out of what is
+    sent, and the rest is refused or let pass.
     """
     if not isinstance(body, dict):
         raise wrong("body", "must be a JSON object")
     named = body.get("model") if model is None else model
     if not isinstance(named, str) or not named:
         raise wrong("model", "name the model that is to answer")
-    draft = Draft(api, named, unmetered)
+    draft = Draft(api, named, lets_pass=unmetered, drops=dropping)
     form = _FORMATS[api]
     form.begin(draft)
     try:
