@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
 
 import uvloop
@@ -23,7 +24,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--plays", default="", help="the scenario of all requests, as in x-mock")
     options = parser.parse_args(sys.argv[1:])
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(main(options.port, options.plays))
-    except KeyboardInterrupt:
-        pass

@@ -1,11 +1,21 @@
 """Anthropic's messages and their counting."""
 
+import json
+
 from tests.providers.bill import Entry
 from tests.providers.caching import Block
 from tests.providers.counting import CLAUDE_TOOLS, PER_MESSAGE, PER_REQUEST, PER_TOOL, Tokenizer
 from tests.providers.scenario import Plan, Scenario
 from tests.providers.wire import (
-    Api, Call, Frames, Json, Refused, Request, World, dumps, new_id,
+    Api,
+    Call,
+    Frames,
+    Json,
+    Refused,
+    Request,
+    World,
+    dumps,
+    new_id,
 )  # fmt: skip
 
 _MESSAGES = {
@@ -39,7 +49,9 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
             f"tokens for {model}",
         )
     _thinking(body, limit)
-    call = Call(model, bool(body.get("stream")), body, _prompt(body, scenario, world), scenario, limit)
+    call = Call(
+        model, bool(body.get("stream")), body, _prompt(body, scenario, world), scenario, limit
+    )
     call.tools = tuple(it["name"] for it in body.get("tools") or () if "input_schema" in it)
     return call
 
@@ -63,10 +75,14 @@ def _thinking(body: Json, limit: int) -> None:
         return
     budget = thinking.get("budget_tokens")
     if not isinstance(budget, int) or budget < 1024:
-        raise Refused(400, "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024")
-    interleaved = False
-    if budget >= limit and not interleaved:
-        raise Refused(400, "`max_tokens` must be greater than `thinking.budget_tokens`. Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking#max-tokens-and-context-window-size")
+        raise Refused(
+            400, "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"
+        )
+    if budget >= limit:
+        raise Refused(
+            400,
+            "`max_tokens` must be greater than `thinking.budget_tokens`. Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking#max-tokens-and-context-window-size",
+        )
 
 
 def _prompt(body: Json, scenario: Scenario, world: World):
@@ -77,7 +93,9 @@ def _prompt(body: Json, scenario: Scenario, world: World):
         raise Refused(400, "A maximum of 4 blocks with cache_control may be provided. Found 5.")
     prompt = world.cache.asked(body["model"], blocks)
     if prompt.tokens > world.limits.context:
-        raise Refused(400, f"prompt is too long: {prompt.tokens} tokens > {world.limits.context} maximum")
+        raise Refused(
+            400, f"prompt is too long: {prompt.tokens} tokens > {world.limits.context} maximum"
+        )
     return prompt
 
 
@@ -88,8 +106,8 @@ def _blocks(body: Json, tokenizer: Tokenizer) -> list[Block]:
         bare = {key: value for key, value in tool.items() if key != "cache_control"}
         blocks.append(Block(bare, PER_TOOL + tokenizer.json(bare), _keep(tool)))
     system = body.get("system") or []
-    for part in [{"type": "text", "text": system}] if isinstance(system, str) else system:
-        blocks.append(Block(part.get("text"), PER_MESSAGE + tokenizer.read(part), _keep(part)))
+    parts = [{"type": "text", "text": system}] if isinstance(system, str) else system
+    blocks += [Block(it.get("text"), PER_MESSAGE + tokenizer.read(it), _keep(it)) for it in parts]
     for message in body["messages"]:
         content = message.get("content") or []
         parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -137,10 +155,15 @@ def _whole(call: Call, plans: list[Plan], entry: Entry) -> Json:
         content.append({"type": "thinking", "thinking": _thought(plan), "signature": SIGNATURE})
     if plan.pieces:
         content.append({"type": "text", "text": plan.text})
-    for it in plan.calls:
-        content.append(
-            {"type": "tool_use", "id": new_id("toolu_"), "name": it.name, "input": {"text": it.arguments}}
-        )
+    content += [
+        {
+            "type": "tool_use",
+            "id": new_id("toolu_"),
+            "name": it.name,
+            "input": _input(it.arguments),
+        }
+        for it in plan.calls
+    ]
     answer: Json = {
         "model": call.model,
         "id": new_id("msg_"),
@@ -153,6 +176,13 @@ def _whole(call: Call, plans: list[Plan], entry: Entry) -> Json:
     if call.scenario.usage != "none":
         answer["usage"] = _usage(call, plan.tokens)
     return answer
+
+
+def _input(arguments: str) -> Json:
+    try:
+        return json.loads(arguments)
+    except ValueError:  # cut by the maximum
+        return {}
 
 
 def _event(name: str, data: Json) -> bytes:
@@ -170,9 +200,8 @@ def _frames(call: Call, plans: list[Plan], entry: Entry) -> Frames:
     if has_usage:
         message["usage"] = _usage(call, 1)
     yield _event("message_start", {"message": message}), 0
-    index = 0
     since_ping = 0
-    for kind, begun, deltas in _content(call, plan):
+    for index, (kind, begun, deltas) in enumerate(_content(call, plan)):
         yield _event("content_block_start", {"index": index, "content_block": begun}), 0
         if not index:
             yield _PING, 0
@@ -189,11 +218,15 @@ def _frames(call: Call, plans: list[Plan], entry: Entry) -> Frames:
             delta = {"type": "signature_delta", "signature": SIGNATURE}
             yield _event("content_block_delta", {"index": index, "delta": delta}), 0
         yield _event("content_block_stop", {"index": index}), 0
-        index += 1
     end: Json = {"delta": {"stop_reason": _stop(plan), "stop_sequence": None}}
     if has_usage:
         usage = _usage(call, plan.tokens)
-        names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
+        names = (
+            "input_tokens",
+            "cache_creation_input_tokens",
+            "cache_read_input_tokens",
+            "output_tokens",
+        )
         end["usage"] = {name: usage[name] for name in names}
     yield _event("message_delta", end), plan.over
     yield _event("message_stop", {}), 0
@@ -203,7 +236,11 @@ def _content(call: Call, plan: Plan):
     step = call.scenario.tokens_per_frame
     if plan.reasoning:
         begun: Json = {"type": "thinking", "thinking": "", "signature": ""}
-        yield (b"thinking_delta", b"thinking"), begun, ((" thinking", 1) for _ in range(plan.reasoning))
+        yield (
+            (b"thinking_delta", b"thinking"),
+            begun,
+            ((" thinking", 1) for _ in range(plan.reasoning)),
+        )
     if plan.pieces:
         pieces = (plan.pieces[at : at + step] for at in range(0, len(plan.pieces), step))
         texts = (("".join(it), len(it)) for it in pieces)
@@ -239,4 +276,14 @@ def _whole_count(call: Call, plans: list[Plan], entry: Entry) -> Json:
 
 _HEADERS = (("request-id", "req_mock"), ("anthropic-organization-id", "org_mock"))
 MESSAGES = Api("anthropic.messages", _read, _whole, _frames, refusal, error_event, _HEADERS)
-COUNT = Api("anthropic.count", _read_count, _whole_count, _frames, refusal, error_event, _HEADERS, is_free=True, makes_output=False)
+COUNT = Api(
+    "anthropic.count",
+    _read_count,
+    _whole_count,
+    _frames,
+    refusal,
+    error_event,
+    _HEADERS,
+    is_free=True,
+    makes_output=False,
+)

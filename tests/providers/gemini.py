@@ -1,5 +1,6 @@
 """Gemini's generateContent, its stream in both forms, counting and embedding."""
 
+import json
 import re
 
 from tests.providers.bill import Entry
@@ -31,7 +32,9 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
     body = {_camel(name): value for name, value in request.json().items()}
     for name in body:
         if name not in _FIELDS:
-            raise Refused(400, f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
+            raise Refused(
+                400, f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
+            )
     if not body.get("contents"):
         raise Refused(400, "* GenerateContentRequest.contents: contents is not specified")
     config = {_camel(name): value for name, value in (body.get("generationConfig") or {}).items()}
@@ -49,9 +52,25 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
     tokenizer = Tokenizer(scenario.bytes_per_token, "gemini")
     prompt = world.cache.automatic(model, _blocks(body, tokenizer), step=1)
     if prompt.tokens > world.limits.context:
-        raise Refused(400, f"The input token count ({prompt.tokens}) exceeds the maximum number of tokens allowed ({world.limits.context}).")
-    call = Call(model, verb == "streamGenerateContent", body, prompt, scenario, limit or ceiling, answers, answers)
-    declared = [it for tool in body.get("tools") or () for it in tool.get("functionDeclarations") or tool.get("function_declarations") or ()]
+        raise Refused(
+            400,
+            f"The input token count ({prompt.tokens}) exceeds the maximum number of tokens allowed ({world.limits.context}).",
+        )
+    call = Call(
+        model,
+        verb == "streamGenerateContent",
+        body,
+        prompt,
+        scenario,
+        limit or ceiling,
+        answers,
+        answers,
+    )
+    declared = [
+        it
+        for tool in body.get("tools") or ()
+        for it in tool.get("functionDeclarations") or tool.get("function_declarations") or ()
+    ]
     call.tools = tuple(it["name"] for it in declared)
     if call.stream and "alt=sse" not in request.query.split("&"):
         call.variant = "array"
@@ -60,7 +79,9 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
 
 def _blocks(body: Json, tokenizer: Tokenizer) -> list[Block]:
     tools = body.get("tools") or []
-    head = sum(PER_TOOL + tokenizer.json(tool) for tool in tools) + tokenizer.read(body.get("systemInstruction"))
+    head = sum(PER_TOOL + tokenizer.json(tool) for tool in tools) + tokenizer.read(
+        body.get("systemInstruction")
+    )
     schema = (body.get("generationConfig") or {}).get("responseSchema")
     head += tokenizer.json(schema) if schema else 0
     blocks = [Block([tools, body.get("systemInstruction"), schema], head)]
@@ -91,8 +112,15 @@ def _parts(call: Call, plan: Plan) -> list[Json]:
         parts.append({"text": "**Thinking**", "thought": True})
     if plan.pieces:
         parts.append({"text": plan.text})
-    parts += [{"functionCall": {"name": it.name, "args": {"text": it.arguments}}} for it in plan.calls]
+    parts += [{"functionCall": {"name": it.name, "args": _args(it.arguments)}} for it in plan.calls]
     return parts
+
+
+def _args(arguments: str) -> Json:
+    try:
+        return json.loads(arguments)
+    except ValueError:  # cut by the maximum
+        return {}
 
 
 def _whole(call: Call, plans: list[Plan], entry: Entry) -> Json:
@@ -144,11 +172,14 @@ def _frames(call: Call, plans: list[Plan], entry: Entry) -> Frames:
             yield frame(index, {"text": "".join(pieces)}, usage), len(pieces)
         for it in plan.calls:
             output += len(it.pieces)
-            part = {"functionCall": {"name": it.name, "args": {"text": it.arguments}}}
+            part = {"functionCall": {"name": it.name, "args": _args(it.arguments)}}
             usage = _usage(call, thoughts=thoughts, output=output)
             yield frame(index, part, usage), len(it.pieces)
         output += plan.over
-        yield frame(index, None, _usage(call, thoughts=thoughts, output=output), _finish(plan)), plan.over
+        yield (
+            frame(index, None, _usage(call, thoughts=thoughts, output=output), _finish(plan)),
+            plan.over,
+        )
     if call.variant == "array":
         yield b"]\n", 0
 
@@ -215,5 +246,24 @@ def _whole_embedding(call: Call, plans: list[Plan], entry: Entry) -> Json:
 
 _HEADERS = (("server", "scaffolding on HTTPServer2"),)
 GENERATE = Api("gemini.generate", _read, _whole, _frames, refusal, error_event, _HEADERS)
-COUNT = Api("gemini.count", _read_count, _whole_count, _frames, refusal, error_event, _HEADERS, is_free=True, makes_output=False)
-EMBED = Api("gemini.embed", _read_embedding, _whole_embedding, _frames, refusal, error_event, _HEADERS, makes_output=False)
+COUNT = Api(
+    "gemini.count",
+    _read_count,
+    _whole_count,
+    _frames,
+    refusal,
+    error_event,
+    _HEADERS,
+    is_free=True,
+    makes_output=False,
+)
+EMBED = Api(
+    "gemini.embed",
+    _read_embedding,
+    _whole_embedding,
+    _frames,
+    refusal,
+    error_event,
+    _HEADERS,
+    makes_output=False,
+)

@@ -18,7 +18,12 @@ def answer(request: Request, world: World) -> Json:
     if request.path == "/v1/models":
         if "anthropic-version" in request.headers:
             items = [_anthropic(it) for it in MODELS["anthropic"]]
-            return {"data": items, "has_more": False, "first_id": items[0]["id"], "last_id": items[-1]["id"]}
+            return {
+                "data": items,
+                "has_more": False,
+                "first_id": items[0]["id"],
+                "last_id": items[-1]["id"],
+            }
         return {"object": "list", "data": [_openai(it) for it in MODELS["openai"]]}
     raise Refused(404, f"Invalid URL (GET {request.path})")
 
@@ -40,7 +45,12 @@ def _openai(model: str) -> Json:
 
 
 def _anthropic(model: str) -> Json:
-    return {"type": "model", "id": model, "display_name": model, "created_at": "2025-09-29T00:00:00Z"}
+    return {
+        "type": "model",
+        "id": model,
+        "display_name": model,
+        "created_at": "2025-09-29T00:00:00Z",
+    }
 
 
 def _gemini(model: str, world: World) -> Json:

@@ -9,7 +9,16 @@ from tests.providers.caching import Block
 from tests.providers.counting import PER_MESSAGE, PER_REQUEST, PER_TOOL, Tokenizer
 from tests.providers.scenario import Plan, Scenario
 from tests.providers.wire import (
-    Api, Call, Frames, Json, Refused, Request, World, dumps, new_id, whole_number,
+    Api,
+    Call,
+    Frames,
+    Json,
+    Refused,
+    Request,
+    World,
+    dumps,
+    new_id,
+    whole_number,
 )  # fmt: skip
 
 _REASONS = re.compile(r"(?:o\d|gpt-5)")  # refuse `max_tokens`
@@ -25,7 +34,10 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
     ceiling = world.limits.ceiling(model)
     if body.get("max_tokens") is not None:
         if body.get("max_completion_tokens") is not None:
-            raise Refused(400, "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.")
+            raise Refused(
+                400,
+                "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+            )
         if _REASONS.match(model):
             raise Refused(
                 400,
@@ -43,7 +55,9 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
             param="stream_options",
         )
-    prompt = world.cache.automatic(model, _blocks(body, Tokenizer(scenario.bytes_per_token, "openai")))
+    prompt = world.cache.automatic(
+        model, _blocks(body, Tokenizer(scenario.bytes_per_token, "openai"))
+    )
     if prompt.tokens > world.limits.context:
         raise Refused(
             400,
@@ -54,7 +68,17 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
         )
     n = whole_number(body, "n", least=1) or 1
     tools = tuple(it["function"]["name"] for it in body.get("tools") or () if "function" in it)
-    call = Call(model, bool(body.get("stream")), body, prompt, scenario, limit if limit is not None else ceiling, n, n, tools)
+    call = Call(
+        model,
+        bool(body.get("stream")),
+        body,
+        prompt,
+        scenario,
+        limit if limit is not None else ceiling,
+        n,
+        n,
+        tools,
+    )
     call.variant = "azure" if request.path.startswith("/openai/deployments/") else ""
     return call
 
@@ -162,7 +186,10 @@ def _frames(call: Call, plans: list[Plan], entry: Entry) -> Frames:
         )  # fmt: skip
 
     if call.variant == "azure":
-        yield b'data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}]}\n\n', 0
+        yield (
+            b'data: {"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{}}]}\n\n',
+            0,
+        )
     for index in range(len(plans)):
         yield chunk(index, b'{"role":"assistant","content":"","refusal":null}'), 0
     for index, plan in enumerate(plans):
@@ -183,7 +210,11 @@ def _frames(call: Call, plans: list[Plan], entry: Entry) -> Frames:
         yield chunk(index, b"{}", b'"%b"' % _finish(plan).encode()), plan.over
     if wants_usage:
         obfuscation = b',"obfuscation":""' if b"obfuscation" in tail else b""
-        yield b'data: %b,"choices":[],"usage":%b%b}\n\n' % (head, dumps(usage_of(call, plans)), obfuscation), 0
+        yield (
+            b'data: %b,"choices":[],"usage":%b%b}\n\n'
+            % (head, dumps(usage_of(call, plans)), obfuscation),
+            0,
+        )
     yield b"data: [DONE]\n\n", 0
 
 
@@ -205,4 +236,12 @@ def error_event(refused: Refused) -> bytes:
     return b"data: %b\n\n" % dumps(refusal(refused))
 
 
-CHAT = Api("openai.chat", _read, _whole, _frames, refusal, error_event, headers=(("x-request-id", "req_mock"), ("openai-processing-ms", "12")))
+CHAT = Api(
+    "openai.chat",
+    _read,
+    _whole,
+    _frames,
+    refusal,
+    error_event,
+    headers=(("x-request-id", "req_mock"), ("openai-processing-ms", "12")),
+)

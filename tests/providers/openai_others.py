@@ -10,7 +10,16 @@ from tests.providers.counting import Tokenizer
 from tests.providers.openai_chat import error_event, refusal
 from tests.providers.scenario import Plan, Scenario
 from tests.providers.wire import (
-    Api, Call, Frames, Json, Refused, Request, World, dumps, new_id, whole_number,
+    Api,
+    Call,
+    Frames,
+    Json,
+    Refused,
+    Request,
+    World,
+    dumps,
+    new_id,
+    whole_number,
 )  # fmt: skip
 
 DIMENSIONS = 8

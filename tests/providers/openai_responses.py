@@ -8,7 +8,16 @@ from tests.providers.counting import PER_MESSAGE, PER_REQUEST, PER_TOOL, Tokeniz
 from tests.providers.openai_chat import refusal
 from tests.providers.scenario import Plan, Scenario
 from tests.providers.wire import (
-    Api, Call, Frames, Json, Refused, Request, World, dumps, new_id, whole_number,
+    Api,
+    Call,
+    Frames,
+    Json,
+    Refused,
+    Request,
+    World,
+    dumps,
+    new_id,
+    whole_number,
 )  # fmt: skip
 
 
@@ -209,7 +218,10 @@ def _text(events: _Events, plan: Plan, item: Json, index: int, step: int) -> Fra
     for at in range(0, len(plan.pieces), step):
         pieces = plan.pieces[at : at + step]
         text = "".join(pieces)
-        yield events.next("output_text.delta", **place, delta=text, logprobs=[], obfuscation="aB3"), len(pieces)
+        yield (
+            events.next("output_text.delta", **place, delta=text, logprobs=[], obfuscation="aB3"),
+            len(pieces),
+        )
     yield events.next("output_text.done", **place, text=part["text"], logprobs=[]), 0
     yield events.next("content_part.done", **place, part=part), 0
     yield events.next("output_item.done", output_index=index, item=item), 0

@@ -89,9 +89,9 @@ class Sending:
                 self._send(out, then=self._finish)
                 return
             data, tokens = frame
-            if scenario.fault and tokens and self._tokens + tokens > scenario.at:
-                if self._fault(out, data):
-                    return
+            is_at = scenario.fault and tokens and self._tokens + tokens > scenario.at
+            if is_at and self._fault(out, data):
+                return
             if scenario.token_ms and tokens:
                 due = self._began + (self._tokens + tokens) * scenario.token_ms / 1000
                 if due > self._loop.time():
@@ -118,9 +118,7 @@ class Sending:
     def _send(self, frames: list[bytes], then: Callable[[], None] | None = None) -> None:
         scenario = self._scenario
         if self._zip is not None:
-            zipped = [
-                self._zip.compress(it) + self._zip.flush(zlib.Z_SYNC_FLUSH) for it in frames
-            ]
+            zipped = [self._zip.compress(it) + self._zip.flush(zlib.Z_SYNC_FLUSH) for it in frames]
             frames = [*zipped, self._zip.flush()] if then is not None else zipped
         if scenario.chunk or scenario.fault == "split_utf8":
             self._rest += _recut(frames, scenario)
@@ -155,7 +153,9 @@ class Sending:
         """True: nothing follows."""
         kind = self._scenario.fault
         if kind == "invalid_sse":
-            out.append(b"no field here\n:a comment\nevent\ndata: {\"half\": \n\n" + b"data: \xff\xfe\n\n")
+            out.append(
+                b'no field here\n:a comment\nevent\ndata: {"half": \n\n' + b"data: \xff\xfe\n\n"
+            )
             self._scenario = _healed(self._scenario)
             return False
         if kind not in {"stall", "reset", "close", "garbage", "html", "truncated", "error_event"}:

@@ -13,18 +13,20 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
 
 import httptools
 import uvloop
 from tests.providers import (
-    anthropic_messages, gemini, openai_chat, openai_others, openai_responses,
+    anthropic_messages,
+    gemini,
+    openai_chat,
+    openai_others,
+    openai_responses,
 )  # fmt: skip
 from tests.providers.bill import Bill, Entry
 from tests.providers.scenario import Plan, Scenario, planned
 from tests.providers.sending import Sending, reset
-from tests.providers.wire import Api, Call, Json, Refused, Request, World, dumps
+from tests.providers.wire import Api, Call, Refused, Request, World, dumps
 
 REQUESTS_KEPT = 1_000
 _REASONS = {
@@ -199,7 +201,9 @@ class Connection(asyncio.Protocol):
     def _check_key(self, request: Request) -> None:
         keys = self._mock.keys
         if not request.key or (keys is not None and request.key not in keys):
-            raise Refused(401, "Incorrect API key provided. You can find your API key in your account.")
+            raise Refused(
+                401, "Incorrect API key provided. You can find your API key in your account."
+            )
 
     def _serve(self, api: Api, request: Request) -> None:
         mock = self._mock
@@ -226,7 +230,13 @@ class Connection(asyncio.Protocol):
         if not api.makes_output:
             return []
         plans = [
-            planned(call.scenario, limit=call.max_output, tools=call.tools, number=entry.number, index=it)
+            planned(
+                call.scenario,
+                limit=call.max_output,
+                tools=call.tools,
+                number=entry.number,
+                index=it,
+            )
             for it in range(call.answers)
         ]
         entry.reasoning = sum(plan.reasoning for plan in plans)
@@ -249,7 +259,9 @@ class Connection(asyncio.Protocol):
     def _whole(self, api: Api, call: Call, plans: list[Plan], entry: Entry) -> None:
         scenario = call.scenario
         tokens = sum(plan.tokens for plan in plans) * call.billed_answers // max(1, call.answers)
-        if (scenario.first_ms or scenario.token_ms or scenario.fault or scenario.chunk) and not api.is_free:
+        if (
+            scenario.first_ms or scenario.token_ms or scenario.fault or scenario.chunk
+        ) and not api.is_free:
             self._sending = Waiting(self, api, call, plans, entry, tokens)
             self._sending.begin()
             return
@@ -260,7 +272,9 @@ class Connection(asyncio.Protocol):
         self._send(200, body, api.headers, gzip=scenario.gzip)
 
     def _refuse(self, api: Api, request: Request, refused: Refused) -> None:
-        entry = self._mock.bill.begin(api.name, _model_of(request) or "", stream=False, key=request.key)
+        entry = self._mock.bill.begin(
+            api.name, _model_of(request) or "", stream=False, key=request.key
+        )
         entry.status = refused.status
         self._mock.bill.end(entry, "refused")
         headers = list(api.headers)
@@ -269,7 +283,12 @@ class Connection(asyncio.Protocol):
         self._send(refused.status, dumps(api.refusal(refused)), headers)
 
     def _send(
-        self, status: int, body: bytes, headers: Sequence[tuple[str, str]] = (), *, gzip: bool = False
+        self,
+        status: int,
+        body: bytes,
+        headers: Sequence[tuple[str, str]] = (),
+        *,
+        gzip: bool = False,
     ) -> None:
         if gzip:
             import gzip as packing
@@ -332,7 +351,11 @@ class Waiting:
         head = _head(200, kind, api.headers, f"content-length: {len(body)}", gzip=scenario.gzip)
         transport = self._line.transport
         if scenario.fault in {"stall", "reset", "close", "truncated"}:
-            part = body[: scenario.at or len(body) // 2] if scenario.fault == "truncated" or scenario.at else b""
+            part = (
+                body[: scenario.at or len(body) // 2]
+                if scenario.fault == "truncated" or scenario.at
+                else b""
+            )
             if part:
                 transport.write(head + part)
             if scenario.fault == "stall":

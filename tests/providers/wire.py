@@ -34,7 +34,9 @@ class Request:
         try:
             found = msgspec.json.decode(self.body)
         except msgspec.DecodeError as fault:
-            raise Refused(400, f"We could not parse the JSON body of your request: {fault}") from None
+            raise Refused(
+                400, f"We could not parse the JSON body of your request: {fault}"
+            ) from None
         if not isinstance(found, dict):
             raise Refused(400, "The body must be a JSON object")
         return found
