@@ -5,7 +5,8 @@
         OpenAI(base_url=f"{mock.url}/v1", api_key="k")...
         mock.bill.settled(); mock.bill.units()
 
-What is played: header `x-mock: {json}`, else what was set for the model, else `mock.default`.
+What is played: header `x-mock: {json}`, else what was set for the model (`plays`), else, for the
+model `recorded:NAME`, that recording, else `mock.default`. See scenario.py for what there is.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import httptools
 import uvloop
@@ -24,9 +26,10 @@ from tests.providers import (
     openai_responses,
 )  # fmt: skip
 from tests.providers.bill import Bill, Entry
+from tests.providers.recorded import Recording, recording
 from tests.providers.scenario import Plan, Scenario, planned
 from tests.providers.sending import Sending, reset
-from tests.providers.wire import Api, Call, Refused, Request, World, dumps
+from tests.providers.wire import Api, Call, Frames, Refused, Request, World, dumps
 
 REQUESTS_KEPT = 1_000
 _REASONS = {
@@ -82,6 +85,8 @@ class MockProvider:
             return Scenario.of(told)
         several = self._played.get(model or "")
         if not several:
+            if model and model.startswith("recorded:"):
+                return Scenario(recording=model.removeprefix("recorded:"))
             return self.default
         return several.pop(0) if len(several) > 1 else several[0]
 
@@ -217,12 +222,17 @@ class Connection(asyncio.Protocol):
             told.retry_after = scenario.retry_after
             raise told
         call = api.read(request, scenario, mock.world)
+        if scenario.recording:
+            _check_recording(api, call, scenario.recording)
         entry = mock.bill.begin(api.name, call.model, stream=call.stream, key=request.key)
         if not api.is_free:
             entry.units.update(call.prompt.units)
+        if scenario.recording:
+            self._replay(api, call, entry, recording(scenario.recording))
+            return
         plans = self._plans(api, call, entry)
         if call.stream:
-            self._stream(api, call, plans, entry)
+            self._stream(api, call, api.frames(call, plans, entry), entry)
         else:
             self._whole(api, call, plans, entry)
 
@@ -242,12 +252,24 @@ class Connection(asyncio.Protocol):
         entry.reasoning = sum(plan.reasoning for plan in plans)
         return plans
 
-    def _stream(self, api: Api, call: Call, plans: list[Plan], entry: Entry) -> None:
+    def _replay(self, api: Api, call: Call, entry: Entry, told: Recording) -> None:
+        """A recorded answer, byte for byte, and the bill that came with it."""
+        entry.units = dict(told.charge.units)
+        entry.reasoning = told.charge.reasoning
+        if call.stream:
+            options = call.body.get("stream_options") or {}
+            wants_usage = api.name != "openai.chat" or bool(options.get("include_usage"))
+            self._stream(api, call, told.sent(with_usage=wants_usage), entry)
+        else:
+            replayed = replace(api, whole=lambda *_: told.response)
+            self._whole(replayed, call, [], entry, told.charge.output)
+
+    def _stream(self, api: Api, call: Call, frames: Frames, entry: Entry) -> None:
         kind = "application/json; charset=UTF-8" if call.variant == "array" else api.stream_type
         head = _head(200, kind, api.headers, "transfer-encoding: chunked", gzip=call.scenario.gzip)
         self._sending = Sending(
             self,
-            api.frames(call, plans, entry),
+            frames,
             entry=entry,
             bill=self._mock.bill,
             scenario=call.scenario,
@@ -256,9 +278,13 @@ class Connection(asyncio.Protocol):
         )
         self._sending.begin()
 
-    def _whole(self, api: Api, call: Call, plans: list[Plan], entry: Entry) -> None:
+    def _whole(
+        self, api: Api, call: Call, plans: list[Plan], entry: Entry, recorded: int | None = None
+    ) -> None:
         scenario = call.scenario
         tokens = sum(plan.tokens for plan in plans) * call.billed_answers // max(1, call.answers)
+        if recorded is not None:
+            tokens = recorded
         if (
             scenario.first_ms or scenario.token_ms or scenario.fault or scenario.chunk
         ) and not api.is_free:
@@ -384,6 +410,17 @@ class Waiting:
         else:
             self._end("done", self._tokens)
             self._line.finished(keep=True)
+
+
+def _check_recording(api: Api, call: Call, name: str) -> None:
+    """A test that plays what does not fit is told so, in words that it will see."""
+    try:
+        told = recording(name)
+    except ValueError as wrong:
+        raise Refused(400, f"mock: {wrong}") from None
+    if told.api != api.name or call.stream is not bool(told.frames):
+        form = "streams" if told.frames else "is whole"
+        raise Refused(400, f"mock: {name} {form}, and is of {told.api}")
 
 
 def _model_of(request: Request) -> str | None:
