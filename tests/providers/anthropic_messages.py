@@ -5,6 +5,7 @@ import json
 from tests.providers.bill import Entry
 from tests.providers.caching import Block
 from tests.providers.counting import CLAUDE_TOOLS, PER_MESSAGE, PER_REQUEST, PER_TOOL, Tokenizer
+from tests.providers.fields import ANTHROPIC_COUNT, ANTHROPIC_MESSAGES
 from tests.providers.scenario import Plan, Scenario
 from tests.providers.wire import (
     Api,
@@ -18,13 +19,6 @@ from tests.providers.wire import (
     new_id,
 )  # fmt: skip
 
-_MESSAGES = {
-    "model", "messages", "max_tokens", "system", "metadata", "stop_sequences", "stream",
-    "temperature", "top_k", "top_p", "tools", "tool_choice", "thinking", "service_tier",
-    "container", "context_management", "mcp_servers", "output_config", "output_format", "betas",
-    "inference_geo", "speed", "cache_control", "diagnostics", "user_profile_id",
-}  # fmt: skip
-_COUNTING = _MESSAGES - {"max_tokens", "stream", "metadata", "temperature", "top_k", "top_p"}
 _KINDS = {
     400: "invalid_request_error", 401: "authentication_error", 403: "permission_error",
     404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 500: "api_error",
@@ -34,7 +28,7 @@ SIGNATURE = "RXhhbXBsZSBzaWduYXR1cmUgb2YgdGhpbmtpbmcsIG5vdCBhIHJlYWwgb25lLg=="
 
 
 def _read(request: Request, scenario: Scenario, world: World) -> Call:
-    body = _body(request, _MESSAGES)
+    body = _body(request, ANTHROPIC_MESSAGES)
     model = body["model"]
     limit = body.get("max_tokens")
     ceiling = world.limits.ceiling(model)
@@ -56,7 +50,7 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
     return call
 
 
-def _body(request: Request, known: set[str]) -> Json:
+def _body(request: Request, known: frozenset[str]) -> Json:
     if "anthropic-version" not in request.headers:
         raise Refused(400, "anthropic-version: header is required")
     body = request.json()
@@ -264,7 +258,7 @@ def error_event(refused: Refused) -> bytes:
 
 
 def _read_count(request: Request, scenario: Scenario, world: World) -> Call:
-    body = _body(request, _COUNTING)
+    body = _body(request, ANTHROPIC_COUNT)
     tokenizer = Tokenizer(scenario.bytes_per_token, "anthropic")
     tokens = sum(block.tokens for block in _blocks(body, tokenizer))
     return Call(body["model"], False, {"counted": tokens}, world.cache.automatic("", ()), scenario)

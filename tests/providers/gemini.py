@@ -6,6 +6,7 @@ import re
 from tests.providers.bill import Entry
 from tests.providers.caching import Block, Prompt
 from tests.providers.counting import PER_TOOL, Tokenizer
+from tests.providers.fields import GEMINI
 from tests.providers.scenario import Plan, Scenario
 from tests.providers.wire import Api, Call, Frames, Json, Refused, Request, World, dumps, new_id
 
@@ -13,10 +14,6 @@ PATH = re.compile(r"/v1(?:beta|alpha)?/(?:models|tunedModels)/([^/:]+):(\w+)$")
 _STATUS = {
     400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
     429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
-}  # fmt: skip
-_FIELDS = {
-    "model", "contents", "tools", "toolConfig", "safetySettings", "systemInstruction",
-    "generationConfig", "cachedContent", "labels", "serviceTier", "store",
 }  # fmt: skip
 
 
@@ -31,7 +28,7 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
     model, verb = found.groups()
     body = {_camel(name): value for name, value in request.json().items()}
     for name in body:
-        if name not in _FIELDS:
+        if name not in GEMINI:
             raise Refused(
                 400, f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
             )

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from tests.providers.bill import Entry
 from tests.providers.caching import Block
 from tests.providers.counting import PER_MESSAGE, PER_REQUEST, PER_TOOL, Tokenizer
+from tests.providers.fields import OPENAI_CHAT
 from tests.providers.scenario import Plan, Scenario
 from tests.providers.wire import (
     Api,
@@ -16,6 +17,7 @@ from tests.providers.wire import (
     Refused,
     Request,
     World,
+    check_fields,
     dumps,
     new_id,
     whole_number,
@@ -28,6 +30,7 @@ _DEPLOYMENT = re.compile(r"/openai/deployments/([^/]+)/chat/completions$")
 def _read(request: Request, scenario: Scenario, world: World) -> Call:
     body = request.json()
     model = _model(request, body)
+    check_fields(body, OPENAI_CHAT, world)
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise Refused(400, "Missing required parameter: 'messages'.", param="messages")

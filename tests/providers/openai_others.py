@@ -7,6 +7,7 @@ import time
 from tests.providers.bill import Entry
 from tests.providers.caching import Prompt
 from tests.providers.counting import Tokenizer
+from tests.providers.fields import OPENAI_COMPLETIONS, OPENAI_EMBEDDINGS
 from tests.providers.openai_chat import error_event, refusal
 from tests.providers.scenario import Plan, Scenario
 from tests.providers.wire import (
@@ -17,6 +18,7 @@ from tests.providers.wire import (
     Refused,
     Request,
     World,
+    check_fields,
     dumps,
     new_id,
     whole_number,
@@ -41,6 +43,7 @@ def _read_completion(request: Request, scenario: Scenario, world: World) -> Call
     model = body.get("model")
     if not isinstance(model, str):
         raise Refused(400, "you must provide a model parameter", param="model")
+    check_fields(body, OPENAI_COMPLETIONS, world)
     texts = _texts(body.get("prompt"), Tokenizer(scenario.bytes_per_token, "openai"))
     n = whole_number(body, "n", least=1) or 1
     best_of = whole_number(body, "best_of", least=1) or n
@@ -107,6 +110,7 @@ def _read_embedding(request: Request, scenario: Scenario, world: World) -> Call:
     model = body.get("model")
     if not isinstance(model, str):
         raise Refused(400, "you must provide a model parameter", param="model")
+    check_fields(body, OPENAI_EMBEDDINGS, world)
     texts = _texts(body.get("input"), Tokenizer(scenario.bytes_per_token, "openai"))
     body["texts"] = len(texts)
     return Call(model, False, body, Prompt(sum(texts)), scenario)

@@ -5,6 +5,7 @@ import time
 from tests.providers.bill import Entry
 from tests.providers.caching import Block, Prompt
 from tests.providers.counting import PER_MESSAGE, PER_REQUEST, PER_TOOL, Tokenizer
+from tests.providers.fields import OPENAI_RESPONSES
 from tests.providers.openai_chat import refusal
 from tests.providers.scenario import Plan, Scenario
 from tests.providers.wire import (
@@ -15,6 +16,7 @@ from tests.providers.wire import (
     Refused,
     Request,
     World,
+    check_fields,
     dumps,
     new_id,
     whole_number,
@@ -26,6 +28,7 @@ def _read(request: Request, scenario: Scenario, world: World) -> Call:
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise Refused(400, "Missing required parameter: 'model'.", param="model")
+    check_fields(body, OPENAI_RESPONSES, world)
     ceiling = world.limits.ceiling(model)
     limit = whole_number(body, "max_output_tokens", least=16, most=ceiling)
     before = body.get("previous_response_id")

@@ -1,6 +1,7 @@
 """What the mock's APIs share: a request as they see it, a refusal, and an API as the server sees it."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,6 +89,7 @@ class World:
     cache: PromptCache = field(default_factory=PromptCache)
     limits: Limits = field(default_factory=Limits)
     answered: dict[str, int] = field(default_factory=dict)  # response id → tokens of its context
+    is_strict: bool = True  # fields that OpenAI does not know are refused
 
 
 @dataclass(slots=True)
@@ -129,6 +131,15 @@ class Api:
     makes_output: bool = True
 
 
+def check_fields(body: Json, known: frozenset[str], world: World) -> None:
+    """As OpenAI refuses what it does not know."""
+    unknown = next((name for name in body if name not in known), None)
+    if unknown is not None and world.is_strict:
+        raise Refused(
+            400, f"Unrecognized request argument supplied: {unknown}", code="unknown_parameter"
+        )
+
+
 def whole_number(body: Json, field_name: str, *, least: int, most: int | None = None) -> int | None:
     """A field that must be a whole number within bounds, if it is there."""
     value = body.get(field_name)
@@ -155,3 +166,18 @@ def whole_number(body: Json, field_name: str, *, least: int, most: int | None = 
             param=field_name,
         )
     return value
+
+
+_IN_PATH = re.compile(r"/(?:models|tunedModels|deployments)/([^/:]+)[:/]")
+
+
+def model_of(request: Request) -> str | None:
+    """From the path where the API has it there, else from the body."""
+    found = _IN_PATH.search(request.path)
+    if found:
+        return found[1]
+    try:
+        model = request.json().get("model")
+    except Refused:
+        return None
+    return model if isinstance(model, str) else None
