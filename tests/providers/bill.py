@@ -39,39 +39,44 @@ class Bill:
             self.reached = 0
             self.reached_by_api: Counter[str] = Counter()
             self.totals: Counter[str] = Counter()
-            self.open = 0
+            self._under_way: dict[
+                int, Entry
+            ] = {}  # by identity: one from before `clear` is not here
 
     def begin(self, api: str, model: str, *, stream: bool, key: str) -> Entry:
         with self._lock:
             self.reached += 1
             self.reached_by_api[api] += 1
-            self.open += 1
             entry = Entry(self.reached, api, model, stream, key, began=time.monotonic())
             self.entries.append(entry)
+            self._under_way[id(entry)] = entry
             return entry
 
     def end(self, entry: Entry, how: str) -> None:
         with self._lock:
-            if entry.end:
+            if self._under_way.pop(id(entry), None) is None:
                 return
             entry.end, entry.ended = how, time.monotonic()
             self.totals.update(entry.units)
-            self.open -= 1
-            if not self.open:
+            if not self._under_way:
                 self._lock.notify_all()
+
+    @property
+    def open(self) -> int:
+        """Requests under way."""
+        return len(self._under_way)
 
     def settled(self, timeout: float = 10) -> bool:
         """Waits until no request is under way."""
         with self._lock:
-            return self._lock.wait_for(lambda: not self.open, timeout)
+            return self._lock.wait_for(lambda: not self._under_way, timeout)
 
     def units(self) -> dict[str, int]:
         """All requests together, those under way with what they have so far."""
         with self._lock:
             found: Counter[str] = Counter(self.totals)
-            for entry in self.entries:
-                if not entry.end:
-                    found.update(entry.units)
+            for entry in self._under_way.values():
+                found.update(entry.units)
             return {unit: n for unit, n in found.items() if n}
 
     def document(self) -> dict[str, Any]:  # Any: JSON

@@ -69,8 +69,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
+        self._mock.connections.add(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._mock.connections.discard(self.transport)
         if self._sending is not None:
             self._sending.gone()
             self._sending = None

@@ -1,12 +1,13 @@
 """The mock provider's registers: what it plays, who may call it, what reached it."""
 
+import asyncio
 from collections import deque
 
 from tests.providers.bill import Bill
 from tests.providers.scenario import Scenario
 from tests.providers.wire import Request, World
 
-REQUESTS_KEPT = 1_000
+REQUESTS_KEPT = 200
 
 
 class MockProvider:
@@ -19,6 +20,7 @@ class MockProvider:
         self.default = Scenario()
         self.keys: set[str] | None = None  # None: any key is right, none is not
         self.requests: deque[Request] = deque(maxlen=REQUESTS_KEPT)
+        self.connections: set[asyncio.Transport] = set()
         self._played: dict[str, list[Scenario]] = {}
 
     def plays(self, model: str, *scenarios: Scenario) -> None:

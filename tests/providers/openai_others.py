@@ -95,6 +95,8 @@ def _frames_completion(call: Call, plans: list[Plan], entry: Entry) -> Frames:
     wants_usage = (call.body.get("stream_options") or {}).get("include_usage")
     none = {"usage": None} if wants_usage else {}
     for index, plan in enumerate(plans):
+        for _ in range(plan.reasoning):
+            yield b"", 1
         for piece in plan.pieces:
             choices = [_choice(index, piece, None)]
             yield b"data: %b\n\n" % dumps(head | {"choices": choices} | none), 1

@@ -5,6 +5,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from tests.providers.bill import Bill, Entry
@@ -80,6 +81,9 @@ class Sending:
     def _tick(self) -> None:
         """Sends what is due by now, then waits for more to be due or for the client to read."""
         scenario = self._scenario
+        if self._line.is_paused:
+            self._is_due = True
+            return
         out: list[bytes] = []
         size = 0
         while not self._is_over:
@@ -177,7 +181,7 @@ class Sending:
         self._over("fault")
         transport = self._line.transport
         if kind == "reset":
-            reset(transport)
+            self._loop.call_later(HALVES_S, reset, transport)  # what was written has left by then
         elif kind in {"error_event", "garbage", "html"}:
             transport.write(b"0\r\n\r\n")
             self._line.finished(keep=False)
@@ -195,8 +199,6 @@ def reset(transport: asyncio.Transport) -> None:
 
 
 def _healed(scenario: Scenario) -> Scenario:
-    from dataclasses import replace
-
     return replace(scenario, fault=None, gzip=False)
 
 

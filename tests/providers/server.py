@@ -34,21 +34,27 @@ def provider() -> Iterator[MockProvider]:
     mock = MockProvider()
     ready = threading.Event()
     loop = uvloop.new_event_loop()
+    ending = asyncio.Event()
 
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        server = loop.run_until_complete(serve(mock))
+    async def run() -> None:
+        server = await serve(mock)
         ready.set()
-        loop.run_forever()
+        await ending.wait()
         server.close()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
+        while mock.connections:
+            for connection in list(mock.connections):
+                connection.abort()
+            await asyncio.sleep(0)
 
-    thread = threading.Thread(target=run, name="mock provider", daemon=True)
+    def main() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(run())
+
+    thread = threading.Thread(target=main, name="mock provider", daemon=True)
     thread.start()
     ready.wait(10)
     try:
         yield mock
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(ending.set)
         thread.join(10)

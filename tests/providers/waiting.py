@@ -32,7 +32,7 @@ class Waiting:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
-        self._rest = b""
+        self._rest = memoryview(b"")
 
     def begin(self) -> None:
         seconds = (self._scenario.first_ms + self._tokens * self._scenario.token_ms) / 1000
@@ -71,7 +71,7 @@ class Waiting:
             self._break(start, body)
         elif scenario.chunk:
             transport.write(start)
-            self._rest = body
+            self._rest = memoryview(body)
             self._drip()
         else:
             transport.write(start + body)
@@ -94,7 +94,7 @@ class Waiting:
 
     def _drip(self) -> None:
         chunk = self._scenario.chunk
-        self._line.transport.write(self._rest[:chunk])
+        self._line.transport.write(bytes(self._rest[:chunk]))
         self._rest = self._rest[chunk:]
         if self._rest:
             self._timer = self._loop.call_later(self._scenario.chunk_ms / 1000, self._drip)
