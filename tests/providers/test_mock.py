@@ -14,11 +14,11 @@ import openai
 import pytest
 from google import genai
 from google.genai import types
+from tests.providers.clients import HTTP
 from tests.providers.counting import Tokenizer
 from tests.providers.scenario import Scenario
 from tests.providers.server import MockProvider, provider
 
-HTTP = httpx.Client(verify=False, trust_env=False)  # certificates are slow to read, and not needed
 KEYS = {"authorization": "Bearer k", "anthropic-version": "2023-06-01"}
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello there"}]}
 CHAT = {"model": "gpt-4o", **HELLO}

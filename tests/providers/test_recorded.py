@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.providers.clients import HTTP
 from tests.providers.recorded import NAMES, Recording, documents_of, recording
 from tests.providers.scenario import Scenario
 from tests.providers.server import MockProvider, provider
@@ -19,7 +20,6 @@ PATHS = {
     "anthropic.messages": "/v1/messages",
     "gemini.generate": "/v1beta/models/{model}:{verb}",
 }
-HTTP = httpx.Client(verify=False, trust_env=False)  # certificates are slow to read, and not needed
 KEYS = {"authorization": "Bearer k", "anthropic-version": "2023-06-01"}
 
 
