@@ -1,0 +1,1 @@
+"""Commands under a cap: `run` starts one, `runs` shows them."""
