@@ -433,3 +433,19 @@ def test_a_group_that_no_call_falls_into_is_refused(per: tuple[str, ...], group:
         group_labels(per, group)
 
     assert fields_of(error) == ["group"]
+
+
+def test_runs_and_those_inside_them_are_found_by_their_root() -> None:
+    scopes = [(Scope.from_json({"run": [f"r{n}", f"r{n}/*"]}), n) for n in range(50)]
+    index = ScopeIndex([*scopes, (Scope.from_json({"run": ["r1/x", "r1/x/*"], "team": "a"}), 99)])
+
+    assert index.candidates({"run": "r7"}) == [7]
+    assert index.candidates({"run": "r7/inner/one"}) == [7]
+    assert index.candidates({"run": "r70"}) == []
+    assert index.candidates({"team": "b"}) == []
+    assert index.candidates({"run": "r1/x/y", "team": "a"}) == [1, 99]
+
+
+@pytest.mark.parametrize("values", [["a/*", "b*"], ["*/a"], ["?/a"], ["!a/*"]])
+def test_what_may_match_any_root_is_always_a_candidate(values: list[str]) -> None:
+    assert ScopeIndex([(Scope.from_json({"run": values}), 0)]).candidates({"run": "z"}) == [0]

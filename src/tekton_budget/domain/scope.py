@@ -41,6 +41,7 @@ T = TypeVar("T")
 
 _NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_.-]{{0,{LABEL_NAME_MAX - 1}}}")
 _RANK = {label: rank for rank, label in enumerate(WELL_KNOWN_LABELS)}
+_WILD = re.compile(r"[*?]")
 _NEEDS_QUOTES = re.compile(r'[\s,="]')
 _NAME_FAULT = f"a label's name is 1-{LABEL_NAME_MAX} of A-Z a-z 0-9 _ . - and starts with a letter"
 _VALUE_FAULT = (
@@ -110,6 +111,20 @@ class Requirement:
     def only_values(self) -> frozenset[str]:
         """All values that can match, where these can be listed; else empty."""
         return self._wanted if self._wanted_globs is None else frozenset()
+
+    @property
+    def only_roots(self) -> frozenset[str]:
+        """What comes before the first slash in all values that match, where globs let it be said.
+
+        `run=a,a/*` asks for a run and those inside it: there may be as many such scopes as runs.
+        """
+        if self._wanted_globs is None:
+            return frozenset()
+        wanted = [value for value in self.values if not value.startswith("!")]
+        heads = [_WILD.split(value, maxsplit=1)[0] for value in wanted if _is_glob(value)]
+        if not all("/" in head for head in heads):
+            return frozenset()
+        return frozenset(value.partition("/")[0] for value in wanted)
 
     def accepts(self, value: str) -> bool:
         """Whole values, case-sensitive."""
@@ -210,17 +225,19 @@ class ScopeIndex(Generic[T]):
             (requirement.label, value)
             for scope, _ in entries
             for requirement in scope.requirements
-            for value in requirement.only_values
+            for value in requirement.only_values or requirement.only_roots
         )
         self._always: list[tuple[int, T]] = []
         self._buckets: dict[str, dict[str, list[tuple[int, T]]]] = {}
+        self._roots: dict[str, dict[str, list[tuple[int, T]]]] = {}
         for position, (scope, item) in enumerate(entries):
             chosen = _rarest(scope, crowd)
             if chosen is None:
                 self._always.append((position, item))
                 continue
-            bucket = self._buckets.setdefault(chosen.label, {})
-            for value in chosen.only_values:
+            by_label = self._buckets if chosen.only_values else self._roots
+            bucket = by_label.setdefault(chosen.label, {})
+            for value in chosen.only_values or chosen.only_roots:
                 bucket.setdefault(value, []).append((position, item))
 
     def candidates(self, labels: Mapping[str, str]) -> list[T]:
@@ -230,6 +247,10 @@ class ScopeIndex(Generic[T]):
             value = labels.get(label)
             if value is not None and value in bucket:
                 found.append(bucket[value])
+        for label, bucket in self._roots.items():
+            value = labels.get(label)
+            if value is not None and (root := value.partition("/")[0]) in bucket:
+                found.append(bucket[root])
         if len(found) == 1:
             return [item for _, item in found[0]]
         # An item is in one bucket per label and under one label only, so positions are unique.
@@ -341,10 +362,10 @@ def _json_of(requirements: list[Requirement]) -> str | list[str]:
 
 def _rarest(scope: Scope, crowd: Counter[tuple[str, str]]) -> Requirement | None:
     """The requirement that finds a scope best: the fewest others ask for its values."""
-    listed = [requirement for requirement in scope.requirements if requirement.only_values]
+    listed = [one for one in scope.requirements if one.only_values or one.only_roots]
     return min(
         listed,
-        key=lambda one: max(crowd[one.label, value] for value in one.only_values),
+        key=lambda one: max(crowd[one.label, v] for v in one.only_values or one.only_roots),
         default=None,
     )
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -130,9 +131,9 @@ def is_gone(pid: int) -> bool:
     give_up_at = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up_at:
         try:
-            with open(f"/proc/{pid}/stat") as stat:
-                if stat.read().rpartition(")")[2].split()[0] == "Z":
-                    return True
+            state = Path(f"/proc/{pid}/stat").read_text()
+            if state.rpartition(")")[2].split()[0] == "Z":
+                return True
         except FileNotFoundError:
             return True
         time.sleep(0.01)
@@ -175,7 +176,7 @@ def on_a_terminal(code: str) -> Iterator[tuple[subprocess.Popen, int]]:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        preexec_fn=take,
+        preexec_fn=take,  # noqa: PLW1509  (it makes one call of the system)
     )
     os.close(theirs)
     try:
