@@ -14,6 +14,7 @@ from tekton_budget.domain.zones import zone_named
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
 from tekton_budget.service.calls import CallRules, Calls
+from tekton_budget.service.activity import ActivityViews
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health
@@ -81,6 +82,7 @@ class Running:
             recommendations=Recommendations(self.reader.book, self.reader.now_us),
             keys=keys,
             calls=Calls(ledger, self.writer, self.reader, _call_rules(settings)),
+            activity=ActivityViews(self.reader, Overview(self.reader)),
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),
             lists=Lists(self.reader),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tekton_budget.face.ledger import text_of
-from tekton_budget.face.request import Json, Labels, Request, got, labelled, same, verb
+from tekton_budget.face.request import Json, Labels, Request, given, got, labelled, same, verb
 
 VERIFY_SECONDS = 3600.0
 
@@ -18,6 +18,11 @@ class ReadingVerbs:
     def status(self, labels: Labels | None = None) -> Request[Json]:
         """Every policy that concerns these labels with its numbers, and which one binds."""
         return got("status", "/status", query=labelled({**self.labels, **(labels or {})}))
+
+    @verb
+    def activity(self, *, by: str | None = None) -> Request[Json]:
+        """What is under way right now, by the values of a label (`run`); busiest first."""
+        return got("activity", "/activity", query=given(by=by))
 
     @verb
     def decisions(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tekton_budget.service.calls import Calls
+from tekton_budget.service.activity import ActivityViews
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health
@@ -33,6 +34,7 @@ class Service:
     recommendations: Recommendations
     keys: KeyVerbs
     calls: Calls
+    activity: ActivityViews
     catalogue: Catalogue
     decisions: DecisionReports
     lists: Lists

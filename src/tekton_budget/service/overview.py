@@ -124,6 +124,14 @@ class Overview:
             tuple(PolicyCount(view, groups) for view, groups in found),
         )
 
+    def fullest(self, caller: Caller, most: int) -> tuple[BalanceView, ...]:
+        """Of all policies, those of runs too, the fullest groups that the key may see."""
+        policies = self._reader.policies()
+        own = policies.counting[-POLICIES_MAX:]
+        views = [view for view, _ in self._fullest(policies, caller, own) if not view.hidden]
+        views.sort(key=lambda view: (-(view.share_ppm or 0), view.name))
+        return tuple(views[:most])
+
     def _fullest(
         self, policies: PolicySet, caller: Caller, own: Sequence[Policy]
     ) -> Iterator[tuple[BalanceView, int]]:

@@ -17,6 +17,7 @@ from tekton_budget.frontends.api.edge import Edge
 from tekton_budget.frontends.api.hot import HotRoutes
 from tekton_budget.frontends.api.metrics import Metrics
 from tekton_budget.frontends.api.routes import (
+    activity,
     allocations,
     batch,
     budgets,
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     price_terms.router,
     keys.router,
     runs.router,
+    activity.router,
     usage.router,
     decisions.router,
     verify.router,

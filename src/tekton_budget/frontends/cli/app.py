@@ -26,7 +26,7 @@ from tekton_budget.frontends.cli import (
     usage,
 )
 from tekton_budget.frontends.cli.exits import told
-from tekton_budget.frontends.cli.runs import listing, run
+from tekton_budget.frontends.cli.runs import listing, run, top
 from tekton_budget.frontends.cli.session import PROGRAM, Session, form_of
 
 _FLAGS = frozenset({"--json", "--csv", "--nl"})
@@ -170,6 +170,7 @@ credit.add_to(app)
 demo.add_to(app)
 serve.add_to(app)
 run.add_to(app)
+top.add_to(app)
 app.add_typer(listing.app, name="runs")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(policies.app, name="policies")
