@@ -13,8 +13,8 @@ from tekton_budget.domain.policy import Holding
 from tekton_budget.domain.zones import zone_named
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
-from tekton_budget.service.calls import CallRules, Calls
 from tekton_budget.service.activity import ActivityViews
+from tekton_budget.service.calls import CallRules, Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health

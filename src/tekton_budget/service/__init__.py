@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from tekton_budget.service.calls import Calls
 from tekton_budget.service.activity import ActivityViews
+from tekton_budget.service.calls import Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health

@@ -44,7 +44,9 @@ def _asked(state: State, ask: Allocate) -> Outcome:
     best = preferred([fitting.of_use(way, n) for way, n in zip(ways, room, strict=True)])
     if best is None:
         denial = denial_of(state, ask, last.verdict, prices, room[-1])
-        return Outcome(denial, counted=() if ask.quiet else denial_counts(ask, last.verdict, denial))
+        return Outcome(
+            denial, counted=() if ask.quiet else denial_counts(ask, last.verdict, denial)
+        )
     if not ways[best].is_denied:
         return granted(state, ask, last.judgements, last.verdict, prices, whole)
     size, denied = room[best], first.verdict.denied
