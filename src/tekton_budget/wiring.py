@@ -82,7 +82,7 @@ class Running:
             recommendations=Recommendations(self.reader.book, self.reader.now_us),
             keys=keys,
             calls=Calls(ledger, self.writer, self.reader, _call_rules(settings)),
-            activity=ActivityViews(self.reader, Overview(self.reader)),
+            activity=ActivityViews(self.reader, Overview(self.reader), run_rows),
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),
             lists=Lists(self.reader),

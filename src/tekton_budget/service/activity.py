@@ -11,12 +11,14 @@ from tekton_budget.service.overview import Overview
 from tekton_budget.service.records import UsageQuery, usage_filter
 from tekton_budget.storage.allocations import AllocationFilter, AllocationRows
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.runs import RunRows
 from tekton_budget.storage.sums import NO_SUMS, Sums, UsageSums
 
 RECENT_SECONDS = 60
 IN_FLIGHT_MAX = 2000  # allocations looked at
 ROWS_MAX = 50
 POLICIES_MAX = 15
+RUNS_MAX = 200  # under way whose caps are looked at
 _SECOND_US = 1_000_000
 
 
@@ -48,9 +50,10 @@ class Activity:
 class ActivityViews:
     """What is under way, as far as a key may see it."""
 
-    def __init__(self, reader: Reader, overview: Overview) -> None:
+    def __init__(self, reader: Reader, overview: Overview, runs: RunRows) -> None:
         self._reader = reader
         self._overview = overview
+        self._runs = runs
         self._allocations = AllocationRows(reader)
         self._sums = UsageSums(reader)
 
@@ -66,6 +69,8 @@ class ActivityViews:
             value = one.labels.get(label, "")
             counts[value] = counts.get(value, 0) + 1
             held[value] = held.get(value, NOTHING).plus(one.granted)
+        alive = self._runs.walk(limit=RUNS_MAX, after=None, alive_us=now_us)
+        caps = {run.policy_id for run in alive if run.policy_id is not None}
         recent = self._recent(caller, label, now_us)
         busiest = sorted(
             {*counts, *recent},
@@ -89,7 +94,7 @@ class ActivityViews:
             held=_all(held.values()),
             recent=_sum(recent.values()),
             rows=rows,
-            policies=self._overview.fullest(caller, POLICIES_MAX),
+            policies=self._overview.fullest(caller, POLICIES_MAX, runs=caps),
         )
 
     def _recent(self, caller: Caller, label: str, now_us: int) -> dict[str, Sums]:

@@ -1,6 +1,6 @@
 """Overview: a budget's standing by period in a few numbers, and what metrics count."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tekton_budget.domain.balance import Balance, balance_id, parts_of
@@ -124,10 +124,13 @@ class Overview:
             tuple(PolicyCount(view, groups) for view, groups in found),
         )
 
-    def fullest(self, caller: Caller, most: int) -> tuple[BalanceView, ...]:
-        """Of all policies, those of runs too, the fullest groups that the key may see."""
+    def fullest(
+        self, caller: Caller, most: int, *, runs: Collection[str] = ()
+    ) -> tuple[BalanceView, ...]:
+        """The fullest groups that the key may see: of what people limit, and of some runs' caps."""
         policies = self._reader.policies()
-        own = policies.counting[-POLICIES_MAX:]
+        own = [p for p in policies.counting if p.budget_id == RUNS_BUDGET and p.policy_id in runs]
+        own += _limits(policies)[:POLICIES_MAX]
         views = [view for view, _ in self._fullest(policies, caller, own) if not view.hidden]
         views.sort(key=lambda view: (-(view.share_ppm or 0), view.name))
         return tuple(views[:most])

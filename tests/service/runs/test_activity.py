@@ -34,6 +34,7 @@ def test_what_is_under_way_is_told_by_a_label(running: Running, clock: Clock) ->
     for labels in ({"run": "a"}, {"run": "a"}, {"run": "b"}, {}):
         ask(running, LOCAL, "0.1", **labels)
 
+    service.runs.beat(LOCAL, "a")
     found = service.activity.now(LOCAL)
     assert (found.in_flight, found.held.cost_nano) == (4, USD * 4 // 10)
     assert (found.recent.cost_nano, found.recent.input_tokens) == (USD // 4, 9)
@@ -43,6 +44,8 @@ def test_what_is_under_way_is_told_by_a_label(running: Running, clock: Clock) ->
     assert shown == [("a", 2, 1, USD * 3 // 4), (None, 1, 0, 0), ("b", 1, 0, 0)]
     assert [view.name for view in found.policies] == ["run a", "daily"]
     assert [row.value for row in service.activity.now(LOCAL, "user").rows] == [None]
+    service.runs.end(LOCAL, "a")
+    assert [view.name for view in service.activity.now(LOCAL).policies] == ["daily"]
 
 
 def test_a_key_sees_what_is_its_own(quick: Running) -> None:
