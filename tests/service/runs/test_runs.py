@@ -71,6 +71,7 @@ def test_the_same_name_continues_under_the_same_cap(quick: Running, clock: Clock
     runs = quick.service.runs
     first = runs.open_run(LOCAL, AskedRun("a", cap=TWO))
     spend(quick, runs.admit(first.token), "2")
+    runs.count(first.run.run_id, calls=3, refused=1)
     with pytest.raises(Conflict) as under_way:
         runs.open_run(LOCAL, AskedRun("a"))
     assert under_way.value.code == "run_under_way"
@@ -82,6 +83,7 @@ def test_the_same_name_continues_under_the_same_cap(quick: Running, clock: Clock
 
     second = runs.open_run(LOCAL, AskedRun("a", cap=TWO))
     assert second.continued
+    assert (second.run.calls, second.run.refused) == (3, 1), "counters go on"
     assert second.token != first.token
     with pytest.raises(NotFound) as old:
         runs.admit(first.token)

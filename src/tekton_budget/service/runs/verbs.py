@@ -122,6 +122,7 @@ class RunVerbs:
         """Begin a run, or continue the one of that name under the same cap."""
         _may_run(caller)
         token = _token(asked.token)
+        self.flush()  # what was counted before it is continued is not of its next part
         outer = None if asked.outer is None else self._outer(caller, asked.outer)
         part = asked.name if asked.name is not None else _made_name(asked.command)
         name = run_name(part, None if outer is None else outer.name)
@@ -140,13 +141,8 @@ class RunVerbs:
                 if self._is_token_of(there, hash_of(token)):
                     return there
                 raise _under_way(there)
-            began = replace(
-                run,
-                run_id=run.run_id if there is None else there.run_id,
-                created_us=now_us if there is None else there.created_us,
-                started_us=now_us,
-                alive_until_us=now_us + run.lease_us,
-            )
+            began = replace(run, started_us=now_us, alive_until_us=now_us + run.lease_us)
+            began = replace(began, created_us=now_us) if there is None else _goes_on(began, there)
             put_run(alone.session, began, hash_of(token))
             return began
 
@@ -313,6 +309,18 @@ def _under_way(run: Run) -> Conflict:
         f'The run "{run.name}" is under way. Wait for it to end, or choose another --name.',
         code="run_under_way",
         run=run.name,
+    )
+
+
+def _goes_on(began: Run, before: Run) -> Run:
+    """The same run: its counters go on."""
+    return replace(
+        began,
+        run_id=before.run_id,
+        created_us=before.created_us,
+        calls=before.calls,
+        refused=before.refused,
+        clamped=before.clamped,
     )
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tekton_budget.face.environment import environment
 from tekton_budget.frontends.cli.runs.variables import (
     AROUND,
     BASES,
@@ -58,6 +59,13 @@ def test_what_is_around_is_kept_but_for_what_was_meant_for_the_run_itself() -> N
         "BUDGET_LABELS": "team=a,n=1",
         "BUDGET_GATEWAY_URL": f"{SERVER}/r/TOKEN",
     }
+
+
+def test_the_library_inside_asks_the_same_server_under_the_run_s_labels() -> None:
+    found = environment(variables_of(PLACE, {}, pid=7))
+
+    assert (found.url, found.key) == (SERVER, "secret")
+    assert found.labels == PLACE.labels
 
 
 def test_a_key_that_is_not_handed_on_stays_as_it_is() -> None:
