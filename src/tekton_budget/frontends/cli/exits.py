@@ -27,6 +27,11 @@ EXIT_CODES: dict[int, str] = {
     6: "not allowed: a key is needed, is not valid, or may not do this",
     7: "not possible now: no server answers, or the store is away or of another version",
     8: "a fault of the program itself",
+    75: "of `run`: its command failed after a call was refused, or was stopped at its cap",
+    76: "of `run --strict`: no call came through the gateway",
+    124: "of `run --wall`: its time was up",
+    126: "of `run`: the command cannot be run",
+    127: "of `run`: there is no such command",
     130: "interrupted",
 }
 
