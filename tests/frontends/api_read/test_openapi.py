@@ -42,6 +42,7 @@ KNOWN = {
     "record_id": ["usage-1"],
     "context_id": ["ctx"],
     "key": ["spare"],
+    "run": ["lab-run"],
     "provider": ["openai"],
     "model": ["gpt-5-mini"],
 }
@@ -65,6 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             ("/prices", price),
             ("/budgets", {"name": "lab"}),
             ("/keys", {"name": "spare"}),
+            ("/runs", {"name": "lab-run", "cost_limit": 5, "lease_seconds": 3600}),
             ("/batch", {"commands": asks}),
             ("/usage/record", used),
         ):
