@@ -11,12 +11,12 @@ import uvicorn
 
 
 @contextmanager
-def listening(app: Any) -> Iterator[str]:
+def listening(app: Any, *, lifespan: str = "off") -> Iterator[str]:
     """Listen on a free port in a thread; the address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)  # who connects before the server runs waits
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none", access_log=False)
+    config = uvicorn.Config(app, log_level="warning", lifespan=lifespan, ws="none", access_log=False)
     server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -48,6 +48,7 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0.002)
         for server in self.servers:
             await server.wait_closed()
+        await self.lifespan.shutdown()
 
     def stop(self) -> None:
         """Called from another thread."""

@@ -21,11 +21,22 @@ class Port:
         self._is_gateway = gateway.concerns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] == "http" and self._is_gateway(scope["path"]):
+        """One request, or the server's life from its start to its end."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http" and self._is_gateway(scope["path"]):
             await self.gateway(scope, receive, send)
         else:
             await self.api(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self.gateway.close()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
 
 
 def open_port(

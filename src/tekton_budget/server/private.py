@@ -14,8 +14,8 @@ from starlette.types import Scope
 
 from tekton_budget.domain.caller import LOCAL, Caller
 from tekton_budget.domain.errors import Unauthenticated
-from tekton_budget.frontends.api import create_app
 from tekton_budget.frontends.http.auth import Doorkeeper, presented_key
+from tekton_budget.frontends.port import open_port
 from tekton_budget.library import quieten
 from tekton_budget.server.banner import address
 from tekton_budget.settings import Settings
@@ -43,7 +43,7 @@ def private_gateway(settings: Settings) -> Iterator[PrivateGateway]:
     key = _KEY_PREFIX + secrets.token_urlsafe(32)
     with contextlib.closing(_listening()) as listening, open_service(settings) as running:
         doorkeeper = _ByOneKey(key, Doorkeeper(running.service.keys, settings))
-        server = _Server(create_app(running, doorkeeper=doorkeeper))
+        server = _Server(open_port(running, doorkeeper=doorkeeper))
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listening]}, name="budget-gateway", daemon=True
         )
@@ -95,7 +95,7 @@ class _Server(uvicorn.Server):
                 app,  # type: ignore[arg-type]  # an ASGI application by any of its types
                 http="httptools",
                 loop="asyncio",
-                lifespan="off",
+                lifespan="on",
                 log_config=None,
                 log_level=None,
                 access_log=False,

@@ -13,8 +13,8 @@ import structlog
 import uvicorn
 
 from tekton_budget.domain.errors import Conflict, Forbidden, invalid
-from tekton_budget.frontends.api import create_app
 from tekton_budget.frontends.http.auth import is_loopback
+from tekton_budget.frontends.port import open_port
 from tekton_budget.server.banner import address, banner
 from tekton_budget.server.crew import Crew, end_with_parent
 from tekton_budget.server.logs import AccessLines, configure
@@ -97,14 +97,14 @@ class _Server(uvicorn.Server):
         self._running = running
         self._lines = AccessLines(settings) if settings.access_log else None
         self._told_started = started
-        app = create_app(running, access_log=self._lines)
-        app.state.stop = stop_all if stop_all is not None else self._stop
+        app = open_port(running, access_log=self._lines)
+        app.api.state.stop = stop_all if stop_all is not None else self._stop
         super().__init__(
             uvicorn.Config(
                 app,
                 http="httptools",
                 loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
-                lifespan="off",
+                lifespan="on",
                 log_config=None,
                 log_level=None,
                 access_log=False,

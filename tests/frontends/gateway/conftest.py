@@ -8,6 +8,7 @@ from typing import Any
 
 import anthropic
 import httpx
+import httpx2
 import openai
 import pytest
 from tests.frontends.api_read.conftest import NO_TLS
@@ -23,7 +24,7 @@ from tekton_budget.wiring import Running, open_service
 PRICES: dict[tuple[str, str], dict[str, str]] = {
     ("openai", "gpt-4o"): {"input": "2.5", "output": "10", "cache_read": "1.25"},
     ("openai", "gpt-4o-mini"): {"input": "0.15", "output": "0.6", "cache_read": "0.075"},
-    ("anthropic", "claude-sonnet-4-5"): {
+    ("anthropic", "claude-sonnet-5"): {
         "input": "3",
         "output": "15",
         "cache_read": "0.3",
@@ -64,15 +65,15 @@ class Gate:
     def anthropic(self, key: str = "sk-theirs", **options: Any) -> anthropic.Anthropic:
         """The official client, by its base URL alone."""
         options.setdefault("max_retries", 0)
-        http = httpx.Client(verify=NO_TLS, timeout=60)
+        http = httpx2.Client(verify=NO_TLS, timeout=60)
         base = f"{self.url}/gateway/anthropic"
         client = anthropic.Anthropic(base_url=base, api_key=key, http_client=http, **options)
         return self.closing.enter_context(client)
 
     def spent(self, policy_id: str) -> tuple[int, int, int, int]:
         """Tokens and 10⁻⁹ USD spent, then held, of a policy."""
-        [balance] = self.running.service.standings.balances(LOCAL, policy_id)
-        spent, held = balance.spent, balance.held
+        [view] = self.running.service.standings.of_policy(LOCAL, policy_id).items
+        spent, held = view.spent, view.held
         return spent[0], spent[1], held[0], held[1]
 
 
@@ -95,7 +96,7 @@ def gating(database_url: str, mock: MockProvider, **settings: Any) -> Iterator[G
     with open_service(load_settings(database_url=database_url, **settings)) as running:
         for (seller, model), rates in PRICES.items():
             running.service.prices.set_price(LOCAL, seller, model, {"rates": rates})
-        with listening(open_port(running)) as url, ExitStack() as closing:
+        with listening(open_port(running), lifespan="on") as url, ExitStack() as closing:
             http = closing.enter_context(httpx.Client(base_url=url, timeout=60, verify=NO_TLS))
             yield Gate(url, running, mock, http, closing)
 

@@ -27,9 +27,9 @@ def sent(
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     async def ask() -> tuple[int, list[bytes]]:
-        request = UpstreamRequest(method, f"http://demo{path}", headers, content)
-        async with await Demo(tokens_per_second=0).send(request) as answer:
-            return answer.status, [chunk async for chunk in answer.chunks()]
+        request = UpstreamRequest(method, f"http://demo{path}", list(headers), content)
+        answer = await Demo(tokens_per_second=0).send(request)
+        return answer.status, [chunk async for chunk in answer.chunks()]
 
     return asyncio.run(ask())
 
@@ -217,14 +217,14 @@ def test_a_stream_takes_its_time_and_ends_when_it_is_closed(
 
     async def ask(body: dict[str, Any], until: Callable[[int], bool]) -> int:
         content = json.dumps(body).encode()
-        request = UpstreamRequest("POST", "http://demo/v1/chat/completions", (), content)
+        request = UpstreamRequest("POST", "http://demo/v1/chat/completions", [], content)
         answer = await Demo(tokens_per_second=10).send(request)
         chunks: AsyncIterator[bytes] = answer.chunks()
         count = 0
         async for _ in chunks:
             count += 1
             if until(count):
-                await answer.close()
+                answer.close()
         return count
 
     streamed = {**ASK, "stream": True, "max_tokens": 8}

@@ -34,11 +34,11 @@ def test_anthropic(gate: Gate) -> None:
     gate.limit("1usd/day", name="day")
     client = gate.anthropic()
     message = client.messages.create(
-        model="claude-sonnet-4-5", max_tokens=50, messages=[{"role": "user", "content": "hello"}]
+        model="claude-sonnet-5", max_tokens=50, messages=[{"role": "user", "content": "hello"}]
     )
     assert message.content
     with client.messages.stream(
-        model="claude-sonnet-4-5", max_tokens=50, messages=[{"role": "user", "content": "hello"}]
+        model="claude-sonnet-5", max_tokens=50, messages=[{"role": "user", "content": "hello"}]
     ) as stream:
         assert stream.get_final_message().usage.output_tokens
 
@@ -53,9 +53,9 @@ def test_denials(gate: Gate) -> None:
     assert refused.value.code == "budget_exceeded"
     with pytest.raises(anthropic.APIStatusError) as other:
         gate.anthropic().messages.create(
-            model="claude-sonnet-4-5",
+            model="claude-sonnet-5",
             max_tokens=50,
             messages=[{"role": "user", "content": "hello"}],
         )
     assert other.value.status_code == 402
-    assert not gate.mock.bill.settled()
+    assert not gate.mock.requests

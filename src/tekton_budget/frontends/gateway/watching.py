@@ -76,32 +76,39 @@ class Watch:
         return self._hides
 
 
+_NULL = b"null"
+_QUOTES = 2
+_ABSENT = msgspec.Raw(b"")
+
+
+def _is_there(part: msgspec.Raw) -> bool:
+    return len(part) > _QUOTES and bytes(part) != _NULL
+
+
 class _Delta(msgspec.Struct):
-    content: msgspec.Raw | None = None
-    reasoning_content: msgspec.Raw | None = None
-    reasoning: msgspec.Raw | None = None
-    refusal: msgspec.Raw | None = None
-    tool_calls: msgspec.Raw | None = None
-    function_call: msgspec.Raw | None = None
-    audio: msgspec.Raw | None = None
-    annotations: msgspec.Raw | None = None
+    content: msgspec.Raw = _ABSENT
+    reasoning_content: msgspec.Raw = _ABSENT
+    reasoning: msgspec.Raw = _ABSENT
+    refusal: msgspec.Raw = _ABSENT
+    tool_calls: msgspec.Raw = _ABSENT
+    function_call: msgspec.Raw = _ABSENT
+    audio: msgspec.Raw = _ABSENT
+    annotations: msgspec.Raw = _ABSENT
 
 
 class _Choice(msgspec.Struct):
     delta: _Delta | None = None
-    text: msgspec.Raw | None = None
+    text: msgspec.Raw = _ABSENT
     finish_reason: str | None = None
 
 
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] = []
-    usage: msgspec.Raw | None = None
-    x_groq: msgspec.Raw | None = None
+    usage: msgspec.Raw = _ABSENT
+    x_groq: msgspec.Raw = _ABSENT
 
 
 _chunk = msgspec.json.Decoder(_Chunk).decode
-_NULL = b"null"
-_QUOTES = 2
 
 
 def _chat(watch: Watch, data: bytes) -> Seen:
@@ -111,13 +118,13 @@ def _chat(watch: Watch, data: bytes) -> Seen:
     for choice in chunk.choices:
         if choice.delta is not None:
             watch.said += _length(choice.delta)
-            notes = notes or choice.delta.annotations is not None
-        elif choice.text is not None:
+            notes = notes or _is_there(choice.delta.annotations)
+        elif _is_there(choice.text):
             watch.said += len(choice.text) - _QUOTES
         if choice.finish_reason is not None:
             watch.finished = True
-    usage = chunk.usage is not None and bytes(chunk.usage) != _NULL
-    if usage or notes or chunk.x_groq is not None or watch.frames == 1:
+    usage = _is_there(chunk.usage)
+    if usage or notes or _is_there(chunk.x_groq) or watch.frames == 1:
         watch.keep(data)
     if usage and not chunk.choices and watch.hides_usage:
         return _HIDDEN
@@ -127,18 +134,18 @@ def _chat(watch: Watch, data: bytes) -> Seen:
 def _length(delta: _Delta) -> int:
     """Bytes of all that a model wrote here: JSON's escapes only make it longer."""
     said = 0
-    for text in (delta.content, delta.reasoning_content or delta.reasoning):
-        if text is not None and len(text) > _QUOTES and bytes(text) != _NULL:
+    for text in (delta.content, delta.reasoning_content, delta.reasoning):
+        if _is_there(text):
             said += len(text) - _QUOTES
     for part in (delta.tool_calls, delta.refusal, delta.function_call, delta.audio):
-        if part is not None and bytes(part) != _NULL:
+        if _is_there(part):
             said += len(part)
     return said
 
 
 class _Event(msgspec.Struct):
     type: str = ""
-    delta: msgspec.Raw | None = None
+    delta: msgspec.Raw = _ABSENT
 
 
 _event = msgspec.json.Decoder(_Event).decode
@@ -153,18 +160,17 @@ def _responses(watch: Watch, data: bytes) -> Seen:
         watch.keep(data)
         return _LAST
     if event.type.endswith(".delta"):
-        if event.delta is not None:
-            watch.said += len(event.delta)
+        watch.said += len(event.delta)
     elif event.type == "response.output_item.done":
         watch.keep(data)
     return _PASS
 
 
 class _ContentDelta(msgspec.Struct):
-    text: msgspec.Raw | None = None
-    thinking: msgspec.Raw | None = None
-    partial_json: msgspec.Raw | None = None
-    citation: msgspec.Raw | None = None
+    text: msgspec.Raw = _ABSENT
+    thinking: msgspec.Raw = _ABSENT
+    partial_json: msgspec.Raw = _ABSENT
+    citation: msgspec.Raw = _ABSENT
 
 
 class _Message(msgspec.Struct):
@@ -183,7 +189,7 @@ def _messages(watch: Watch, data: bytes) -> Seen:
         delta = message.delta
         if delta is not None:
             for part in (delta.text, delta.thinking, delta.partial_json, delta.citation):
-                if part is not None:
+                if _is_there(part):
                     watch.said += len(part) - _QUOTES
     elif kind in ("message_start", "message_delta"):
         watch.keep(data)
@@ -196,13 +202,13 @@ def _messages(watch: Watch, data: bytes) -> Seen:
 
 
 class _Candidate(msgspec.Struct):
-    content: msgspec.Raw | None = None
+    content: msgspec.Raw = _ABSENT
     finishReason: str | None = None  # noqa: N815  (Google's)
 
 
 class _Generated(msgspec.Struct):
     candidates: list[_Candidate] = []
-    usageMetadata: msgspec.Raw | None = None  # noqa: N815  (Google's)
+    usageMetadata: msgspec.Raw = _ABSENT  # noqa: N815  (Google's)
 
 
 _generated = msgspec.json.Decoder(_Generated).decode
@@ -214,12 +220,12 @@ def _generate(watch: Watch, data: bytes) -> Seen:
     chunk = _generated(data)
     ends = False
     for candidate in chunk.candidates:
-        if candidate.content is not None:
+        if _is_there(candidate.content):
             watch.said += max(1, len(candidate.content) - _ENVELOPE)
         if candidate.finishReason is not None:
             watch.finished = ends = True
     watch.keep(data)
-    return _LAST if ends and chunk.usageMetadata is not None else _PASS
+    return _LAST if ends and _is_there(chunk.usageMetadata) else _PASS
 
 
 _SEES: dict[Api, Callable[[Watch, bytes], Seen]] = {
