@@ -82,6 +82,12 @@ OUTPUT: list[tuple[Api, Body, dict[str, Any]]] = [
             "context": PriceContext(search_context_size="medium"),
         },
     ),
+    (CHAT, {"model": "gpt-4o-search-preview"}, {"units": (("web_search", 1),), "window": True}),
+    (
+        CHAT,
+        {"enable_thinking": True, "thinking_budget": 500, "n": 2},
+        {"units": (("output", 1_000),)},
+    ),
     (CHAT, {"service_tier": "flex"}, {"context": PriceContext("flex")}),
     (CHAT, {"service_tier": "fast"}, {"context": PriceContext("priority")}),
     (CHAT, {"service_tier": "auto"}, {"context": PriceContext()}),
@@ -222,6 +228,11 @@ OUTPUT: list[tuple[Api, Body, dict[str, Any]]] = [
     (
         GEMINI,
         {"generationConfig": {"responseModalities": ["TEXT", "IMAGE"], "maxOutputTokens": 50}},
+        {"units": (("output_image", 50),)},
+    ),
+    (
+        GEMINI,
+        {"model": "gemini-2.5-flash-image", "generationConfig": {"maxOutputTokens": 50}},
         {"units": (("output_image", 50),)},
     ),
     (GEMINI, {"cachedContent": "cachedContents/a"}, {"window": True}),

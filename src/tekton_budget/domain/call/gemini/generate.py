@@ -31,6 +31,8 @@ _SCHEMA = 64
 # One search a request, and a price for it; from Gemini 3 on each of any number has its price.
 _SEARCHES_ONCE = re.compile(r"gemini-[12]\b")
 _THINKS = re.compile(r"gemini-(?!1|2\.0)|gemma-4")
+# What models of these names answer with, unasked.
+_MAKES = {"-image": "output_image", "banana": "output_image", "-tts": "output_audio"}
 _TIERS = {"flex": "flex", "priority": "priority"}
 
 
@@ -38,6 +40,9 @@ def begin_gemini(draft: Draft) -> None:
     """What hangs on the model alone."""
     draft.tail = _TEMPLATE
     draft.hidden_output = _THINKS.match(bare(draft.model)) is not None
+    for name, unit in _MAKES.items():
+        if name in draft.model:
+            draft.units[unit] = 0  # until all fields are read
 
 
 def finish_gemini(draft: Draft, _body: dict[str, Any]) -> None:  # Any: JSON

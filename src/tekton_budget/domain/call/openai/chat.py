@@ -36,6 +36,7 @@ _MESSAGE = 8
 # What starts the answer, and the system text that templates of open models set before the first
 # message: gpt-oss some 70 tokens, Llama and Qwen some 30.
 _TEMPLATE = 160
+_SEARCHES = "-search-"  # gpt-4o-search-preview, gpt-5-search-api: they do so unasked
 _GROK_TEMPLATE = 1_024  # xAI's own system text before every request
 
 
@@ -43,6 +44,8 @@ def begin_chat(draft: Draft) -> None:
     """What hangs on the model alone."""
     begin(draft)
     draft.tail = _GROK_TEMPLATE if "grok" in draft.model else _TEMPLATE
+    if _SEARCHES in draft.model:
+        _search(draft, "medium")
 
 
 def _read_messages(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
@@ -157,14 +160,22 @@ def _read_web_search(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
     """Models that search do so once for a request, and read what they find."""
     size = mapping(value, path).get("search_context_size")
     only(value, {"search_context_size", "user_location"}, draft, path)
-    draft.add_units("web_search", 1)
+    _search(draft, size if isinstance(size, str) else "medium")
+
+
+def _search(draft: Draft, size: str) -> None:
+    draft.units["web_search"] = 1
     draft.window = True
-    draft.priced_for(search_context_size=size if isinstance(size, str) else "medium")
+    draft.priced_for(search_context_size=size)
 
 
-def finish_chat(draft: Draft, _body: dict[str, Any]) -> None:  # Any: JSON
+def finish_chat(draft: Draft, body: dict[str, Any]) -> None:  # Any: JSON
     """What hangs on several fields: sound has a price of its own for all that may be said."""
     units = draft.units
+    if body.get("enable_thinking") and body.get("thinking_budget") is None:
+        draft.unknown(
+            "enable_thinking", "what is thought has a bound with thinking_budget; send it"
+        )
     if "web_search" in units:
         units["web_search"] *= draft.answers
     if "output" in units:

@@ -13,6 +13,7 @@ TOOL = 16  # the frame of one
 SCHEMA = 64  # the frame of a schema that the answer must follow
 
 _HIDES_REASONING = re.compile(r"o\d|gpt-([5-9]|\d\d)|codex|grok")
+_ONLINE = ":online"  # OpenRouter's
 _PAYS_FOR_CACHE = re.compile(r"gpt-(5\.[6-9]|5\.\d\d|[6-9]|\d\d)")
 _STANDARD_TIERS = {"auto", "default", "standard", "on_demand", "standard_only"}
 _TIERS = {"flex": "flex", "priority": "priority", "fast": "priority", "ultrafast": "ultrafast"}
@@ -22,6 +23,8 @@ _TIERS |= {"scale": "scale", "performance": "performance", "batch": "batch"}
 def begin(draft: Draft) -> None:
     """What hangs on the model alone."""
     name = bare(draft.model)
+    if name.endswith(_ONLINE):
+        draft.unknown("model", f"{_ONLINE} searches at a price of its own; name it without")
     draft.hidden_output = _HIDES_REASONING.match(name) is not None
     # These write to the cache unasked, and charge for it.
     draft.implicit_cache = _PAYS_FOR_CACHE.match(name) is not None
@@ -48,6 +51,12 @@ def read_effort(draft: Draft, value: Any, _path: str) -> None:  # Any: JSON
     draft.wants.add("reasoning")
     if value == "none":
         draft.hidden_output = False
+
+
+def read_thinking_budget(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
+    """Qwen's: its maximum bounds the answer alone, not what was thought before."""
+    draft.wants.add("reasoning")
+    draft.add_units("output", whole(value, path))
 
 
 def read_response_format(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
@@ -188,8 +197,8 @@ COMPATIBLE = free(
     "prompt_mode": Row(_read_prompt_mode, "1,024 tokens", shapes=True),
     "reasoning": Row(read_effort, "counts as output, within the maximum", shapes=True),
     "thinking": Row(read_effort, "counts as output, within the maximum", shapes=True),
-    "thinking_budget": Row(read_effort, "counts as output, within the maximum", shapes=True),
-    "enable_thinking": Row(read_effort, "counts as output, within the maximum", shapes=True),
+    "thinking_budget": Row(read_thinking_budget, "as further output", shapes=True),
+    "enable_thinking": Row(read_effort, "as further output, with thinking_budget", shapes=True),
     "think": Row(read_effort, "counts as output, within the maximum", shapes=True),
     "add_generation_prompt": FREE_SHAPING,
     "continue_final_message": FREE_SHAPING,
