@@ -10,6 +10,7 @@ from tests.domain.call.bodies import AGENTS, LEAST, texts_in
 from tekton_budget.domain.call import Api, Need, read_request
 from tekton_budget.domain.call.reading import TABLES
 from tekton_budget.domain.errors import InvalidInput
+from tekton_budget.domain.further import SAID_OTHERWISE
 
 _unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -50,6 +51,7 @@ def read_or_refused(api: Api, body: Any, passing: bool) -> Need | None:
     try:
         need = read_request(api, body, unmetered=passing, dropping=passing)
         assert len(need.boundaries) >= 0
+        assert not {unit for unit, _ in need.units} & SAID_OTHERWISE.keys()
     except InvalidInput as refusal:
         assert refusal.fields
         return None

@@ -61,11 +61,11 @@ OUTPUT: list[tuple[Api, Body, dict[str, Any]]] = [
     (CHAT, {}, {"max_output": None, "answers": 1}),
     (CHAT, {"n": 3}, {"answers": 3}),
     (CHAT, {"best_of": 4, "n": 2}, {"answers": 4}),
-    (CHAT, {"prediction": {"type": "content", "content": "12345"}}, {"units": (("output", 5),)}),
+    (CHAT, {"prediction": {"type": "content", "content": "12345"}}, {"units": (("reasoning", 5),)}),
     (
         CHAT,
         {"prediction": {"type": "content", "content": "12345"}, "n": 2},
-        {"units": (("output", 10),)},
+        {"units": (("reasoning", 10),)},
     ),
     (
         CHAT,
@@ -86,7 +86,7 @@ OUTPUT: list[tuple[Api, Body, dict[str, Any]]] = [
     (
         CHAT,
         {"enable_thinking": True, "thinking_budget": 500, "n": 2},
-        {"units": (("output", 1_000),)},
+        {"units": (("reasoning", 1_000),)},
     ),
     (CHAT, {"service_tier": "flex"}, {"context": PriceContext("flex")}),
     (CHAT, {"service_tier": "fast"}, {"context": PriceContext("priority")}),

@@ -141,10 +141,10 @@ def _read_prediction(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
     """Of a prediction that the model does not follow, each token is billed as output.
 
     The reference says that they count towards the output maximum, the guide that a maximum cannot
-    be given with a prediction: they are held beside it.
+    be given with a prediction: they are held beside it, at the price of what is not shown.
     """
     only(mapping(value, path), {"type", "content"}, draft, path)
-    draft.add_units("output", content_tokens(draft, value.get("content"), f"{path}.content"))
+    draft.add_units("reasoning", content_tokens(draft, value.get("content"), f"{path}.content"))
 
 
 def _read_modalities(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
@@ -178,8 +178,8 @@ def finish_chat(draft: Draft, body: dict[str, Any]) -> None:  # Any: JSON
         )
     if "web_search" in units:
         units["web_search"] *= draft.answers
-    if "output" in units:
-        units["output"] *= draft.answers
+    if "reasoning" in units:
+        units["reasoning"] *= draft.answers
     if "output_audio" in units:
         if draft.max_output is None:
             draft.unknown("modalities", "sound has a bound with max_completion_tokens; send it")

@@ -56,7 +56,7 @@ def read_effort(draft: Draft, value: Any, _path: str) -> None:  # Any: JSON
 def read_thinking_budget(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
     """Qwen's: its maximum bounds the answer alone, not what was thought before."""
     draft.wants.add("reasoning")
-    draft.add_units("output", whole(value, path))
+    draft.add_units("reasoning", whole(value, path))
 
 
 def read_response_format(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
