@@ -23,10 +23,8 @@ def test_every_field_of_the_sdk_has_a_row(api: Api) -> None:
 
 
 def test_every_field_of_the_generation_config_has_a_row_in_both_spellings() -> None:
-    snake = ["".join(f"_{c.lower()}" if c.isupper() else c for c in name) for name in CONFIG.rows]
-
     assert [name for name in RECORDED["gemini.generate"]["config"] if name not in CONFIG.rows] == []
-    assert [name for name in snake if name not in CONFIG.rows] == []
+    assert [name for name in CONFIG.rows if snake(name) not in CONFIG.rows] == []
 
 
 def refused_at(api: Api, body: Body, **known: Any) -> str:
@@ -305,3 +303,17 @@ def test_there_is_a_bound_in_words_for_every_row() -> None:
     for table in (*TABLES.values(), CONFIG):
         for name, row in table.rows.items():
             assert row.bound, name
+
+
+def snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
+
+
+def test_the_page_names_every_field_that_is_refused() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "explanation" / "requests.md").read_text()
+    rows = {name: row for table in (*TABLES.values(), CONFIG) for name, row in table.rows.items()}
+    second_spellings = {snake(name) for name in rows if name != name.lower()}
+    refused = {name for name, row in rows.items() if row.bound.startswith("refused")}
+
+    assert "mcp_servers" in refused
+    assert [name for name in refused - second_spellings if f"`{name}`" not in page] == []
