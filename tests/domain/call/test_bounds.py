@@ -362,6 +362,8 @@ def inline(width: int, height: int, **detail: str) -> Body:
         ("o1", at_url("https://a/b.png"), 75 + 8 * 150),
         ("gpt-4.1-mini", inline(1024, 1024), 1_661),  # 1,024 patches × 1.62, and a patch a side
         ("gpt-4.1-mini", inline(1800, 2400), 2_491),
+        ("gpt-5", inline(512, 512), 70 + 4 * 140),
+        ("gpt-5-codex", inline(1024, 1024), 1_661),
         ("gpt-5.5", inline(4032, 3024), 12_002),  # measured: 11,868 with a prompt
         ("gpt-6-astra", inline(4032, 3024), 14_366),  # measured: 14,364 with a prompt
         ("gpt-6-astra", inline(4032, 3024, detail="high"), 3_002),  # measured: 2,942

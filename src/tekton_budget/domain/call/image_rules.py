@@ -33,6 +33,13 @@ class Patches(NamedTuple):
     patches_high: int = 2_500  # of `detail: high`
 
 
+class Either(NamedTuple):
+    """Models of one name of which some count in tiles and some in patches: the larger."""
+
+    tiles: Tiles
+    patches: Patches
+
+
 _WIDE = Patches(120, None)
 # OpenAI's models, the first that matches; what is not in it takes the rule for open models.
 _OPENAI = tuple(
@@ -44,7 +51,7 @@ _OPENAI = tuple(
         (r"o4-mini", Patches(172, 1_536)),
         (r"gpt-4|chatgpt-4o", Tiles(85, 170)),
         (r"o[13]|computer-use", Tiles(75, 150)),
-        (r"gpt-5(\.[0-3])?(-|$)|codex", Patches(162, 2_500)),
+        (r"gpt-5(\.[0-3])?(-|$)|codex", Either(Tiles(70, 140), Patches(162, 2_500))),
         (r"gpt-5\.\d+-nano", Patches(246, 10_000)),
         (r"gpt-5\.\d+-mini", Patches(162, 10_000)),
         (r"gpt-5\.", Patches(120, 10_000)),
@@ -62,9 +69,7 @@ def openai_image(model: str, size: Size | None, detail: object) -> int | None:
     name = bare(model)
     for pattern, rule in _OPENAI:
         if pattern.match(name):
-            if isinstance(rule, Tiles):
-                return rule.base + rule.tile * (0 if detail == "low" else _tiles(size))
-            return _patches(rule, size, detail)
+            return _by_rule(rule, size, detail)
     if size is None:
         return _OPEN_MAX
     across, down = _covers(size, _OPEN_PATCH)
@@ -92,6 +97,15 @@ def gemini_image(size: Size | None) -> int:
 def bare(model: str) -> str:
     """A model's name without the seller before it."""
     return model.rpartition("/")[2].lower()
+
+
+def _by_rule(rule: Tiles | Patches | Either, size: Size | None, detail: object) -> int | None:
+    if isinstance(rule, Tiles):
+        return rule.base + rule.tile * (0 if detail == "low" else _tiles(size))
+    if isinstance(rule, Patches):
+        return _patches(rule, size, detail)
+    found = (_by_rule(one, size, detail) for one in rule)
+    return max(tokens for tokens in found if tokens is not None)
 
 
 def _tiles(size: Size | None) -> int:
