@@ -570,3 +570,13 @@ def test_pictures_stand_in_answers_of_tools_too() -> None:
 
     assert need_of(RESPONSES, input=outputs).input_tokens > 2 * 765
     assert added(GEMINI, function) >= 5
+
+
+def test_each_argument_of_a_call_has_its_frame() -> None:
+    few = {"type": "tool_use", "id": "t", "name": "f", "input": {"a": [1, 2, 3, 4]}}
+    many = {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1, "b": 2, "c": 3}}
+    longer = len('{"a":1,"b":2,"c":3}') - len('{"a":[1,2,3,4]}')
+    function = [{"functionCall": {"name": "f", "args": one["input"]}} for one in (few, many)]
+
+    assert added(CLAUDE, many) - added(CLAUDE, few) == longer + 2 * 8
+    assert added(GEMINI, function[1]) - added(GEMINI, function[0]) == longer + 2 * 8
