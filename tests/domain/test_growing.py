@@ -127,6 +127,17 @@ def test_a_clamp_grows_by_what_fits_and_at_least_so_much() -> None:
     assert [c.decision for c in world.counted] == ["deny", "clamp", "deny"]
 
 
+def test_a_clamp_gives_at_least_what_the_policies_want() -> None:
+    world = purse("0.005usd/day", min_grant=301)
+    streaming(world)
+    world.allocate("b", cost_nano=usd("0.0005"))
+
+    assert isinstance(world.extend("a", max_output_tokens=900, fit=Fit.CLAMP), Denial)
+    assert world.extend("b", cost_nano=usd("0.009"), fit=Fit.CLAMP).granted.cost_nano == usd(
+        "0.003"
+    )
+
+
 def test_usage_told_meanwhile_has_taken_from_the_hold() -> None:
     world = purse("1usd+9000tokens/day")
     streaming(world)
@@ -295,6 +306,7 @@ def test_what_is_kept_for_the_end_is_for_calls_that_were_told_to_finish() -> Non
     streaming(world, "told", landing=Landing.MAY)
     within = world.extend("a", max_output_tokens=200)
     beyond = world.extend("a", max_output_tokens=201)
+    world.extend("told", max_output_tokens=300)
     told = world.extend("told", max_output_tokens=500)
     auto = streaming(purse(landing_ppm=500_000), landing=Landing.AUTO)
     last = world.allocate("last", GPT, input_tokens=0, max_output_tokens=5, landing=Landing.AUTO)

@@ -129,10 +129,20 @@ class _Growth:
         if verdict.decision is not Decision.DENY:
             return self._grown(size, judgements, verdict)
         more = largest_fit(size - least, lambda n: not self._judged(least + n)[1].denied)
-        if command.fit is Fit.CLAMP and more >= max(1, command.min_grant or 0):
+        if command.fit is Fit.CLAMP and more >= self._least():
             judgements, clamped = self._judged(least + more)
             return self._grown(least + more, judgements, clamped, verdict.denied)
         return self._denied(verdict, least + more if more > 0 else -1)
+
+    def _least(self) -> int:
+        """How much more a clamp must give: by its own word, else the policies', in tokens."""
+        least, ask = 0, self._after
+        if self._command.min_grant is not None:
+            least = self._command.min_grant
+        elif ask.max_output_tokens is not None or ask.tokens is not None:
+            judging = (place.concern.policy for place in self._places if place.judges)
+            least = max((policy.min_grant for policy in judging), default=0)
+        return max(1, least)
 
     def _enforcing(self) -> list[Concern]:
         """The policies that may refuse what is left open."""
