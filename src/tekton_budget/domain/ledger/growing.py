@@ -114,6 +114,7 @@ class _Growth:
         self._after = _with_totals(self._before, command)
         concerns = [place.concern for place in self._places]
         self._prices = prices_for(state, self._after, concerns, allocation.created_us)
+        self._last: tuple[int, list[Amounts]] | None = None
         self._granted = asked_by_each(self._before, self._policies, self._prices, None)
 
     def outcome(self) -> Outcome:
@@ -158,11 +159,17 @@ class _Growth:
     def _more(self, size: int) -> list[Amounts]:
         """What each hold gains by the ask at that size: nothing for what was overrun already."""
         found = []
-        asked = asked_by_each(self._after, self._policies, self._prices, size)
-        for place, old, new in zip(self._places, self._granted, asked, strict=True):
+        for place, old, new in zip(self._places, self._granted, self._asked(size), strict=True):
             over = self._used(place.hold).minus(old).at_least_zero()
             found.append(new.minus(old).minus(over).at_least_zero())
         return found
+
+    def _asked(self, size: int) -> list[Amounts]:
+        """What the ask at that size takes of each policy; the last one is asked for again."""
+        if self._last is None or self._last[0] != size:
+            asked = asked_by_each(self._after, self._policies, self._prices, size)
+            self._last = size, asked
+        return self._last[1]
 
     def _used(self, hold: Hold) -> Amounts:
         """What its policy has counted of the usage recorded so far."""
@@ -230,7 +237,7 @@ class _Growth:
         """The allocation as it then is."""
         state, ask, allocation, prices = self._state, self._after, self._allocation, self._prices
         counts = counts_of(ask, size)
-        costs = [one.cost_nano for one in asked_by_each(ask, self._policies, prices, size)]
+        costs = [asked.cost_nano for asked in self._asked(size)]
         if not costs:
             costs = [cost_by(ask, counts, size, prices.own or prices.assumed, prices)]
         cost_nano = max(allocation.granted.cost_nano, *costs)
