@@ -112,7 +112,10 @@ def test_nested_runs_are_capped_by_their_own_sum_and_by_the_outer_one(running: R
     assert granted == [True, True, False]
     assert isinstance(spend(running, runs.admit(outer.token), "0.2"), Grant)
     assert isinstance(spend(running, passes[2], "0.01"), Denial)
+    runs.count(passes[0].run_id, calls=2, refused=1)
+    runs.count(outer.run.run_id, calls=1)
     view = running.service.run_views.show(LOCAL, "o")
+    assert (view.counted.calls, view.counted.refused) == (3, 1)
     assert view.cost_nano == view.total.cost_nano == 2 * USD
     assert [run.name for run in view.inside] == ["o/x", "o/y", "o/z"]
     listed = running.service.run_views.listed(LOCAL, RunsQuery(), Slice(limit=3))

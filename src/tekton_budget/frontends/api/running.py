@@ -97,7 +97,9 @@ class RunOut(View):
     cost: UsdOut
     total_tokens: int
     cache_share: NumberOut = Field(description="What part of the input came from a cache")
-    calls: int = Field(description="That came through the gateway, refused ones too")
+    calls: int = Field(
+        description="That came through the gateway, refused ones and those of runs inside it too"
+    )
     refused: int
     clamped: int
     created_at: TimeOut

@@ -36,6 +36,7 @@ class RunPasses:
         self._rows = rows
         self._keys = keys
         self._known: dict[str, tuple[RunPass, float]] = {}
+        self._around_of: dict[str, tuple[str, ...]] = {}  # ids of the runs that one is in
         self._counted: dict[str, Counted] = {}
         self._lock = threading.Lock()
 
@@ -53,10 +54,10 @@ class RunPasses:
         self._known.clear()
 
     def count(self, run_id: str, calls: int = 0, refused: int = 0, clamped: int = 0) -> None:
-        """What became of calls, in memory: `flush` writes it down."""
+        """What became of calls, for a run and those around it; `flush` writes it down."""
         counted = Counted(calls, refused, clamped)
-        with self._lock:
-            self._counted[run_id] = self._counted.get(run_id, Counted()).plus(counted)
+        for one in (run_id, *self._around_of.get(run_id, ())):
+            self._add(one, counted)
 
     def counted(self, run: Run) -> Counted:
         """All that was counted for a run, as far as this process knows."""
@@ -74,9 +75,13 @@ class RunPasses:
             self._rows.add(counted)
         except BaseException:
             for run_id, one in counted.items():
-                self.count(run_id, one.calls, one.refused, one.clamped)
+                self._add(run_id, one)
             raise
         return len(counted)
+
+    def _add(self, run_id: str, counted: Counted) -> None:
+        with self._lock:
+            self._counted[run_id] = self._counted.get(run_id, Counted()).plus(counted)
 
     def alive(self, run: Run) -> Run:
         """The run, if it and all around it live; refuses with which of them does not."""
@@ -108,9 +113,12 @@ class RunPasses:
                 code="run_unknown",
             )
         self.alive(run)
+        if run.outer_id is not None:
+            self._around_of[run.run_id] = tuple(outer.run_id for outer in self._around(run))
         found = RunPass(run.run_id, run.name, self._caller_of(run), run.all_labels, run.land_note)
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
+            self._around_of = {run.run_id: self._around_of.get(run.run_id, ())}
         self._known[token_hash] = (found, time.monotonic() + FRESH_SECONDS)
         return found
 

@@ -34,8 +34,8 @@ _MODELS: tuple[Column, ...] = (
     ("model", lambda one: one["model"]),
     ("#calls", lambda one: one["requests"]),
     ("#input", lambda one: one["input_tokens"]),
-    ("#?cache read", lambda one: one["cache_read_tokens"]),
-    ("#?cache write", lambda one: one["cache_write_tokens"]),
+    ("?#cache read", lambda one: one["cache_read_tokens"] or None),
+    ("?#cache write", lambda one: one["cache_write_tokens"] or None),
     ("#output", lambda one: one["output_tokens"]),
     ("#cost", lambda one: money(one["cost"])),
 )
