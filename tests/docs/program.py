@@ -39,6 +39,7 @@ def keep(address: str) -> None:
     import tekton_budget.client
     import tekton_budget.frontends.cli
     import tekton_budget.library
+    import tekton_budget.server.private
 
     del coverage, tekton_budget
     gc.freeze()
