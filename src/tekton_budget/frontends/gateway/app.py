@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from tekton_budget.domain.answer import Denial
-from tekton_budget.domain.call import read_request
+from tekton_budget.domain.call import Need, read_request
 from tekton_budget.domain.errors import BudgetError, Forbidden
 from tekton_budget.domain.run import LAND_NOTE
 from tekton_budget.frontends.gateway import counting, passing, streaming, whole
@@ -23,7 +23,7 @@ from tekton_budget.frontends.gateway.upstream import Upstream, UpstreamAnswer, U
 from tekton_budget.frontends.http.receiving import read_body
 from tekton_budget.frontends.http.refused import Malformed
 from tekton_budget.frontends.http.watched import AccessLog, Meter
-from tekton_budget.service.calls import Call, Calls
+from tekton_budget.service.calls import Admitted, Call, Calls
 from tekton_budget.settings import Settings, Unmetered
 
 BODY_MAX = 64 << 20
@@ -120,6 +120,31 @@ class Gateway:
 
     async def _metered(self, exchange: Exchange, headers: dict[bytes, bytes]) -> int:
         route, send = exchange.route, exchange.send
+        sender = self._sender(route)
+        try:
+            need, admitted = await self._admitted(exchange, headers, sender)
+        except BudgetError:
+            self._callers.count(exchange.admission, refused=True)
+            raise
+        if isinstance(admitted, Denial):
+            self._callers.count(exchange.admission, refused=True)
+            refusal = of_denial(admitted, status=self._settings.denial_status)
+            return await _refused(send, refusal, _spoken(route))
+        self._callers.count(exchange.admission, clamped=admitted.clamped_from is not None)
+        if need.stream:
+            return await streaming.streamed(exchange, admitted, sender, self._calls, self._endings)
+        answer = await whole.exchanged(exchange, admitted, sender, self._calls, self._endings)
+        await send_whole(send, answer)
+        return answer[0]
+
+    async def _admitted(
+        self,
+        exchange: Exchange,
+        headers: dict[bytes, bytes],
+        sender: Any,  # Any: a Sender
+    ) -> tuple[Need, Admitted | Denial]:
+        """What a request needs, and whether it may be made."""
+        route = exchange.route
         exchange.body = _json(exchange.raw)
         assert route.api is not None, "a metered route has an API"
         need = read_request(
@@ -132,7 +157,6 @@ class Gateway:
         if need.unmetered:
             log.warning("unmetered_fields", provider=route.provider.name, fields=need.unmetered)
         admission = exchange.admission = with_user(exchange.admission, need.user)
-        sender = self._sender(route)
         call = Call(
             caller=admission.caller,
             provider=route.provider.seller,
@@ -143,15 +167,7 @@ class Gateway:
             grows=_choice(headers, b"x-budget-hold", _HOLDS, default=None),
             count=counting.counter(exchange, need, sender),
         )
-        admitted = await self._calls.admit(call)
-        if isinstance(admitted, Denial):
-            refusal = of_denial(admitted, status=self._settings.denial_status)
-            return await _refused(send, refusal, _spoken(route))
-        if need.stream:
-            return await streaming.streamed(exchange, admitted, sender, self._calls, self._endings)
-        answer = await whole.exchanged(exchange, admitted, sender, self._calls, self._endings)
-        await send_whole(send, answer)
-        return answer[0]
+        return need, await self._calls.admit(call)
 
     def _let_pass(self, route: Route) -> None:
         if not self._lets_pass:

@@ -122,6 +122,11 @@ class Callers:
             run.caller, {**labels, **run.labels}, credential, run.land_note, run.run_id
         )
 
+    def count(self, admission: Admission, *, refused: bool = False, clamped: bool = False) -> None:
+        """What became of a call, for the run that it is of."""
+        if admission.run_id is not None:
+            self._runs.count(admission.run_id, calls=1, refused=int(refused), clamped=int(clamped))
+
     async def _known(self, scope: Scope, secret: bytes) -> Caller:
         return await self._doorkeeper.admit(scope, {b"x-api-key": secret})
 
