@@ -16,7 +16,9 @@ def listening(app: Any, *, lifespan: str = "off") -> Iterator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)  # who connects before the server runs waits
-    config = uvicorn.Config(app, log_level="warning", lifespan=lifespan, ws="none", access_log=False)
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan=lifespan, ws="none", access_log=False
+    )
     server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -110,6 +110,7 @@ class Extend(Command):
     cost_nano: int | None = None
     fit: Fit = Fit.ALL
     min_grant: int | None = None  # how much more it must be, where it is clamped
+    quiet: bool = False  # a denial is not counted: the stream asks again until it ends
 
     @property
     def totals(self) -> dict[str, int]:

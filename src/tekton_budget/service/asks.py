@@ -92,6 +92,7 @@ class ExtendRequest:
     cost: Decimal | None = None
     fit: str = "all"
     min_grant: int | None = None
+    quiet: bool = False  # a denial is not counted: the stream asks again until it ends
 
 
 @dataclass(frozen=True, slots=True)

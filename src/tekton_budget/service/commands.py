@@ -191,6 +191,7 @@ def extend_command(caller: Caller, request: ExtendRequest) -> Extend:
         cost_nano=None if request.cost is None else _cost_nano(request.cost, up=True),
         fit=choice("fit", Fit, request.fit),
         min_grant=request.min_grant,
+        quiet=request.quiet,
     )
 
 

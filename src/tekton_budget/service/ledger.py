@@ -104,13 +104,22 @@ class LedgerVerbs:
         fit: str = "all",
         min_grant: int | None = None,
         id_: str | None = None,
+        quiet: bool = False,
     ) -> "Ticket[Ended | Denial]":
         """Move an allocation's expiry to so long from now, or let it use more, up to new totals.
 
         These are in the words of its ask. Where there is no room it stays as it is, denied.
         """
         request = ExtendRequest(
-            allocation_id, lifetime_seconds, id_, max_output_tokens, tokens, cost, fit, min_grant
+            allocation_id,
+            lifetime_seconds,
+            id_,
+            max_output_tokens,
+            tokens,
+            cost,
+            fit,
+            min_grant,
+            quiet,
         )
         return cast("Ticket[Ended | Denial]", self._submit(caller, request))
 

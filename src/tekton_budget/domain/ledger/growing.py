@@ -198,7 +198,9 @@ class _Growth:
         )
         stays = any(j.blocked_by_spent and not j.policy.is_rolling for j in verdict.denied)
         denial = replace(denial, retryable=denial.retryable and not stays)
-        return Outcome(denial, counted=denial_counts(self._after, verdict, denial))
+        quiet = self._command.quiet
+        counted = () if quiet else denial_counts(self._after, verdict, denial)
+        return Outcome(denial, counted=counted)
 
     def _grown(
         self,

@@ -8,6 +8,7 @@ from starlette.types import Receive
 
 from tekton_budget.domain.call import measured_input
 from tekton_budget.frontends.gateway import partial, whole
+from tekton_budget.frontends.gateway.endings import Ending, ending_of
 from tekton_budget.frontends.gateway.exchange import (
     Exchange,
     Sender,
@@ -23,6 +24,7 @@ from tekton_budget.frontends.gateway.upstream import Headers, UpstreamAnswer, Up
 from tekton_budget.frontends.gateway.watching import Watch
 from tekton_budget.service.calls import Admitted, Calls
 from tekton_budget.service.calls.ending import Endings
+from tekton_budget.service.calls.growing import Growth
 
 DRAIN_SECONDS = 2  # for the usage of a stream that had come to its end when its client went
 
@@ -40,6 +42,9 @@ class Stream:
     gone: bool = False  # whoever asked
     broke: bool = False  # the provider
     held: list[bytes] = field(default_factory=list)  # the last frames, until it is settled
+    cut: bool = False  # by us: no slice of output fits any more
+    growth: Growth | None = None
+    ending: Ending | None = None
 
     async def run(self) -> int:
         """Pass it on to its end; the status."""
@@ -81,10 +86,12 @@ class Stream:
                     await send(passed)
                 if self.gone and not self.watch.finished:
                     break
+                if self.growth is not None and not await self._carried(self.growth):
+                    break
         except UpstreamAway:
             self.broke = not self.gone
         rest = frames.rest()
-        if rest and not self.gone:
+        if rest and not self.gone and not self.cut:
             self.watch.see(rest)
             self.held.append(rest)
 
@@ -102,13 +109,23 @@ class Stream:
                 out += self.held
                 self.held.clear()
             out.append(frame)
+        if self.ending is not None:
+            for frame in out:
+                self.ending.follow(frame)
         return out[0] if len(out) == 1 else b"".join(out)
+
+    async def _carried(self, growth: Growth) -> bool:
+        """Whether the hold goes on to cover it; if not, it ends here."""
+        self.cut = not self.watch.finished and not await growth.carries(self.watch.said)
+        return not self.cut
 
     async def _send(self, body: bytes) -> None:
         await self.exchange.send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def _settle(self) -> None:
         self.answer.close()
+        if self.growth is not None:
+            await self.growth.close()
         need, watch = self.admitted.call.need, self.watch
         kept = watch.kept
         response = partial.complete(need.api, kept)
@@ -127,6 +144,8 @@ class Stream:
     def _output(self) -> int:
         """The most tokens of output that can have been made of what was seen."""
         most = self.admitted.grant.max_output_tokens or 0
+        if self.growth is not None:
+            most = self.growth.covered
         if self.admitted.call.need.hidden_output:
             return most
         ahead = 0 if self.watch.finished else self.calls.rules.margin_tokens
@@ -139,6 +158,9 @@ class Stream:
         if self.broke and not self.watch.finished:
             raise ConnectionResetError("the provider broke off in mid-stream")
         body = b"".join(self.held)
+        if self.cut and self.ending is not None:
+            usage = self.admitted.call.need.asked_for_usage
+            body = self.ending.end(self.admitted.input_tokens, self._output(), usage=usage)
         await self.exchange.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
@@ -164,7 +186,11 @@ async def streamed(
         return await _sent_whole(exchange, ended)
     need = admitted.call.need
     watch = Watch(need.api, hides_usage=not need.asked_for_usage)
-    return await Stream(exchange, admitted, calls, endings, answer, watch).run()
+    stream = Stream(exchange, admitted, calls, endings, answer, watch)
+    stream.growth = calls.growth(admitted)
+    if stream.growth is not None:
+        stream.ending = ending_of(need.api)
+    return await stream.run()
 
 
 def _is_stream(headers: Headers) -> bool:

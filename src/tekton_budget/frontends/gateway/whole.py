@@ -68,7 +68,7 @@ async def ended(
     response = read(body, api)
     if response is None or not partial.tells_usage(api, response):
         most = admitted.grant.max_output_tokens or 0
-        output = most if admitted.call.need.hidden_output else len(body)
+        output = most if admitted.call.need.hidden_output else min(most, len(body))
         settled = await endings.estimated(admitted, output_tokens=output)
     else:
         calls.learn(admitted, measured_input(api, response))

@@ -12,6 +12,7 @@ from tekton_budget.service.asks import Ask
 from tekton_budget.service.calls.call import Admitted, Call
 from tekton_budget.service.calls.ceilings import Ceiling, Ceilings
 from tekton_budget.service.calls.ending import Endings
+from tekton_budget.service.calls.growing import Growth
 from tekton_budget.service.calls.measured import Measured
 from tekton_budget.service.calls.terms import Terms, TermsOf
 from tekton_budget.service.ledger import LedgerVerbs
@@ -91,6 +92,17 @@ class Calls:
                 if isinstance(answer, Admitted):
                     return answer
         return await self._pressed(call, terms, size, grows=grows)
+
+    def growth(self, admitted: Admitted) -> Growth | None:
+        """What makes the hold of a stream grow; `None`: it holds all of its output already."""
+        if not admitted.grows:
+            return None
+        return Growth(
+            self.ledger,
+            admitted,
+            slice_tokens=self.rules.slice_tokens,
+            margin_tokens=self.rules.margin_tokens,
+        )
 
     def learn(self, admitted: Admitted, input_tokens: int | None) -> None:
         """A provider counted the input of a call: the next one that goes on from it is bounded."""
@@ -229,6 +241,8 @@ class Calls:
         if isinstance(answer, Denial):
             return answer
         sent = wanted
+        if grows and (answer.max_output_tokens or 0) < (first or 0) * need.answers:
+            grows = False  # not even the first slice: what there is is what it may use
         if not grows and wanted is not None and answer.max_output_tokens is not None:
             sent = min(wanted, answer.max_output_tokens // need.answers)
         return Admitted(
@@ -265,7 +279,7 @@ class Calls:
         return Ask(
             labels={**call.labels, "provider": call.provider, "model": size.model},
             input_tokens=size.input_tokens,
-            max_output_tokens=0 if output is None else output * need.answers,
+            max_output_tokens=(output or 0) * need.answers,
             units=dict(need.units),
             context={name: said for name, said in need.context._asdict().items() if said},
             cache_write=need.cache_write,

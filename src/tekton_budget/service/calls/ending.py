@@ -61,10 +61,9 @@ class Endings:
         self, admitted: Admitted, *, output_tokens: int, input_tokens: int | None = None
     ) -> Ended | None:
         """By what can be proven, never more than was held."""
-        most = admitted.grant.max_output_tokens or 0
         used = Used(
             input_tokens=admitted.input_tokens if input_tokens is None else input_tokens,
-            output_tokens=min(output_tokens, most),
+            output_tokens=output_tokens,
             estimated=True,
         )
         return await self._end(admitted, used)
