@@ -25,6 +25,7 @@ class Call:
     requests: int
     policies: set[str]
     charges: bool = False
+    lands: bool = False  # it may use what is kept for the end
     active: bool = True
 
 

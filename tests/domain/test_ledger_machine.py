@@ -298,6 +298,7 @@ class Ledger(RuleBasedStateMachine):
             requests,
             {p.policy_id for p in concerned},
             charge,
+            lands=landing,
         )
         self.reach("granted")
         made_us = [call.made_us for call in self.recount.calls.values()]
@@ -487,7 +488,29 @@ class Ledger(RuleBasedStateMachine):
     @rule(which=choices, more=tokens, cost=cents, clamp=st.booleans(), least=st.integers(1, 9))
     def grow(self, which, more, cost, clamp, least) -> None:
         """New totals of an active call, where every policy it holds on has room for them."""
-        id_ = self.chosen(which)
+        self.grown(self.chosen(which), more, cost, clamp, least)
+
+    @rule(
+        user=users,
+        team=teams,
+        made=few_tokens,
+        cost=few_cents,
+        used=few_cents,
+        told=st.booleans(),
+        clamp=st.booleans(),
+        times=st.sampled_from([1, 40]),
+    )
+    def a_stream(self, user, team, made, cost, used, told, clamp, times) -> None:
+        """A whole course: a first slice, perhaps a part of the usage, and more than the slice."""
+        self.ask(user, team, 0, made, cost, 1, 60, False, clamp=False, priority=5)
+        id_ = f"id{self.numbers}"
+        if id_ not in self.recount.calls:
+            return  # denied
+        if told:
+            self.told(id_, 0, made // 2, used, estimated=False)
+        self.grown(id_, made * times, cost * times, clamp, 1)
+
+    def grown(self, id_: str, more: int, cost: int, clamp: bool, least: int) -> None:
         call, before = self.recount.calls[id_], self.world.allocations["", id_]
         if not before.is_active:
             return
@@ -551,6 +574,8 @@ class Ledger(RuleBasedStateMachine):
             held = self.recount.held(name, group, call.made_us)
             balance = self.world.opened(self.world.policy_set.current(name), group, call.made_us)
             allowance = balance.allowance_at(policy, now_us)
+            if not call.lands:
+                allowance = allowance.minus(self.kept(policy, allowance))
             grown = Amounts(*(n - o for n, o in zip(new, old, strict=True)))
             if passes(allowance, Amounts(*plus(spent, held)), grown):
                 return True
