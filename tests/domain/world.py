@@ -46,6 +46,7 @@ from tekton_budget.domain.ledger import (
     gives_tiers,
     tiered,
 )
+from tekton_budget.domain.ledger.children import DEPTH_MAX
 from tekton_budget.domain.ledger.starting import (
     PastUsage,
     adopted,
@@ -163,12 +164,16 @@ class World:
         self.policies[policy.no] = replace(policy, status=Status.STARTING)
         self._set = None
         policy = self.policies[policy.no]
-        found = adopted(
-            self.policy_set, policy, list(self.allocations.values()), self.now_us, self.book
-        )
-        for allocation, _ in found:
-            self.allocations[allocation.key_id, allocation.id] = allocation
-        self._post("adopt", policy, [posting for _, posting in found])
+        postings: list[Posting] = []
+        for depth in range(DEPTH_MAX + 1):  # parents before their children
+            level = [one for one in self.allocations.values() if len(one.ancestors) == depth]
+            found = adopted(
+                self.policy_set, policy, level, self.now_us, self.book, self.allocations
+            )
+            for allocation, posting in found:
+                self.allocations[allocation.key] = allocation
+                postings.append(posting)
+        self._post("adopt", policy, postings)
         return Start(policy.no, len(self.usage))
 
     def finish(self, start: Start) -> None:
@@ -246,6 +251,7 @@ class World:
     def settle(self, id_: str, **fields: object):
         caller = fields.pop("caller", self.caller)
         labels = fields.pop("labels", {})
+        cascade = fields.pop("cascade", False)
         used = usage_of(fields) if fields else None
         return self.run(
             Settle(
@@ -256,11 +262,14 @@ class World:
                 usage=used,
                 labels=labels,
                 record_id=f"{id_}.end",
+                cascade=cascade,
             )
         )
 
-    def release(self, id_: str, caller: Caller | None = None):
-        return self.run(Release(f"release-{id_}", caller or self.caller, "{}", id_))
+    def release(self, id_: str, caller: Caller | None = None, *, cascade: bool = False):
+        return self.run(
+            Release(f"release-{id_}", caller or self.caller, "{}", id_, cascade=cascade)
+        )
 
     def extend(self, id_: str, lifetime_us: int | None = None, command_id: str = "", **fields):
         """Another expiry, or new totals in the words of the ask."""
@@ -394,9 +403,28 @@ class World:
         for allocation in self.allocations.values():
             for hold in allocation.holds:
                 assert allocation.is_active or hold.held == NOTHING, "what ended holds nothing"
+                assert not hold.held.any_negative, f"{allocation.id} holds less than nothing"
                 held[hold.balance_id] = held.get(hold.balance_id, NOTHING).plus(hold.held)
+            self._check_family(allocation)
         for key, balance in self.balances.items():
             assert balance.held == held.get(key, NOTHING), f"{key} holds for nobody"
+
+    def _check_family(self, allocation: Allocation) -> None:
+        """What an allocation knows of its children is what they are."""
+        below = [
+            one for one in self.allocations.values() if one.ancestors[-1:] == (allocation.key,)
+        ]
+        active = [one for one in below if one.is_active]
+        children = allocation.children
+        assert (children.made, children.active) == (len(below), len(active))
+        assert children.lent_cost_nano == sum(one.granted.cost_nano for one in active)
+        assert children.lent.total == sum(one.granted.tokens for one in active)
+        ended = [one for one in below if not one.is_active]
+        used = [(one.used_cost_nano + one.children.used_cost_nano) for one in ended]
+        assert children.used_cost_nano == sum(used)
+        assert allocation.is_active or not active, "no child outlives its parent"
+        for one in active:
+            assert one.expires_us <= allocation.expires_us, "no child outlives its parent"
 
     # Inside ------------------------------------------------------------------------------------
 
@@ -409,7 +437,10 @@ class World:
                 assert item in self.balances
             else:
                 self.opened(item.policy, item.group, item.window.opens_us)
-        return execute(state, command)
+        try:
+            return execute(state, command)
+        except BudgetError as refused:
+            return Outcome(refused)
 
     def _keep(self, outcome: Outcome) -> None:
         self.state().apply(outcome)

@@ -37,6 +37,7 @@ class Hold(NamedTuple):
     kinds: tuple[str, ...] = ()  # the tokens its policy counts; empty counts all
     charged: Amounts = NOTHING
     is_unheld: bool = False  # concerned by labels that came with usage: it never held here
+    is_part: bool = False  # taken from the parent's hold on the same balance
 
 
 class Stated(NamedTuple):
@@ -48,6 +49,23 @@ class Stated(NamedTuple):
     cost_nano: int | None = None
     further: Further | None = None
     landing: bool = False  # it is told to finish, so it may use what is kept for the end
+
+
+class Children(NamedTuple):
+    """What an allocation's children have of it: lent to the active ones, used up by the ended."""
+
+    made: int = 0
+    active: int = 0
+    lent: TokenCounts = NO_TOKENS
+    lent_cost_nano: int = 0
+    lent_requests: int = 0
+    used: TokenCounts = NO_TOKENS
+    used_cost_nano: int = 0
+    used_requests: int = 0
+    own_requests: int | None = None  # what the allocation itself spent, once it has
+
+
+NO_CHILDREN = Children()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,18 @@ class Allocation:
     updated_us: int = 0
     metadata: str = "{}"
     stated: Stated | None = None  # not known of what earlier versions granted
+    ancestors: tuple[tuple[str, str], ...] = ()  # (key id, id), the oldest first, the parent last
+    children: Children = NO_CHILDREN
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """By which it is found."""
+        return self.key_id, self.id
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the allocation that it is a part of."""
+        return self.ancestors[-1][1] if self.ancestors else None
 
     @property
     def granted_counts(self) -> TokenCounts:
@@ -97,3 +127,29 @@ class Allocation:
     def cost_is_known(self) -> bool:
         """Whether its hold says what the call may cost; a hold of 0 may also mean: no price."""
         return self.granted.cost_nano > 0 or self.price_id is not None
+
+    @property
+    def requests_of_its_own(self) -> int:
+        """The requests that its first usage spends: what its children have not; at least one."""
+        granted, children = self.granted.requests, self.children
+        if children.own_requests is not None:
+            return children.own_requests
+        if not children.made:
+            return granted
+        left = granted - children.lent_requests - children.used_requests
+        return max(min(1, granted), left)
+
+    @property
+    def rest(self) -> Amounts:
+        """What was granted and neither it nor its children have used or have: never below 0."""
+        children, requests = self.children, 0
+        if not self.usage_records:
+            requests = self.granted.requests - children.lent_requests - children.used_requests
+        return Amounts(
+            self.granted.tokens - self.used.total - children.lent.total - children.used.total,
+            self.granted.cost_nano
+            - self.used_cost_nano
+            - children.lent_cost_nano
+            - children.used_cost_nano,
+            requests,
+        ).at_least_zero()

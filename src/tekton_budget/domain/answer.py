@@ -26,6 +26,7 @@ class Standing:
     hidden: bool = False
     scope: Mapping[str, object] | None = None  # of a policy that stands in the way
     kept: Amounts = NOTHING  # for the end, and not for the ask in whose way it stands
+    allocation_id: str | None = None  # of a parent that stands in the way, in a policy's place
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Grant:
     dry_run: bool = False
     tier: str | None = None  # the label as it is, also where it was given by the table of tiers
     landing: bool = False  # a policy is down to what it keeps for the end: finish now
+    parent_id: str | None = None
+    labels: Mapping[str, str] | None = None  # of a child: with those it has from its parent
 
 
 @dataclass(frozen=True, slots=True)

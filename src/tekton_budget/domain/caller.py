@@ -32,10 +32,14 @@ class Caller:
     ladder: tuple[str, ...] = ()  # models to go on with where the one asked for does not fit
     takes_user: bool = False  # whether the body of a call may say its label `user`
 
-    def labelled(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """A call's labels with the key's forced ones; refuses if a required one is missing."""
+    def forced(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """A call's labels with the key's own in their place."""
         own = {"key": self.name} if self.name else {}
-        together = {**labels, **own, **self.labels}
+        return {**labels, **own, **self.labels}
+
+    def labelled(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """The same; refuses if one that the key requires is missing."""
+        together = self.forced(labels)
         missing = [name for name in self.requires if name not in together]
         if missing:
             faults = [

@@ -71,6 +71,8 @@ class Allocate(Command):
     quiet: bool = False  # a denial is not counted: the same call is asked for otherwise next
     landing: Landing = Landing.NO
     further: Further | None = None  # what it states beside its tokens, if anything
+    parent_id: str | None = None  # of the allocation that it shall be a part of
+    parent_key_id: str | None = None  # whose that is, where not the caller's own
 
     def ends_at(self, now_us: int) -> int:
         """When a grant of now would expire."""
@@ -88,6 +90,7 @@ class Settle(Command):
     usage: Usage | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     record_id: str = ""
+    cascade: bool = False  # its children end with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Release(Command):
 
     allocation_id: str = ""
     owner_key_id: str | None = None
+    cascade: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from tekton_budget.domain.allocation import Allocation
 from tekton_budget.domain.balance import balance_id
 from tekton_budget.domain.period import Period, Window
 from tekton_budget.domain.policy import Budget, Policy, Status
@@ -19,6 +20,7 @@ class Concern(NamedTuple):
     window: Window
     balance_id: str
     group_missing: bool  # the call lacks a label of `per`
+    parent: Allocation | None = None  # whose hold there the call takes a part of, if it does
 
 
 class PolicySet:

@@ -4,6 +4,7 @@ from tekton_budget.domain.answer import Denial, Waiting
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.decide import Verdict
 from tekton_budget.domain.estimate import assert_sound, shrinkable
+from tekton_budget.domain.ledger.children import asked_below
 from tekton_budget.domain.ledger.denial import denial_of
 from tekton_budget.domain.ledger.fitting import Fitting, preferred
 from tekton_budget.domain.ledger.grant import granted
@@ -27,7 +28,10 @@ def allocate(state: State, ask: Allocate) -> Outcome:
 
 
 def _asked(state: State, ask: Allocate) -> Outcome:
-    concerns = state.concerns(ask)
+    if ask.parent_id is None:
+        concerns = state.concerns(ask)
+    else:
+        ask, concerns = asked_below(state, ask)
     prices = prices_for(state, ask, concerns)
     refusal = refusal_of(state, ask, concerns, prices)
     if refusal is not None:

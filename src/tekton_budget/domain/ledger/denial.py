@@ -17,6 +17,7 @@ from tekton_budget.domain.estimate import (
     most_grains,
     shrinkable,
 )
+from tekton_budget.domain.ledger.children import parent_advice, parent_standing
 from tekton_budget.domain.ledger.labelling import TIER, with_tier
 from tekton_budget.domain.ledger.standing import is_hidden, resets_at, standing_before
 from tekton_budget.domain.ledger.state import State
@@ -57,7 +58,7 @@ def denial_of(
 
     A call that is under way has no `alternatives`: its model is chosen.
     """
-    denied = tightest_first(verdict.denied)
+    denied = _parent_once(tightest_first(verdict.denied))
     never = any(judgement.never_fits for judgement in denied)
     spent = any(judgement.blocked_by_spent for judgement in denied)
     fitting = _fitting(ask, prices, fitting_size)
@@ -75,6 +76,8 @@ def denial_of(
                 state.now_us,
                 state.policies.asks_of(judgement.policy),
             )
+            if judgement.concern.parent is None
+            else parent_standing(judgement)
             for judgement in denied
         ),
         largest_fit=fitting,
@@ -90,6 +93,12 @@ def denial_of(
 def tightest_first(judgements: Sequence[Judgement]) -> list[Judgement]:
     """Passed policies by how little of the ask would still fit."""
     return sorted(judgements, key=_tightness)
+
+
+def _parent_once(denied: Sequence[Judgement]) -> list[Judgement]:
+    """Of a parent's holds, the one with the least room speaks for it."""
+    parts = [judgement for judgement in denied if judgement.concern.parent is not None]
+    return [one for one in denied if one.concern.parent is None or one is parts[0]]
 
 
 def alternatives_to(
@@ -179,11 +188,14 @@ def _tightness(judgement: Judgement) -> tuple[int, int]:
 def _latest_reset(state: State, denied: Sequence[Judgement]) -> int | None:
     """When all of them have turned; `None` if one never does."""
     resets = [
-        resets_at(one.policy, state.balances[one.concern.balance_id], state.now_us)
+        None
+        if one.concern.parent is not None
+        else resets_at(one.policy, state.balances[one.concern.balance_id], state.now_us)
         for one in denied
+        if one.concern.parent is None or one.blocked_by_spent  # what a parent lent comes back
     ]
     known = [moment for moment in resets if moment is not None]
-    return max(known) if len(known) == len(resets) else None
+    return max(known, default=None) if len(known) == len(resets) else None
 
 
 def _fitting(ask: Allocate, prices: Prices, size: int) -> Fitting | None:
@@ -249,14 +261,15 @@ def _detail(
     tightest = denied[0]
     unit = _passed_unit(tightest)
     scope = state.policies.scope_of(tightest.policy)
-    hidden = is_hidden(ask.caller, tightest.policy, tightest.concern.group, scope)
+    is_part = tightest.concern.parent is not None
+    hidden = not is_part and is_hidden(ask.caller, tightest.policy, tightest.concern.group, scope)
     more = len(denied) - 1
     others = f"{more} more limit{'' if more == 1 else 's'} would be passed." if more else ""
     sentences = [  # the most needed first
         _first_sentence(tightest, unit, hidden=hidden),
-        _resets_text(state, tightest),
+        parent_advice(tightest, unit) if is_part else _resets_text(state, tightest),
         _fits_text(ask, fitting, alternatives),
-        "" if hidden else _more_text(state, ask, tightest, unit),
+        "" if hidden or is_part else _more_text(state, ask, tightest, unit),
         others,
     ]
     text = " ".join(filter(None, sentences))
@@ -294,6 +307,8 @@ def _by_calls(judgement: Judgement) -> str:
 
 def _title(judgement: Judgement) -> str:
     name, group = judgement.policy.name, judgement.concern.group
+    if judgement.concern.parent is not None:
+        return name
     return f"{name}: {group}" if group != SHARED_GROUP else name
 
 

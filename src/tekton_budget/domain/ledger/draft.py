@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tekton_budget.domain.allocation import Allocation, AllocationStatus, Hold
+from tekton_budget.domain.allocation import Allocation, AllocationStatus, Children, Hold
 from tekton_budget.domain.amounts import NOTHING, Amounts
-from tekton_budget.domain.answer import Ended, Recorded, Standing
+from tekton_budget.domain.answer import Answer, Ended, Recorded, Standing
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.command import Record, Settle
 from tekton_budget.domain.event import Event
 from tekton_budget.domain.ledger.costing import Costed, call_of, costed, usage_record
 from tekton_budget.domain.ledger.estimates import reversal, stand_in
+from tekton_budget.domain.ledger.family import Family
 from tekton_budget.domain.ledger.retry import remember
 from tekton_budget.domain.ledger.standing import standing_after
 from tekton_budget.domain.ledger.state import (
@@ -19,6 +20,7 @@ from tekton_budget.domain.ledger.state import (
     Entry,
     Outcome,
     Posting,
+    Remembered,
     State,
     UsageRecord,
 )
@@ -44,6 +46,7 @@ class Draft:
         self._reversed = False
         self._estimate: tuple[str, TokenCounts, int] | None = None
         self._policies = self._policies_of(allocation)
+        self._family = Family(state, allocation)
         self._relabelled = bool(labels) and self._labels != allocation.labels
         self.freed = NOTHING  # the most that came back from any hold
         self.used = allocation.used
@@ -59,13 +62,14 @@ class Draft:
         """
         usage.assert_sound()
         allocation = self._allocation
-        requests = 0 if self.usage_records else allocation.granted.requests
+        requests = 0 if self.usage_records else allocation.requests_of_its_own
         stands_in = allocation.estimated_record is not None
         if stands_in and usage.measurement is Measurement.MEASURED:
             requests = self._reverse_estimate(record_id)
         made_us = allocation.created_us
         call = call_of(usage, self._labels, placed_us=made_us, known_us=made_us, requests=requests)
-        held_nano = max(0, allocation.granted.cost_nano - self.used_cost_nano)
+        below_nano = allocation.children.lent_cost_nano + allocation.children.used_cost_nano
+        held_nano = max(0, allocation.granted.cost_nano - self.used_cost_nano - below_nano)
         cost = costed(self._state, usage, call, self._policies, held_nano)
         used = Amounts(usage.counts.total, cost.cost_nano or 0, requests)
         self._take(usage, used, UNHELD if late else OVERRUN, ends=ends)
@@ -82,20 +86,19 @@ class Draft:
         """Give back all that is still held."""
         for position, hold in enumerate(self._holds):
             if hold.held != NOTHING:
-                self._post(hold.balance_id, "", NOTHING, NOTHING.minus(hold.held))
+                self._give_back(hold, NOTHING, hold.held)
                 self.freed = Amounts.larger(self.freed, hold.held)
                 self._holds[position] = hold._replace(held=NOTHING)
 
     def charge_rest(self, record_id: str) -> None:
         """All that is still held becomes spent, until measured usage arrives after all."""
         allocation = self._allocation
-        counts = TokenCounts(other=max(0, allocation.granted.tokens - self.used.total))
-        cost_nano = max(0, allocation.granted.cost_nano - self.used_cost_nano)
+        rest = allocation.rest
+        counts, cost_nano = TokenCounts(other=rest.tokens), rest.cost_nano
         for position, hold in enumerate(self._holds):
             self._post(hold.balance_id, "", hold.held, NOTHING.minus(hold.held))
             self._holds[position] = hold._replace(held=NOTHING, charged=hold.held)
-        requests = 0 if self.usage_records else allocation.granted.requests
-        row = stand_in(self._state, allocation, record_id, counts, cost_nano, requests)
+        row = stand_in(self._state, allocation, record_id, counts, cost_nano, rest.requests)
         self._rows.append(row._replace(labels=dict(self._labels)))  # as its reversal will have them
         self.used = self.used.plus(counts)
         self.used_cost_nano += cost_nano
@@ -108,14 +111,14 @@ class Draft:
         for concern in concerns:
             kinds = concern.policy.tokens_counted
             if self.usage_records:
-                requests = self._allocation.granted.requests
+                requests = self._allocation.requests_of_its_own
                 spent = Amounts(self.used.counted(kinds), self.used_cost_nano, requests)
                 self._post(concern.balance_id, UNHELD, spent, NOTHING)
             self._holds.append(Hold(concern.balance_id, NOTHING, kinds, charged, is_unheld=True))
 
     def spent(self) -> Amounts:
         """What the allocation has used so far, this command included."""
-        requests = self._allocation.granted.requests if self.usage_records else 0
+        requests = self._allocation.requests_of_its_own if self.usage_records else 0
         return Amounts(self.used.total, self.used_cost_nano, requests)
 
     def standings(self, caller: Caller) -> tuple[Standing, ...]:
@@ -148,25 +151,40 @@ class Draft:
             self._state, [(key, spent.plus(held)) for key, (spent, held) in self._moved.items()]
         )
         kind = "settle" if isinstance(command, Settle) else "record"
-        return Outcome(
-            answer,
-            entry=self.entry(kind),
-            allocation=self.changed(status),
-            relabelled=self._relabelled,
-            usage=self.rows(),
-            told=told,
-            events=(event, *events),
-            remembered=remember(command, answer),
+        outcome = self.ended(answer, kind, status, event, remember(command, answer))
+        for part in outcome.each():
+            if part.entry is not None:
+                part.relabelled = self._relabelled
+                part.told = told
+                part.events = (event, *events)
+        return outcome
+
+    def ended(
+        self,
+        answer: Answer,
+        kind: str,
+        status: AllocationStatus,
+        event: Event,
+        remembered: Remembered | None = None,
+    ) -> Outcome:
+        """The same where no threshold can be reached and no label came: nothing new is used."""
+        changed = self.changed(status)
+        self._family.count(self._allocation, changed)
+        return self._family.outcome(
+            Outcome(
+                answer,
+                entry=self._entry(kind),
+                allocation=changed,
+                usage=tuple(self._rows),
+                events=(event,),
+                remembered=remembered,
+            )
         )
 
-    def entry(self, kind: str) -> Entry:
+    def _entry(self, kind: str) -> Entry:
         """The journal's entry; where the hold was charged, it says so."""
         allocation, note = self._allocation, "" if self._estimate is None else "charged"
         return Entry(kind, allocation.key_id, allocation.id, tuple(self._postings), note)
-
-    def rows(self) -> tuple[UsageRecord, ...]:
-        """The usage records made so far."""
-        return tuple(self._rows)
 
     def changed(self, status: AllocationStatus) -> Allocation:
         """The allocation as it now is."""
@@ -180,6 +198,7 @@ class Draft:
             used=self.used,
             used_cost_nano=self.used_cost_nano,
             usage_records=self.usage_records,
+            children=self._children(),
             ended_us=None if active else allocation.ended_us or now_us,
             updated_us=now_us,
         )
@@ -195,28 +214,57 @@ class Draft:
             return changed
         return replace(changed, estimated_record=None, estimated=NO_TOKENS, estimated_cost_nano=0)
 
+    def _children(self) -> Children:
+        """What its first usage spends of its requests stays so, however many children come."""
+        children = self._allocation.children
+        if not children.made or children.own_requests is not None or not self.usage_records:
+            return children
+        return children._replace(own_requests=self._allocation.requests_of_its_own)
+
     def _policies_of(self, allocation: Allocation) -> list[Policy]:
         balances, by_no = self._state.balances, self._state.policies.by_no
         numbers = [balances[hold.balance_id].policy_no for hold in allocation.holds]
         return [by_no[number] for number in numbers if number in by_no]
 
     def _take(self, usage: Usage, all_: Amounts, reason: str, *, ends: bool) -> None:
-        for position, (balance_id, held, kinds, charged, unheld) in enumerate(self._holds):
+        for position, hold in enumerate(self._holds):
+            balance_id, held, kinds, _, _, is_part = hold
             used = all_
             if kinds:
                 used = Amounts(usage.counts.counted(kinds), all_.cost_nano, all_.requests)
             taken = used
             if used[0] > held[0] or used[1] > held[1] or used[2] > held[2]:
                 taken = Amounts.smaller(used, held)
-                self._post(balance_id, reason, used.minus(taken), NOTHING)
+                beyond = used.minus(taken)
+                if is_part:
+                    beyond = self._drawn(position, beyond)
+                self._post(balance_id, reason, beyond, NOTHING)
             left = held.minus(taken)
             if ends:
-                self._post(balance_id, "", taken, NOTHING.minus(held))
+                self._give_back(hold, taken, left)
                 self.freed = Amounts.larger(self.freed, left)
                 left = NOTHING
             else:
                 self._post(balance_id, "", taken, NOTHING.minus(taken))
-            self._holds[position] = Hold(balance_id, left, kinds, charged, unheld)
+            self._holds[position] = hold._replace(held=left)
+
+    def _give_back(self, hold: Hold, taken: Amounts, left: Amounts) -> None:
+        """Spend some of a hold; the rest is free again, or the parent's."""
+        if hold.is_part and left != NOTHING:
+            self._family.give_back(hold.balance_id, left)
+            left = NOTHING
+        self._post(hold.balance_id, "", taken, NOTHING.minus(taken).minus(left))
+
+    def _drawn(self, position: int, beyond: Amounts) -> Amounts:
+        """What is beyond the part and all that those above it have free; they give the rest.
+
+        What was charged for the call and is taken back now is its own before that.
+        """
+        balance_id, _, _, charged, *_ = self._allocation.holds[position]
+        own = Amounts.smaller(beyond, charged) if self._reversed else NOTHING
+        drawn = self._family.draw(balance_id, beyond.minus(own))
+        self._post(balance_id, "", drawn, NOTHING.minus(drawn))
+        return beyond.minus(drawn)
 
     def _reverse_estimate(self, record_id: str) -> int:
         """Take back what was charged for the hold, and answer the requests that it had spent."""
@@ -237,7 +285,7 @@ class Draft:
 
     def _charged_requests(self) -> int:
         allocation = self._allocation
-        alone = allocation.granted.requests if allocation.usage_records == 1 else 0
+        alone = allocation.requests_of_its_own if allocation.usage_records == 1 else 0
         return max((hold.charged.requests for hold in allocation.holds), default=alone)
 
     def _standing_in(self) -> Amounts:

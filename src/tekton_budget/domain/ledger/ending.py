@@ -2,19 +2,20 @@
 
 from dataclasses import replace
 
-from tekton_budget.domain.allocation import LIFETIME_MAX_US, Allocation, AllocationStatus, OnExpiry
+from tekton_budget.domain.allocation import LIFETIME_MAX_US, Allocation, AllocationStatus
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Ended, Expired, Kept
 from tekton_budget.domain.command import Expire, Extend, KeepAlive, Release
 from tekton_budget.domain.errors import Conflict, invalid
 from tekton_budget.domain.event import Event, EventType
+from tekton_budget.domain.ledger import ends
 from tekton_budget.domain.ledger.draft import Draft
+from tekton_budget.domain.ledger.family import below, with_others
 from tekton_budget.domain.ledger.retry import remember, remembered_answer
 from tekton_budget.domain.ledger.settle import already_ended, unknown_allocation
 from tekton_budget.domain.ledger.state import (
     Entry,
     Outcome,
-    Posting,
     State,
     allocation_key,
 )
@@ -31,19 +32,26 @@ def release(state: State, command: Release) -> Outcome:
         return Outcome(first)
     if not allocation.is_active:
         return Outcome(already_ended(allocation))
-    ended, postings, freed = _freed(state, allocation, AllocationStatus.RELEASED)
-    answer = _ended(ended, freed)
-    return Outcome(
-        answer,
-        entry=Entry("release", allocation.key_id, allocation.id, postings),
-        allocation=ended,
-        events=(Event(EventType.ALLOCATION_RELEASED, allocation.id, "", {"released": freed}),),
-        remembered=remember(command, answer),
+    if allocation.children.active:
+        if not command.cascade:
+            return Outcome(ends.children_active(allocation))
+        alone = replace(command, cascade=False)
+        return ends.cascaded(state, allocation, ends.released, lambda trial: release(trial, alone))
+    draft = Draft(state, allocation, {})
+    draft.free()
+    ended = draft.changed(AllocationStatus.RELEASED)
+    answer = _ended(ended, draft.freed)
+    event = Event(EventType.ALLOCATION_RELEASED, allocation.id, "", {"released": draft.freed})
+    return draft.ended(
+        answer, "release", AllocationStatus.RELEASED, event, remember(command, answer)
     )
 
 
 def extend(state: State, command: Extend) -> Outcome:
-    """Move an active allocation's expiry; what it holds stays as it is."""
+    """Move an active allocation's expiry; what it holds stays as it is.
+
+    A child's ends at the latest with its parent's, and its children's with its own.
+    """
     first = remembered_answer(state, command)
     if first is not None:
         return Outcome(first)
@@ -55,18 +63,27 @@ def extend(state: State, command: Extend) -> Outcome:
     lifetime_us = command.lifetime_us or 0
     if not 0 < lifetime_us <= LIFETIME_MAX_US:
         return Outcome(invalid("lifetime_seconds", "send 1 to 86400"))
-    moved = replace(allocation, expires_us=state.now_us + lifetime_us, updated_us=state.now_us)
+    expires_us = state.now_us + lifetime_us
+    if allocation.ancestors:
+        expires_us = min(expires_us, state.allocations[allocation.ancestors[-1]].expires_us)
+    moved = replace(allocation, expires_us=expires_us, updated_us=state.now_us)
     answer = _ended(moved, NOTHING)
     event = Event(
         EventType.ALLOCATION_EXTENDED, allocation.id, "", {"expires_us": moved.expires_us}
     )
-    return Outcome(
+    outcome = Outcome(
         answer,
         entry=Entry("extend", allocation.key_id, allocation.id, (), str(moved.expires_us)),
         allocation=moved,
         events=(event,),
         remembered=remember(command, answer),
     )
+    cut = [
+        replace(one, expires_us=expires_us, updated_us=state.now_us)
+        for one in below(state, allocation)
+        if one.expires_us > expires_us
+    ]
+    return with_others(outcome, cut)
 
 
 def keep_alive(state: State, command: KeepAlive) -> Outcome:
@@ -86,38 +103,19 @@ def keep_alive(state: State, command: KeepAlive) -> Outcome:
 
 
 def expire(state: State, command: Expire) -> Outcome:
-    """End what is past its time: free the rest of the hold, or charge it as estimated."""
-    parts = []
+    """End what is past its time, children before their parents."""
+    trial, parts = state.trial(), []
     for key in dict.fromkeys(command.allocations):
-        allocation = state.allocations.get(key)
+        allocation = trial.allocations.get(key)
         if allocation is None or not allocation.is_active:
             continue
         if allocation.expires_us > state.now_us:
             continue
-        charge = allocation.on_expiry is OnExpiry.CHARGE
-        parts.append(_charged(state, allocation) if charge else _expired(state, allocation))
+        for one in (*below(trial, allocation), allocation):
+            outcome = ends.expired(trial, trial.allocations[one.key])
+            trial.apply(outcome)
+            parts.append(outcome)
     return Outcome(Expired(len(parts)), parts=tuple(parts))
-
-
-def _freed(
-    state: State, allocation: Allocation, status: AllocationStatus
-) -> tuple[Allocation, tuple[Posting, ...], Amounts]:
-    postings = tuple(
-        Posting(hold.balance_id, "", NOTHING, NOTHING.minus(hold.held))
-        for hold in allocation.holds
-        if hold.held != NOTHING
-    )
-    freed = NOTHING
-    for hold in allocation.holds:
-        freed = Amounts.larger(freed, hold.held)
-    ended = replace(
-        allocation,
-        status=status,
-        holds=tuple(hold._replace(held=NOTHING) for hold in allocation.holds),
-        ended_us=state.now_us,
-        updated_us=state.now_us,
-    )
-    return ended, postings, freed
 
 
 def _ended(allocation: Allocation, freed: Amounts) -> Ended:
@@ -127,37 +125,11 @@ def _ended(allocation: Allocation, freed: Amounts) -> Ended:
         spent=Amounts(
             allocation.used.total,
             allocation.used_cost_nano,
-            allocation.granted.requests if allocation.usage_records else 0,
+            allocation.requests_of_its_own if allocation.usage_records else 0,
         ),
         released=freed,
         cost_nano=allocation.used_cost_nano,
         cost_source=None,
         record_id=None,
         expires_us=allocation.expires_us,
-    )
-
-
-def _expired(state: State, allocation: Allocation) -> Outcome:
-    ended, postings, freed = _freed(state, allocation, AllocationStatus.EXPIRED)
-    return Outcome(
-        Expired(1),
-        entry=Entry("expire", allocation.key_id, allocation.id, postings),
-        allocation=ended,
-        events=(Event(EventType.ALLOCATION_EXPIRED, allocation.id, "", {"released": freed}),),
-    )
-
-
-def _charged(state: State, allocation: Allocation) -> Outcome:
-    """The rest of the hold becomes spent, until measured usage arrives after all."""
-    draft = Draft(state, allocation, {})
-    draft.charge_rest(f"{allocation.id}~expired")  # no caller's id can have that letter
-    ended = draft.changed(AllocationStatus.EXPIRED)
-    cost_nano = ended.estimated_cost_nano
-    event = Event(EventType.ALLOCATION_EXPIRED, allocation.id, "", {"charged_cost_nano": cost_nano})
-    return Outcome(
-        Expired(1),
-        entry=draft.entry("expire"),
-        allocation=ended,
-        usage=draft.rows(),
-        events=(event,),
     )

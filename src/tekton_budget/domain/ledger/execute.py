@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from tekton_budget.domain.answer import Denial, Several
-from tekton_budget.domain.balance import Balance
 from tekton_budget.domain.command import (
     Allocate,
     Command,
@@ -37,19 +36,7 @@ def execute(state: State, command: Command) -> Outcome:
 
 def together(state: State, command: Together) -> Outcome:
     """All of several commands, or none: the first that is denied or refused undoes the others."""
-    trial = State(
-        now_us=state.now_us,
-        policies=state.policies,
-        book=state.book,
-        settings=state.settings,
-        balances=_Copies(state.balances),
-        allocations=dict(state.allocations),
-        answers=dict(state.answers),
-        concerns_of=state.concerns_of,
-        asks=state.asks,
-        new_balances=state.new_balances,
-        overfull=state.overfull,
-    )
+    trial = state.trial()
     outcomes = []
     for position, part in enumerate(command.commands):
         try:
@@ -69,19 +56,6 @@ def _undone(answer: BudgetError | Denial, position: int) -> BudgetError | Denial
     again = copy.copy(answer)
     again.extra = {**answer.extra, "index": position}
     return again
-
-
-class _Copies(dict[str, Balance]):
-    """Balances of a trial: each is copied when first looked at, so the originals stay untouched."""
-
-    def __init__(self, originals: dict[str, Balance]) -> None:
-        super().__init__()
-        self._originals = originals
-
-    def __missing__(self, key: str) -> Balance:
-        found = self._originals[key].copy()
-        self[key] = found
-        return found
 
 
 def _extend(state: State, command: Extend) -> Outcome:

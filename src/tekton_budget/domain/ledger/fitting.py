@@ -19,6 +19,7 @@ from tekton_budget.domain.decide import (
     passes,
 )
 from tekton_budget.domain.estimate import Prices, asked_by_each, shrinkable
+from tekton_budget.domain.ledger.children import judge_part, with_thresholds
 from tekton_budget.domain.ledger.state import State
 from tekton_budget.domain.policy_set import Concern
 
@@ -68,10 +69,15 @@ class Fitting(NamedTuple):
                 now_us,
                 landing=landing or (auto and (shadow or concern.policy.shadow)),
             )
+            if concern.parent is None
+            else judge_part(state, concern, amounts)
             for concern, amounts in zip(concerns, asked, strict=True)
         ]
         priority = min(ask.priority, ask.caller.max_priority)
-        return Judged(judgements, decide(judgements, priority=priority, shadow=shadow), landing)
+        verdict = decide(judgements, priority=priority, shadow=shadow)
+        if ask.parent_id is not None:
+            verdict = with_thresholds(state, verdict, judgements)
+        return Judged(judgements, verdict, landing)
 
     def ways(self) -> list[Judged]:
         """The whole ask as it may be judged: without what is kept, then with it where that helps.

@@ -1,6 +1,7 @@
 """The grant: what is held where for a call that may be made, and all that tells of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tekton_budget.domain.allocation import Allocation, AllocationStatus, Hold, Stated
 from tekton_budget.domain.amounts import NOTHING, Amounts
@@ -10,7 +11,9 @@ from tekton_budget.domain.decide import Judgement, Verdict
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.estimate import Prices, cost_by, counts_of, shrinkable
 from tekton_budget.domain.event import Event, EventType
+from tekton_budget.domain.ledger.children import lent, part_of, told_of_parent
 from tekton_budget.domain.ledger.denial import alternatives_to, tightest_first
+from tekton_budget.domain.ledger.family import with_others
 from tekton_budget.domain.ledger.retry import remember
 from tekton_budget.domain.ledger.standing import standing_after
 from tekton_budget.domain.ledger.state import (
@@ -40,23 +43,39 @@ def granted(
 ) -> Outcome:
     """Hold an ask of that size everywhere; `clamped_by` are those that the whole of it passed."""
     grant = _grant(state, ask, judgements, verdict, prices, size)
+    others: list[Allocation] = []
     postings = tuple(
-        Posting(j.concern.balance_id, reason_of(j, verdict), NOTHING, j.asked) for j in judgements
+        Posting(j.concern.balance_id, reason_of(j, verdict), NOTHING, j.asked)
+        for j in judgements
+        if j.concern.parent is None
     )
-    told, events = newly_told(state, [(j.concern.balance_id, j.asked) for j in verdict.warned])
+    warned = [j for j in verdict.warned if j.concern.parent is None]
+    told, events = newly_told(state, [(j.concern.balance_id, j.asked) for j in warned])
     budgets = {j.concern.policy.budget_id for j in judgements}
-    payload = {"decision": grant.decision, "granted": grant.granted, "expires_us": grant.expires_us}
+    payload: dict[str, object] = {
+        "decision": grant.decision,
+        "granted": grant.granted,
+        "expires_us": grant.expires_us,
+    }
     budget_id = budgets.pop() if len(budgets) == 1 else ""
-    return Outcome(
+    made = _allocation(ask, judgements, grant, prices.own, size)
+    if ask.parent_id is not None:
+        parent = lent(state, ask, made)
+        made = replace(made, ancestors=(*parent.ancestors, parent.key))
+        grant = told_of_parent(state, ask, grant)
+        payload["parent_id"] = parent.id
+        others = [parent]
+    outcome = Outcome(
         grant,
         entry=Entry("allocate", ask.caller.key_id, ask.id, postings),
-        allocation=_allocation(ask, judgements, grant, prices.own, size),
+        allocation=made,
         created=True,
         told=told,
         events=(Event(EventType.ALLOCATION_CREATED, ask.id, budget_id, payload), *events),
         counted=decision_counts(ask, judgements, verdict, clamped_by),
         remembered=remember(ask, grant),
     )
+    return with_others(outcome, others)
 
 
 def _grant(
@@ -112,8 +131,10 @@ def _allocation(
         created_us=grant.created_us,
         expires_us=grant.expires_us,
         holds=tuple(
-            Hold(concern.balance_id, asked, concern.policy.tokens_counted)
-            for concern, asked, *_ in judgements
+            Hold(j.concern.balance_id, j.asked, j.concern.policy.tokens_counted)
+            if j.concern.parent is None
+            else part_of(j)
+            for j in judgements
         ),
         on_expiry=ask.on_expiry,
         priority=ask.priority,
@@ -142,10 +163,10 @@ def _standings(
     caller, now_us, policies = ask.caller, state.now_us, state.policies
     return tuple(
         standing_after(
-            concern.policy,
+            concern.policy if concern.parent is None else policies.by_no[concern.policy.no],
             state.balances[concern.balance_id],
             NOTHING,
-            asked,
+            asked if concern.parent is None else NOTHING,
             caller,
             now_us,
             policies.asks_of(concern.policy),

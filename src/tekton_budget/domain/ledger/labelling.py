@@ -6,11 +6,14 @@ are looked for. What a caller or a key says stays as it is said.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tekton_budget.domain.command import Allocate, Command, Record, Together
-from tekton_budget.domain.ledger.state import State
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.price import PriceBook
+
+if TYPE_CHECKING:
+    from tekton_budget.domain.ledger.state import State
 
 TIER = "tier"
 
@@ -31,11 +34,16 @@ def with_tier(
     return labels if tier is None else {**labels, TIER: tier}
 
 
-def tiered(state: State, command: Command) -> Command:
-    """The command with its tier; of an allocation's further usage, the ask has told it."""
+def tiered(state: "State", command: Command) -> Command:
+    """The command with its tier; of an allocation's further usage, the ask has told it.
+
+    A child's hangs on the labels of its parent, with which it gets one.
+    """
     if isinstance(command, Together):
         return replace(command, commands=tuple(tiered(state, part) for part in command.commands))
     if isinstance(command, Allocate):
+        if command.parent_id is not None:
+            return command
         labels = with_tier(command.labels, state.book, state.now_us)
     elif isinstance(command, Record) and command.allocation_id is None:
         used = command.usage

@@ -1,13 +1,15 @@
 """Usage: what a call really used, posted to exactly the balances it holds; and the settled end."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from tekton_budget.domain.allocation import Allocation, AllocationStatus
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Ended, Recorded, Standing
 from tekton_budget.domain.command import Record, Settle
-from tekton_budget.domain.errors import Conflict, InvalidInput, NotFound, invalid
+from tekton_budget.domain.errors import BudgetError, Conflict, InvalidInput, NotFound, invalid
 from tekton_budget.domain.event import Event, EventType
+from tekton_budget.domain.ledger import ends
 from tekton_budget.domain.ledger.costing import Costed, call_of, costed, usage_record
 from tekton_budget.domain.ledger.draft import Draft
 from tekton_budget.domain.ledger.reading import fault_of, usage_read
@@ -54,13 +56,22 @@ def settle(state: State, command: Settle) -> Outcome:
     late = allocation.status is AllocationStatus.EXPIRED and command.usage is not None
     if not allocation.is_active and not late:
         return Outcome(already_ended(allocation))
-    refused = (
+    refused: BudgetError | None = (
         _changed_labels(allocation, command)
         or _misdated(state, command.usage)
         or unknown_budget(state, command.labels.get("budget"), command.caller)
     )
+    if refused is None and allocation.children.active and not command.cascade:
+        refused = ends.children_active(allocation)
     if refused is not None:
         return Outcome(refused)
+    if allocation.children.active:
+        alone = replace(command, cascade=False)
+        return ends.cascaded(state, allocation, ends.expired, lambda trial: settle(trial, alone))
+    return _closed(state, command, allocation, late=late)
+
+
+def _closed(state: State, command: Settle, allocation: Allocation, *, late: bool) -> Outcome:
     if command.usage is None or command.usage.response is None:
         return _settled(state, command, command.usage, allocation, late=late)
     return _settled_by_response(state, command, command.usage, allocation, late=late)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tekton_budget.domain.allocation import Allocation, Hold
 from tekton_budget.domain.amounts import NOTHING, Amounts
-from tekton_budget.domain.balance import Balance, balance_id
+from tekton_budget.domain.balance import Balance, balance_id, parts_of
 from tekton_budget.domain.estimate import counted_at_most
 from tekton_budget.domain.ledger.labelling import TIER, with_tier
 from tekton_budget.domain.ledger.state import ADOPTED, BACKFILL, Posting
@@ -38,27 +38,41 @@ def adopted(
     allocations: Iterable[Allocation],
     now_us: int,
     book: PriceBook,
+    parents: Mapping[tuple[str, str], Allocation] | None = None,
 ) -> list[tuple[Allocation, Posting]]:
     """The active allocations that a new policy concerns, each with its new hold.
 
     Only those made in the policy's current window: older ones belong to windows it never had.
+    A child's is a part of its parent's, where that has one; so parents come first.
     """
     window = policies.window(policy, now_us)
     found = []
     for allocation in allocations:
         if not allocation.is_active:
             continue
+        above = _hold_above(allocation, policy, parents or {})
         if not (policy.is_rolling or window.opens_us <= allocation.created_us):
             continue
         labels = _labels(policies, policy, allocation.labels, book, allocation.created_us)
         if not _concerns(policies, policy, labels, now_us):
             continue
-        concern = policies.concern(policy, labels, allocation.id, now_us)
+        key = above or policies.concern(policy, labels, allocation.id, now_us).balance_id
         held = _still_held(policy, allocation)
-        hold = Hold(concern.balance_id, held, policy.tokens_counted)
+        hold = Hold(key, held, policy.tokens_counted, is_part=above is not None)
         changed = replace(allocation, holds=(*allocation.holds, hold), updated_us=now_us)
-        found.append((changed, Posting(concern.balance_id, ADOPTED, NOTHING, held)))
+        found.append((changed, Posting(key, ADOPTED, NOTHING, held)))
     return found
+
+
+def _hold_above(
+    allocation: Allocation, policy: Policy, parents: Mapping[tuple[str, str], Allocation]
+) -> str | None:
+    """The balance on which the parent holds for a policy, if it does."""
+    if not allocation.ancestors:
+        return None
+    holds = parents[allocation.ancestors[-1]].holds
+    keys = (h.balance_id for h in holds if not h.is_unheld)
+    return next((key for key in keys if parts_of(key)[0] == policy.no), None)
 
 
 def _concerns(policies: PolicySet, policy: Policy, labels: Mapping[str, str], at_us: int) -> bool:
@@ -77,13 +91,12 @@ def _labels(
 
 def _still_held(policy: Policy, allocation: Allocation) -> Amounts:
     """What the allocation would hold here now, had the policy been there when it was made."""
-    granted, used, kinds = allocation.granted, allocation.used, policy.tokens_counted
+    kinds, rest, children = policy.tokens_counted, allocation.rest, allocation.children
     further = None if allocation.stated is None else allocation.stated.further
-    return Amounts(
-        counted_at_most(allocation.granted_counts, kinds, further) - used.counted(kinds),
-        granted.cost_nano - allocation.used_cost_nano,
-        0 if allocation.usage_records else granted.requests,
-    ).at_least_zero()
+    taken = allocation.used.counted(kinds) + children.lent.counted(kinds)
+    taken += children.used.counted(kinds)
+    tokens = counted_at_most(allocation.granted_counts, kinds, further) - taken
+    return Amounts(max(0, tokens), rest.cost_nano, rest.requests)
 
 
 def backfill_of(

@@ -23,6 +23,7 @@ from tekton_budget.domain.command import (
 )
 from tekton_budget.domain.errors import BudgetError, InvalidInput
 from tekton_budget.domain.event import Event
+from tekton_budget.domain.ledger.children import concerns_foreseen, parent_key
 from tekton_budget.domain.policy import Credit, Policy
 from tekton_budget.domain.policy_set import Concern, PolicySet, group_label_names
 from tekton_budget.domain.price import PriceBook
@@ -166,6 +167,15 @@ class State:
             known = self.concerns_of[id(command)] = concerns_for(self, command)
         return known
 
+    def trial(self) -> "State":
+        """A copy on which commands can be applied; this state stays as it is."""
+        return replace(
+            self,
+            balances=_Copies(self.balances),
+            allocations=dict(self.allocations),
+            answers=dict(self.answers),
+        )
+
     def apply(self, outcome: Outcome) -> None:
         """Let the next command see what this one did."""
         for part in outcome.each():
@@ -183,10 +193,25 @@ class State:
                 self.answers[part.remembered.slot] = part.remembered
 
 
+class _Copies(dict[str, Balance]):
+    """Balances of a trial: each is copied when first looked at, so the originals stay untouched."""
+
+    def __init__(self, originals: dict[str, Balance]) -> None:
+        super().__init__()
+        self._originals = originals
+
+    def __missing__(self, key: str) -> Balance:
+        found = self._originals[key].copy()
+        self[key] = found
+        return found
+
+
 def concerns_for(state: State, command: Command) -> list[Concern]:
     """Which policies a command's labels concern; of an allocation, those only new labels add."""
     policies, now_us = state.policies, state.now_us
     if isinstance(command, Allocate):
+        if command.parent_id is not None:
+            return concerns_foreseen(state, command)
         state.asks[command.caller.key_id, command.id] = command.labels
         return policies.concerns(command.labels, command.id, now_us)
     if isinstance(command, Settle):
@@ -314,24 +339,36 @@ def owned(state: State, command: Command) -> Command:
     """
     if isinstance(command, Together):
         return replace(command, commands=tuple(owned(state, part) for part in command.commands))
+    if isinstance(command, Allocate):
+        owner = _owner(state, command, command.parent_id, command.parent_key_id)
+        return command if owner is None else replace(command, parent_key_id=owner)
     if not isinstance(command, _OF_AN_ALLOCATION):
         return command
-    if command.allocation_id is None or command.owner_key_id is not None:
-        return command
-    if (command.caller.key_id, command.allocation_id) in state.allocations:
-        return command
+    owner = _owner(state, command, command.allocation_id, command.owner_key_id)
+    return command if owner is None else replace(command, owner_key_id=owner)
+
+
+def _owner(
+    state: State, command: Command, allocation_id: str | None, known: str | None
+) -> str | None:
+    """Whose allocation of that id is meant, where it is not the caller's and only one can be."""
+    if allocation_id is None or known is not None:
+        return None
+    if (command.caller.key_id, allocation_id) in state.allocations:
+        return None
     owners = [
         key_id
         for (key_id, id_), allocation in state.allocations.items()
-        if id_ == command.allocation_id and command.caller.sees(allocation.labels)
+        if id_ == allocation_id and command.caller.sees(allocation.labels)
     ]
-    return replace(command, owner_key_id=owners[0]) if len(owners) == 1 else command
+    return owners[0] if len(owners) == 1 else None
 
 
 def allocations_needed(command: Command) -> Sequence[tuple[str, str]]:
     """The allocations that must be loaded before a command can be executed."""
     if isinstance(command, Allocate):
-        return ((command.caller.key_id, command.id),)
+        own = (command.caller.key_id, command.id)
+        return (own,) if command.parent_id is None else (own, parent_key(command))
     if isinstance(command, _OF_AN_ALLOCATION):
         return () if command.allocation_id is None else (allocation_key(command),)
     if isinstance(command, Expire | KeepAlive):
@@ -366,11 +403,16 @@ def balances_needed(state: State, command: Command) -> list[Concern | str]:
         return [item for part in command.commands for item in balances_needed(state, part)]
     if isinstance(command, KeepAlive) or (isinstance(command, Extend) and not command.totals):
         return []  # what they hold stays as it is
-    found: list[Concern | str] = [*state.concerns(command)]
+    found: list[Concern | str] = [
+        concern if concern.parent is None else concern.balance_id
+        for concern in state.concerns(command)
+    ]
     for key in allocations_needed(command):
         allocation = state.allocations.get(key)
         if allocation is not None:
             found += [hold.balance_id for hold in allocation.holds]
+    for key in families_needed(state, command):
+        found += [hold.balance_id for one in active_below(state, key) for hold in one.holds]
     return found
 
 
@@ -381,3 +423,21 @@ def balances_judged(state: State, command: Command) -> list[str]:
         allocation = state.allocations.get(allocation_key(command))
         found += [] if allocation is None else [hold.balance_id for hold in allocation.holds]
     return found
+
+
+def families_needed(state: State, command: Command) -> list[tuple[str, str]]:
+    """The loaded allocations whose active children, and theirs, a command may end or move too."""
+    if isinstance(command, Together):
+        return [key for part in command.commands for key in families_needed(state, part)]
+    if not isinstance(command, Expire | Extend) and not getattr(command, "cascade", False):
+        return []
+    return [
+        key
+        for key in allocations_needed(command)
+        if key in state.allocations and state.allocations[key].children.active
+    ]
+
+
+def active_below(state: State, key: tuple[str, str]) -> list[Allocation]:
+    """The active allocations below one, as far as they are loaded."""
+    return [one for one in state.allocations.values() if one.is_active and key in one.ancestors]
