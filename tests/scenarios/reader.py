@@ -19,11 +19,11 @@ Verbs, each with the words it takes; what is not a known option is a label of th
     settings  [shadow] [deny_unbudgeted] [assume=MODEL]
     at        TIME                    (after 15m: that much later)
     allocate  ID  [cost= tokens= in= out= requests= min= life=15m priority= max_priority=] [clamp]
-                  [charge] [dry] [landing=may|auto] [label=value …]
+                  [charge] [dry] [parent=ID] [landing=may|auto] [label=value …]
     settle    ID  [in= out= read= write= tokens= cost= model_used= provider_used= at=] [estimated]
                   [response=IN/OUT[/CACHED]|none [reasons=] [searches=] [bills=USD] [says=MODEL]]
                   [label=value …]
-    release   ID
+    release   ID [cascade]            (and settle: with all children)
     extend    ID LENGTH
     record    ID  [of=ALLOCATION] and what settle takes
     expire    ID …
@@ -372,6 +372,7 @@ def ask_of(id_: str, line: Line, content: str) -> Allocate:
         on_expiry=OnExpiry.CHARGE if line.flag("charge") else OnExpiry.RELEASE,
         dry_run=line.flag("dry"),
         landing=Landing(options.pop("landing", "no")),
+        parent_id=options.pop("parent", None),
         labels=options,
     )
 
@@ -455,11 +456,13 @@ class Player:
             usage=used,
             labels=options,
             record_id=f"{id_}.{self._id()}",
+            cascade=line.flag("cascade"),
         )
         return self._told(command)
 
     def _release(self, line: Line) -> dict[str, Any]:
-        return self._told(Release(self._id(), LOCAL, "{}", line.words[0]))
+        cascade = line.flag("cascade")
+        return self._told(Release(self._id(), LOCAL, "{}", line.words[0], cascade=cascade))
 
     def _extend(self, line: Line) -> dict[str, Any]:
         id_, length = line.words[0], length_of(line.words[1])

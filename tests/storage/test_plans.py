@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -26,6 +27,11 @@ def busy(bench: Bench) -> None:
     bench.run(allocate("two", "0.5", labels=labels))
     bench.run(allocate("three", "0.5", labels=labels))
     bench.run(release("two"))
+    bench.run(allocate("parent", "0.2", labels=labels, requests=9))
+    bench.run(allocate("child", "0.1", parent_id="parent"))
+    bench.run(settle("child", "0.1"))
+    bench.run(allocate("child-2", "0.1", parent_id="parent"))
+    bench.run(replace(release("parent"), cascade=True))
 
 
 def scanned(node: dict[str, object]) -> Iterator[str]:

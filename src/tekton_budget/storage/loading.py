@@ -15,13 +15,14 @@ from tekton_budget.domain.ledger import (
     answer_slot,
     answers_needed,
     balances_needed,
+    families_needed,
     gives_tiers,
     owned,
     tiered,
 )
 from tekton_budget.domain.policy import GroupLimits
 from tekton_budget.domain.policy_set import Concern, PolicySet
-from tekton_budget.storage import tables
+from tekton_budget.storage import statements, tables
 from tekton_budget.storage.cache import Cache
 from tekton_budget.storage.packing import (
     ALLOCATION_COLUMNS,
@@ -65,6 +66,7 @@ def load(
     loaded = Loaded(state, list(commands))
     _load_by_id(session, loaded)
     loaded.commands = [owned(state, command) for command in loaded.commands]
+    _load_families(session, loaded)
     if gives_tiers(cache.policies, cache.book):
         loaded.commands = [tiered(state, command) for command in loaded.commands]
     needed = _needed(loaded)
@@ -164,6 +166,28 @@ def _read_allocations(session: Session, loaded: Loaded, rows: Rows) -> None:
     ):
         slot = (key_id, f"a:{id_}")
         state.answers[slot] = Remembered(slot, content, unpack_answer(answer))
+
+
+def _load_families(session: Session, loaded: Loaded) -> None:
+    """What is above the allocations loaded, and below those that commands may end with all below.
+
+    Two queries, and none where nobody has a parent or children.
+    """
+    state, s = loaded.state, session.statements
+    known = state.allocations
+    above = {key[1] for one in known.values() for key in one.ancestors if key not in known}
+    keys = (key for command in loaded.commands for key in families_needed(state, command))
+    below = {id_ for _, id_ in keys}
+    if not above and not below:
+        return
+    wanted = (
+        (above, s.select(tables.allocations, ALLOCATION_COLUMNS, "id", s.lock("id, key_id"))),
+        (below, statements.below(ALLOCATION_COLUMNS, postgresql=s.postgresql)),
+    )
+    queries: list[Query] = [(sql, (session.listed(sorted(ids)),)) for ids, sql in wanted if ids]
+    for rows in session.fetch(queries):
+        for row in rows:
+            known[row[0], row[1]] = allocation_from_row(row)
 
 
 def _asks_of(command: Command) -> list[Allocate]:

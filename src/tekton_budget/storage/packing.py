@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 
 from tekton_budget.domain.allocation import (
+    NO_CHILDREN,
     Allocation,
     AllocationStatus,
+    Children,
     Hold,
     OnExpiry,
     Stated,
@@ -50,6 +52,8 @@ _ANSWERS: dict[str, type[Any]] = {
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _decode_holds = msgspec.json.Decoder(list[Hold]).decode
 _decode_stated = msgspec.json.Decoder(Stated).decode
+_decode_ancestors = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
+_decode_children = msgspec.json.Decoder(Children).decode
 _decode_credits = msgspec.json.Decoder(list[Credit]).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 _decode_parts = msgspec.json.Decoder(tuple[Part, ...]).decode
@@ -67,6 +71,10 @@ def _counts_text(counts: TokenCounts) -> str:
 
 def _counts_of(text: str) -> TokenCounts:
     return NO_TOKENS if text == _NO_TOKENS else TokenCounts(*_decode_counts(text))
+
+
+def _children_text(children: Children) -> str | None:
+    return None if children is NO_CHILDREN else json_text(children)
 
 
 _NO_TOKENS = json_text(NO_TOKENS)  # most rows say it twice
@@ -138,7 +146,7 @@ ALLOCATION_COLUMNS = (
     "key_id, id, status, labels, granted_tokens, granted_cost_nano, granted_requests, "
     "max_output_tokens, created_us, expires_us, holds, on_expiry, priority, price_id, decision, "
     "used, used_cost_nano, usage_records, estimated_record, estimated, estimated_cost_nano, "
-    "ended_us, updated_us, metadata, stated"
+    "ended_us, updated_us, metadata, stated, ancestors, children"
 )
 
 
@@ -168,11 +176,13 @@ def allocation_from_row(row: Sequence[Any]) -> Allocation:
         updated_us=row[22],
         metadata=row[23],
         stated=None if row[24] is None else _decode_stated(row[24]),
+        ancestors=() if row[25] is None else _decode_ancestors(row[25]),
+        children=NO_CHILDREN if row[26] is None else _decode_children(row[26]),
     )
 
 
 def allocation_row(allocation: Allocation) -> tuple[object, ...]:
-    """An allocation's columns in the order of `ALLOCATION_COLUMNS`, then its context."""
+    """An allocation's columns in the order of `ALLOCATION_COLUMNS`, its context and its parent."""
     return (
         allocation.key_id,
         allocation.id,
@@ -197,7 +207,10 @@ def allocation_row(allocation: Allocation) -> tuple[object, ...]:
         allocation.updated_us,
         allocation.metadata,
         None if allocation.stated is None else json_text(allocation.stated),
+        json_text(allocation.ancestors) if allocation.ancestors else None,
+        _children_text(allocation.children),
         allocation.labels.get("context_id"),
+        allocation.parent_id,
     )
 
 
@@ -215,6 +228,7 @@ def allocation_changed_row(allocation: Allocation) -> tuple[object, ...]:
         allocation.estimated_cost_nano,
         allocation.ended_us,
         allocation.updated_us,
+        _children_text(allocation.children),
     )
 
 

@@ -116,16 +116,30 @@ class Changes:
         self.policies = self._alone.cache.policies
 
     def _adopt(self, policy: Policy) -> None:
-        for page in self._active_allocations():
-            found = adopted(self.policies, policy, page, self.now_us, self._alone.cache.book)
-            if not found:
-                continue
-            update = self._session.statements.update(
-                tables.allocations, "id, key_id", "", "holds, updated_us"
-            )
-            rows = [(json_text(a.holds), a.updated_us, a.id, a.key_id) for a, _ in found]
-            self._session.write(update, rows)
-            self.post("adopt", policy, [posting for _, posting in found])
+        """Parents before their children, whose holds are parts of theirs."""
+        depth = deepest = 0
+        while depth <= deepest:
+            for page in self._active_allocations():
+                deepest = max(deepest, *(len(one.ancestors) for one in page))
+                self._adopt_these(policy, [one for one in page if len(one.ancestors) == depth])
+            depth += 1
+
+    def _adopt_these(self, policy: Policy, allocations: Sequence[Allocation]) -> None:
+        ids = sorted({one.parent_id for one in allocations if one.parent_id is not None})
+        session, columns = self._session, ALLOCATION_COLUMNS
+        rows = session.by_keys(tables.allocations, columns, "id", ids) if ids else ()
+        parents = {one.key: one for one in map(allocation_from_row, rows)}
+        book = self._alone.cache.book
+        found = adopted(self.policies, policy, allocations, self.now_us, book, parents)
+        if not found:
+            return
+        update = self._session.statements.update(
+            tables.allocations, "id, key_id", "", "holds, updated_us"
+        )
+        self._session.write(
+            update, [(json_text(a.holds), a.updated_us, a.id, a.key_id) for a, _ in found]
+        )
+        self.post("adopt", policy, [posting for _, posting in found])
 
     def _active_allocations(self) -> Iterator[list[Allocation]]:
         """By the index of the active ones: all that ever were are too many to look through here."""

@@ -15,11 +15,12 @@ ALLOCATION_INSERT = (
     "key_id, id, status, labels, granted_tokens, granted_cost_nano, granted_requests, "
     "max_output_tokens, created_us, expires_us, holds, on_expiry, priority, price_id, decision, "
     "used, used_cost_nano, usage_records, estimated_record, estimated, estimated_cost_nano, "
-    "ended_us, updated_us, metadata, stated, context_id, content, answer, end_content, end_answer"
+    "ended_us, updated_us, metadata, stated, ancestors, children, context_id, parent_id, content, "
+    "answer, end_content, end_answer"
 )
 ALLOCATION_CHANGED = (
     "status, expires_us, holds, used, used_cost_nano, usage_records, estimated_record, estimated, "
-    "estimated_cost_nano, ended_us, updated_us"
+    "estimated_cost_nano, ended_us, updated_us, children"
 )
 ALLOCATION_GROWN = "granted_tokens, granted_cost_nano, granted_requests, max_output_tokens, stated"
 ALLOCATION_ENDED = f"{ALLOCATION_CHANGED}, end_content, end_answer"
@@ -176,3 +177,27 @@ def due(*, postgresql: bool) -> str:
         listed="unnest(%s::text[])" if postgresql else "json_each(?)",
         found="strpos(holds, k)" if postgresql else "instr(holds, k.value)",
     )
+
+
+# What is active has no end: said so, it is found by its parent, and not among all that are active.
+BELOW_SQLITE = (
+    "WITH RECURSIVE family(id) AS (SELECT value FROM json_each(?) UNION SELECT a.id "
+    "FROM family f JOIN allocations a ON a.parent_id = f.id AND a.ended_us IS NULL) "
+    "SELECT {columns} FROM allocations WHERE id IN (SELECT id FROM family)"
+)
+# Without OFFSET it is a join, for which a small store would read all allocations.
+BELOW_POSTGRESQL = (
+    'WITH RECURSIVE family(id) AS (SELECT unnest(%s::text[]) COLLATE "C" UNION SELECT a.id '
+    "FROM family f CROSS JOIN LATERAL (SELECT x.id FROM allocations x "
+    "WHERE x.parent_id = f.id AND x.ended_us IS NULL OFFSET 0) a) "
+    "SELECT {columns} FROM allocations WHERE id = ANY(ARRAY(SELECT id FROM family)) "
+    "ORDER BY id, key_id FOR UPDATE"
+)
+
+
+def below(columns: str, *, postgresql: bool) -> str:
+    """Some allocations and all active ones below them; bound are the ids of the first.
+
+    Locked like what is looked up by id. Ids are one key's, so others' may be found beside.
+    """
+    return (BELOW_POSTGRESQL if postgresql else BELOW_SQLITE).format(columns=columns)

@@ -178,6 +178,8 @@ allocations = Table(
     _text("end_content", optional=True),
     _text("end_answer", optional=True),
     _text("stated", optional=True),  # what was granted, in the words of the ask
+    _text("ancestors", optional=True),  # [[key_id, id], …], the oldest first; null has no parent
+    _text("children", optional=True),  # what they have of it; null never had one
     Index(
         "allocations_due",
         "expires_us",
@@ -185,6 +187,13 @@ allocations = Table(
         postgresql_where=text("status = 'active'"),
     ),
     Index("allocations_by_time", "created_us", "id"),
+    Index(
+        "allocations_by_parent",
+        "parent_id",
+        "ended_us",
+        sqlite_where=text("parent_id IS NOT NULL"),
+        postgresql_where=text("parent_id IS NOT NULL"),
+    ),
     Index(
         "allocations_by_context",
         "context_id",

@@ -17,6 +17,7 @@ from tekton_budget.domain.ledger.state import (
     answers_needed,
     balances_judged,
     balances_needed,
+    families_needed,
     owned,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "balances_judged",
     "balances_needed",
     "execute",
+    "families_needed",
     "fold",
     "gives_tiers",
     "owned",
