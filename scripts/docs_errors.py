@@ -70,6 +70,11 @@ CODES: dict[str, Explained] = {
         "A policy limits nothing",
         "Send `limit`, or one of `token_limit`, `cost_limit`, `request_limit`",
     ),
+    "too_deep": Explained(
+        422,
+        "A child would be more than 8 allocations below the first",
+        "Ask for a part of one further up",
+    ),
     "too_many_groups": Explained(
         422,
         "A policy with `per` would keep more groups than its `max_groups`",
@@ -173,6 +178,16 @@ CODES: dict[str, Explained] = {
     "conflict": Explained(
         409, "The object's state does not allow this", "Read the object, then decide"
     ),
+    "children_active": Explained(
+        409,
+        "An allocation whose children are active cannot end alone",
+        "End the children first, or send `cascade: true` to end them with it",
+    ),
+    "parent_ended": Explained(
+        409,
+        "The allocation that a child is asked of has ended, or its time is over",
+        "Ask without `parent_id`, or for a part of another",
+    ),
     "already_settled": Explained(
         409,
         "The allocation has ended, with other content than you send now",
@@ -190,7 +205,7 @@ CODES: dict[str, Explained] = {
     ),
     "label_fixed": Explained(
         422,
-        "Usage and settling may add labels, not change them",
+        "Usage, settling and children may add labels, not change them",
         "Leave the label out, or send its first value",
     ),
     "ambiguous": Explained(

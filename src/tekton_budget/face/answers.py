@@ -43,6 +43,7 @@ class Grant:
     would_deny: tuple[str, ...]
     dry_run: bool
     answer: Json = field(repr=False)
+    parent_id: str | None = None
     landing: bool = False  # a policy is down to what it keeps for the end: finish now
 
 
@@ -98,6 +99,7 @@ def read_grant(answer: Json) -> Grant:
         dry_run=bool(answer.get("dry_run")),
         answer=answer,
         landing=bool(answer.get("landing")),
+        parent_id=answer.get("parent_id"),
     )
 
 

@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from tekton_budget.face import ledger
-from tekton_budget.face.answers import Grant, Recorded, Settled, read_grant
+from tekton_budget.face.answers import Grant, Recorded, Settled
 from tekton_budget.face.hold import Amount, HoldVerb
-from tekton_budget.face.ledger import exact, text_of
 from tekton_budget.face.request import Json, Labels, Request, given, got, labelled, new_id, verb
 
 
@@ -43,38 +42,39 @@ class LedgerVerbs:
         units: Mapping[str, int] | None = None,
         context: Mapping[str, Any] | None = None,
         cache_write: str | None = None,
+        parent_id: str | None = None,
     ) -> Request[Grant]:
         """May this call be made? A hold to settle in its `with` block, or `BudgetExceeded`.
 
         `units` are further bounds (`{"web_search": 5}`), `context` is what the price hangs on
         (`{"service_tier": "priority"}`); `cache_write="5m"` if the input may be written to a cache.
+        With `parent_id` it is a part of that allocation, wherever that was made: see `Hold.child`.
         """
-        together = {**self.labels, **(labels or {}), **given(model=model, provider=provider)}
-        body = given(
-            allocation_id=allocation_id or new_id(),
-            labels=together,
+        said = {**(labels or {}), **given(model=model, provider=provider)}
+        return ledger.ask(
+            allocation_id=allocation_id,
+            labels=said if parent_id is not None else {**self.labels, **said},
+            parent_id=parent_id,
             input_tokens=input_tokens,
             max_output_tokens=max_output_tokens,
             tokens=tokens,
-            cost=exact(cost),
+            cost=cost,
             requests=requests,
             fit=fit,
             min_grant=min_grant,
             landing=landing,
             priority=priority,
             lifetime_seconds=lifetime_seconds,
-            expires_at=text_of(expires_at),
+            expires_at=expires_at,
             on_expiry=on_expiry,
-            wait_seconds=wait_seconds or None,
-            dry_run=dry_run or None,
+            wait_seconds=wait_seconds,
+            dry_run=dry_run,
             budget_id=budget_id,
             metadata=metadata,
-            units=None if units is None else dict(units),
-            context=None if context is None else dict(context),
+            units=units,
+            context=context,
             cache_write=cache_write,
         )
-        path = "/allocations"
-        return Request("allocate", "POST", path, read_grant, body=body, wait_seconds=wait_seconds)
 
     @verb
     def settle(
@@ -100,10 +100,12 @@ class LedgerVerbs:
         record_id: str | None = None,
         api: str | None = None,
         context: Mapping[str, Any] | None = None,
+        cascade: bool = False,
     ) -> Request[Settled]:
         """Say what an allocation's call really used; the rest of its hold is free again.
 
         `response` is the provider's own answer, or the chunks of its stream: see `Hold.settle`.
+        `cascade` ends its active children with it.
         """
         used = ledger.used_fields(
             input_tokens=input_tokens,
@@ -124,12 +126,12 @@ class LedgerVerbs:
             api=api,
             context=context,
         )
-        return ledger.settle(allocation_id, used, labels, record_id)
+        return ledger.settle(allocation_id, used, labels, record_id, cascade=cascade)
 
     @verb
-    def release(self, allocation_id: str) -> Request[Settled]:
-        """Give back all that an allocation still holds."""
-        return ledger.release(allocation_id)
+    def release(self, allocation_id: str, *, cascade: bool = False) -> Request[Settled]:
+        """Give back all that an allocation, and with `cascade` its children, still hold."""
+        return ledger.release(allocation_id, cascade=cascade)
 
     @verb
     def extend(
@@ -244,11 +246,12 @@ class LedgerVerbs:
         *,
         labels: Labels | None = None,
         is_active: bool | None = None,
+        parent_id: str | None = None,
         after: str | None = None,
         limit: int | None = None,
     ) -> Request[Json]:
         """A page of allocations; `next` of one is `after` of the following."""
-        query = labelled(labels, is_active=is_active, after=after, limit=limit)
+        query = labelled(labels, is_active=is_active, parent_id=parent_id, after=after, limit=limit)
         return got("allocations", "/allocations", query=query)
 
 

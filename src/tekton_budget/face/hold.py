@@ -10,11 +10,38 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, ov
 from tekton_budget.face import ledger
 from tekton_budget.face.answers import Grant, PolicyLeft, Quantity, Recorded, Settled
 from tekton_budget.face.refusals import AllocationNotSettled
-from tekton_budget.face.request import Async, Request, Sync, new_id, verb
+from tekton_budget.face.request import Async, Request, Sync, given, new_id, verb
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Amount = Decimal | int | str | float
+
+
+class HoldVerb(Generic[P]):
+    """A method that describes an ask: a `Hold` on `Sync`, a `PendingHold` on `Async`."""
+
+    def __init__(self, describe: Callable[Concatenate[Any, P], Request[Grant]]) -> None:
+        self.describe = describe
+        functools.update_wrapper(cast("Callable[..., Any]", self), describe)
+
+    @overload
+    def __get__(self, face: None, kind: type) -> Self: ...
+    @overload
+    def __get__(self, face: Sync, kind: type) -> "Callable[P, Hold]": ...
+    @overload
+    def __get__(self, face: Async, kind: type) -> "Callable[P, PendingHold]": ...
+    def __get__(self, face: Sync | Async | None, kind: type) -> Any:
+        if face is None:
+            return self
+
+        @functools.wraps(self.describe)
+        def called(*args: P.args, **kwargs: P.kwargs) -> "Hold | PendingHold":
+            request = self.describe(face, *args, **kwargs)
+            if isinstance(face, Async):
+                return PendingHold(face, request)
+            return Hold(face, face.send(request))
+
+        return called
 
 
 class HoldVerbs:
@@ -32,6 +59,11 @@ class HoldVerbs:
     def allocation_id(self) -> str:
         """By which it can be settled from anywhere."""
         return self.grant.allocation_id
+
+    @property
+    def parent_id(self) -> str | None:
+        """Of the allocation that it is a part of."""
+        return self.grant.parent_id
 
     @property
     def max_output_tokens(self) -> int | None:
@@ -89,8 +121,11 @@ class HoldVerbs:
         labels: Mapping[str, str] | None = None,
         api: str | None = None,
         context: Mapping[str, Any] | None = None,
+        cascade: bool = False,
     ) -> Request[Settled]:
         """Say what the call really used; the rest of the hold is free again.
+
+        One with active children is refused (`children_active`), unless `cascade` ends them with it.
 
         `response` is the provider's own answer (an SDK's object or its JSON), or the chunks of its
         stream: everything is read of it. If nothing can be, the whole hold is charged as an
@@ -114,12 +149,70 @@ class HoldVerbs:
             api=api,
             context=context,
         )
-        return ledger.settle(self.allocation_id, used, labels, self._record_id, self._end)
+        id_, record_id = self.allocation_id, self._record_id
+        return ledger.settle(id_, used, labels, record_id, self._end, cascade=cascade)
 
     @verb
-    def release(self) -> Request[Settled]:
-        """Give back all that it still holds: nothing was used, or all of it was recorded."""
-        return ledger.release(self.allocation_id, self._end)
+    def release(self, *, cascade: bool = False) -> Request[Settled]:
+        """Give back all that it still holds: nothing was used, or all of it was recorded.
+
+        With `cascade` its active children are given back with it.
+        """
+        return ledger.release(self.allocation_id, self._end, cascade=cascade)
+
+    @HoldVerb
+    def child(
+        self,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        input_tokens: int | None = None,
+        max_output_tokens: int | None = None,
+        tokens: int | None = None,
+        cost: Amount | None = None,
+        requests: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        fit: str | None = None,
+        min_grant: int | None = None,
+        priority: int | None = None,
+        lifetime_seconds: int | None = None,
+        expires_at: datetime | str | None = None,
+        on_expiry: str | None = None,
+        wait_seconds: float = 0,
+        dry_run: bool = False,
+        allocation_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        units: Mapping[str, int] | None = None,
+        context: Mapping[str, Any] | None = None,
+        cache_write: str | None = None,
+    ) -> Request[Grant]:
+        """A part of this hold, for someone who works for it, as a hold of its own.
+
+        It has this one's labels and may add some; what it leaves returns here. It ends at the
+        latest with this one. `BudgetExceeded` if so much is not free here.
+        """
+        return ledger.ask(
+            parent_id=self.allocation_id,
+            allocation_id=allocation_id,
+            labels={**(labels or {}), **given(model=model, provider=provider)},
+            input_tokens=input_tokens,
+            max_output_tokens=max_output_tokens,
+            tokens=tokens,
+            cost=cost,
+            requests=requests,
+            fit=fit,
+            min_grant=min_grant,
+            priority=priority,
+            lifetime_seconds=lifetime_seconds,
+            expires_at=expires_at,
+            on_expiry=on_expiry,
+            wait_seconds=wait_seconds,
+            dry_run=dry_run,
+            metadata=metadata,
+            units=units,
+            context=context,
+            cache_write=cache_write,
+        )
 
     @verb
     def extend(
@@ -287,30 +380,3 @@ class PendingHold(Awaitable[AsyncHold]):
 
     async def _opened(self) -> AsyncHold:
         return AsyncHold(self._budget, await self._budget.send(self._request))
-
-
-class HoldVerb(Generic[P]):
-    """A method that describes an ask: a `Hold` on `Sync`, a `PendingHold` on `Async`."""
-
-    def __init__(self, describe: Callable[Concatenate[Any, P], Request[Grant]]) -> None:
-        self.describe = describe
-        functools.update_wrapper(cast("Callable[..., Any]", self), describe)
-
-    @overload
-    def __get__(self, face: None, kind: type) -> Self: ...
-    @overload
-    def __get__(self, face: Sync, kind: type) -> Callable[P, Hold]: ...
-    @overload
-    def __get__(self, face: Async, kind: type) -> Callable[P, PendingHold]: ...
-    def __get__(self, face: Sync | Async | None, kind: type) -> Any:
-        if face is None:
-            return self
-
-        @functools.wraps(self.describe)
-        def called(*args: P.args, **kwargs: P.kwargs) -> Hold | PendingHold:
-            request = self.describe(face, *args, **kwargs)
-            if isinstance(face, Async):
-                return PendingHold(face, request)
-            return Hold(face, face.send(request))
-
-        return called

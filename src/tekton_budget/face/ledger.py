@@ -8,7 +8,14 @@ from typing import Any
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.metering import slimmed
-from tekton_budget.face.answers import Recorded, Settled, read_recorded, read_settled
+from tekton_budget.face.answers import (
+    Grant,
+    Recorded,
+    Settled,
+    read_grant,
+    read_recorded,
+    read_settled,
+)
 from tekton_budget.face.request import Request, given, new_id
 
 Fields = Mapping[str, Any]  # Any: JSON with decimals
@@ -71,12 +78,43 @@ def text_of(at: datetime | str | None) -> str | None:
     return at.astimezone().isoformat() if isinstance(at, datetime) else at
 
 
+def ask(
+    *,
+    allocation_id: str | None,
+    labels: Mapping[str, str],
+    cost: Decimal | int | str | float | None,
+    expires_at: datetime | str | None,
+    wait_seconds: float,
+    dry_run: bool,
+    **fields: Any,
+) -> Request[Grant]:
+    """An ask; what is `None` is not said."""
+    maps = ("units", "context")
+    said = {
+        name: dict(value) if name in maps and value is not None else value
+        for name, value in fields.items()
+    }
+    body = given(
+        allocation_id=allocation_id or new_id(),
+        labels=dict(labels),
+        cost=exact(cost),
+        expires_at=text_of(expires_at),
+        wait_seconds=wait_seconds or None,
+        dry_run=dry_run or None,
+        **said,
+    )
+    path = "/allocations"
+    return Request("allocate", "POST", path, read_grant, body=body, wait_seconds=wait_seconds)
+
+
 def settle(
     allocation_id: str,
     used: Fields,
     labels: Mapping[str, str] | None = None,
     record_id: str | None = None,
     then: Callable[[Settled], Settled] = lambda settled: settled,
+    *,
+    cascade: bool = False,
 ) -> Request[Settled]:
     """The end of an allocation; an empty usage ends it with what was recorded."""
     own_id = {"record_id": record_id or new_id()} if used else {}
@@ -86,12 +124,15 @@ def settle(
         "/allocations/{allocation_id}/settle",
         lambda answer: then(read_settled(answer)),
         named={"allocation_id": allocation_id},
-        body={**used, **given(labels=dict(labels or {})), **own_id},
+        body={**used, **given(labels=dict(labels or {}), cascade=cascade or None), **own_id},
     )
 
 
 def release(
-    allocation_id: str, then: Callable[[Settled], Settled] = lambda settled: settled
+    allocation_id: str,
+    then: Callable[[Settled], Settled] = lambda settled: settled,
+    *,
+    cascade: bool = False,
 ) -> Request[Settled]:
     """Give back what is held."""
     return Request(
@@ -100,7 +141,7 @@ def release(
         "/allocations/{allocation_id}/release",
         lambda answer: then(read_settled(answer)),
         named={"allocation_id": allocation_id},
-        body={},
+        body=given(cascade=cascade or None),
     )
 
 

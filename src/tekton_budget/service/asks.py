@@ -27,6 +27,7 @@ class Ask:
     context: Mapping[str, object] = field(default_factory=dict)  # service_tier, region, …
     quiet: bool = False  # a denial is not counted: the same call is asked for otherwise next
     cache_write: str | None = None  # 5m or 1h: the input may be written to a cache
+    parent_id: str | None = None  # of the allocation that it shall be a part of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class SettleRequest:
     used: Used | None = None
     labels: Mapping[str, object] = field(default_factory=dict)
     record_id: str | None = None
+    cascade: bool = False  # its children end with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class ReleaseRequest:
     """A ledger command of a batch: give back."""
 
     allocation_id: str
+    cascade: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,9 @@ def command_of(caller: Caller, request: LedgerRequest) -> Command:
             return allocate_command(caller, ask, id_)
         case SettleRequest():
             return settle_command(caller, request)
-        case ReleaseRequest(allocation_id):
-            return Release(new_id(), caller, "{}", checked_id(allocation_id, "allocation_id"))
+        case ReleaseRequest(allocation_id, cascade):
+            id_ = checked_id(allocation_id, "allocation_id")
+            return Release(new_id(), caller, "{}", id_, cascade=cascade)
         case ExtendRequest():
             return extend_command(caller, request)
         case RecordRequest():
@@ -120,7 +121,7 @@ def allocate_command(
         id=checked_id(id_, "allocation_id"),
         caller=caller,
         content=_content_of_ask(ask),
-        labels=caller.labelled(checked_labels(ask.labels)),
+        labels=_labels_of(caller, ask),
         input_tokens=ask.input_tokens,
         max_output_tokens=ask.max_output_tokens,
         tokens=ask.tokens,
@@ -138,7 +139,14 @@ def allocate_command(
         further=further_stated(ask),
         quiet=ask.quiet,
         landing=choice("landing", Landing, ask.landing),
+        parent_id=None if ask.parent_id is None else checked_id(ask.parent_id, "parent_id"),
     )
+
+
+def _labels_of(caller: Caller, ask: Ask) -> dict[str, str]:
+    """With the key's own; what the key requires may be the parent's, which the ledger knows."""
+    labels = checked_labels(ask.labels)
+    return caller.labelled(labels) if ask.parent_id is None else caller.forced(labels)
 
 
 def _content_of_ask(ask: Ask) -> str:
@@ -164,6 +172,7 @@ def settle_command(caller: Caller, request: SettleRequest) -> Settle:
         usage=usage,
         labels=checked_labels(request.labels),
         record_id=checked_id(request.record_id, "record_id"),
+        cascade=request.cascade,
     )
 
 

@@ -83,14 +83,20 @@ class LedgerVerbs:
         *,
         labels: Mapping[str, object] | None = None,
         record_id: str | None = None,
+        cascade: bool = False,
     ) -> "Ticket[Ended]":
-        """Close an allocation with what it really used; the rest of its hold is free again."""
-        request = SettleRequest(allocation_id, used, labels or {}, record_id)
+        """Close an allocation with what it really used; the rest of its hold is free again.
+
+        One with active children is refused, unless `cascade` ends them with it.
+        """
+        request = SettleRequest(allocation_id, used, labels or {}, record_id, cascade)
         return cast("Ticket[Ended]", self._submit(caller, request))
 
-    def release(self, caller: Caller, allocation_id: str) -> "Ticket[Ended]":
-        """Close an allocation and give back all that it still holds."""
-        return cast("Ticket[Ended]", self._submit(caller, ReleaseRequest(allocation_id)))
+    def release(
+        self, caller: Caller, allocation_id: str, *, cascade: bool = False
+    ) -> "Ticket[Ended]":
+        """Close an allocation and give back all that it, and with `cascade` its children, hold."""
+        return cast("Ticket[Ended]", self._submit(caller, ReleaseRequest(allocation_id, cascade)))
 
     def extend(  # noqa: PLR0913  (a word each of an ask)
         self,

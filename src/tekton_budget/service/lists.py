@@ -35,6 +35,7 @@ class AllocationQuery:
     task_type: str | None = None
     key_id: str | None = None
     budget: str | None = None
+    parent_id: str | None = None
     labels: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -122,7 +123,9 @@ class Lists:
             budget = budget_named(policies, caller, query.budget)
             own = (p for p in policies.by_no.values() if p.budget_id == budget.budget_id)
             numbers = frozenset(policy.no for policy in own)
-        return AllocationFilter(query.status, query.is_active, query.key_id, labels, numbers)
+        return AllocationFilter(
+            query.status, query.is_active, query.key_id, labels, numbers, query.parent_id
+        )
 
     def _sees_change(self, caller: Caller, change: Audited) -> bool:
         """A key with labels sees what was done to its own budgets and policies."""

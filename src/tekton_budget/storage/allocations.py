@@ -39,6 +39,7 @@ class AllocationFilter:
     key_id: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     policy_numbers: frozenset[int] | None = None  # holding on one of these
+    parent_id: str | None = None
 
     @property
     def only_active(self) -> bool:
@@ -111,6 +112,8 @@ class AllocationRows:
             parts.append(_a.status == wanted.status)
         if wanted.key_id is not None:
             parts.append(_a.key_id == wanted.key_id)
+        if wanted.parent_id is not None:
+            parts.append(_a.parent_id == wanted.parent_id)
         for name, value in wanted.labels.items():
             parts.append(self._label(name) == value)
         return and_(*parts)
@@ -123,7 +126,8 @@ class AllocationRows:
     ) -> AllocationPlace | None:
         """The place up to which this snapshot looks; `None`: to the end."""
         plain = AllocationFilter(policy_numbers=wanted.policy_numbers)
-        if wanted == plain or wanted.only_active or "context_id" in wanted.labels:
+        found = wanted.only_active or wanted.parent_id is not None  # by an index of few
+        if wanted == plain or found or "context_id" in wanted.labels:
             return None
         query = (
             select(_a.created_us, _a.id, _a.key_id)

@@ -5,7 +5,8 @@ from functools import lru_cache
 
 import msgspec
 
-from tekton_budget.domain.allocation import Allocation
+from tekton_budget.domain.allocation import Allocation, Children
+from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.answer import (
     Credited,
     Ended,
@@ -21,7 +22,7 @@ from tekton_budget.frontends.http.wire import amounts, number, ppm, time_text, u
 
 def to_api_grant(grant: Grant, command: Allocate) -> dict[str, object]:
     """201: the call may be made."""
-    labels = command.labels
+    labels = command.labels if grant.labels is None else grant.labels
     if grant.tier is not None:
         labels = {**labels, "tier": grant.tier}
     granted, at = grant.granted, time_text(grant.created_us)
@@ -66,6 +67,8 @@ def to_api_grant(grant: Grant, command: Allocate) -> dict[str, object]:
         shown["bypassed"] = grant.bypassed
     if grant.clamped_from is not None:
         shown["clamped_from"] = grant.clamped_from
+    if grant.parent_id is not None:
+        shown["parent_id"] = grant.parent_id
     if grant.landing:
         shown["landing"] = True
     if grant.provisional:
@@ -89,6 +92,8 @@ def to_api_allocation(allocation: Allocation) -> dict[str, object]:
         "on_expiry": allocation.on_expiry.value,
         "price_id": allocation.price_id,
         "usage_records": allocation.usage_records,
+        "parent_id": allocation.parent_id,
+        "children": to_api_children(allocation.children),
         "expires_at": expires_at,
         "ended_at": time_text(allocation.ended_us),
         "labels": labels,
@@ -114,6 +119,18 @@ def to_api_allocation(allocation: Allocation) -> dict[str, object]:
         "metadata": msgspec.Raw(allocation.metadata.encode()),
         "remaining_tokens": remaining,
         "usage_percentage": ppm(used.total * 1_000_000 // granted.tokens) if granted.tokens else 0,
+    }
+
+
+def to_api_children(children: Children) -> dict[str, object]:
+    """How many an allocation had and has, what they hold of it and what the ended ones used."""
+    lent = Amounts(children.lent.total, children.lent_cost_nano, children.lent_requests)
+    used = Amounts(children.used.total, children.used_cost_nano, children.used_requests)
+    return {
+        "made": children.made,
+        "active": children.active,
+        "lent": amounts(lent),
+        "spent": amounts(used),
     }
 
 

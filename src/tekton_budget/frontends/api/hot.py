@@ -1,4 +1,4 @@
-"""The two routes that every call passes, without a framework between them and the ledger."""
+"""The routes that every call passes, without a framework between them and the ledger."""
 
 import re
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _IS_ID = re.compile(spending.ID_PATTERN).search
 
 
 class HotRoutes:
-    """`POST /allocations` and `POST /allocations/{id}/settle`."""
+    """`POST /allocations`, and `children` and `settle` of one."""
 
     def __init__(self, ledger: LedgerVerbs, prefixes: Sequence[str]) -> None:
         self._ledger = ledger
@@ -35,19 +35,23 @@ class HotRoutes:
             return None
         if path in self._asks:
             return self.allocate, "/allocations", ""
-        if path.endswith("/settle") and path.startswith(self._starts):
-            id_ = path[path.index("/allocations/") + 13 : -7]
-            if "/" not in id_:
+        if path.startswith(self._starts):
+            id_, _, last = path[path.index("/allocations/") + 13 :].partition("/")
+            if last == "settle":
                 return self.settle, "/allocations/{allocation_id}/settle", id_
+            if last == "children":
+                return self.allocate, "/allocations/{allocation_id}/children", id_
         return None
 
     async def allocate(
-        self, caller: Caller, headers: dict[bytes, bytes], receive: Receive, _: str, path: str
+        self, caller: Caller, headers: dict[bytes, bytes], receive: Receive, id_: str, path: str
     ) -> Answered:
-        """201 with what is held, or 402 with what to do."""
+        """201 with what is held, or 402 with what to do; an id is the parent's."""
         body = sent_json(headers, await read_body(headers, receive, BODY_MAX))
         key = idempotency_key(headers)
         asked = quick.ask_of(body, key) or spending.asked_of(in_snake_case(body), key)
+        if id_:
+            asked = spending.child_of(asked, id_)
         ticket = self._ledger.allocate(
             caller,
             asked.ask,
@@ -73,7 +77,12 @@ class HotRoutes:
         if request is None:
             request = spending.settle_of(in_snake_case(body), id_, key)
         ended = await self._ledger.settle(
-            caller, id_, request.used, labels=request.labels, record_id=request.record_id
+            caller,
+            id_,
+            request.used,
+            labels=request.labels,
+            record_id=request.record_id,
+            cascade=request.cascade,
         )
         return 200, wire.encode(answers.to_api_ended(ended)), [JSON]
 

@@ -30,7 +30,8 @@ def settle_of(body: object, allocation_id: str, key: str | None) -> SettleReques
     id_ = own.get("record_id", key)
     if key is not None and id_ != key:
         return None
-    return SettleRequest(allocation_id, Used(**given) if given else None, labels, id_)
+    used = Used(**given) if given else None
+    return SettleRequest(allocation_id, used, labels, id_, own.get("cascade", False))
 
 
 class _Slot(NamedTuple):
@@ -94,6 +95,7 @@ _TYPES = {
     "api": _TEXT,
     "context": _OBJECT,
     "cache_write": _TEXT,
+    "parent_id": _TEXT,
 }
 _NOT_QUICK = ("expires_us", "timestamp_us", "units")
 
@@ -111,4 +113,4 @@ def _slots(fields: Mapping[str, str], own: Mapping[str, tuple[type, ...]]) -> di
 
 
 _OF_ASK = _slots(ASK_FIELDS, {"allocation_id": _TEXT, "dry_run": _TRUTH})
-_OF_SETTLE = _slots(USED_FIELDS, {"record_id": _TEXT})
+_OF_SETTLE = _slots(USED_FIELDS, {"record_id": _TEXT, "cascade": _TRUTH})

@@ -141,6 +141,9 @@ class PassedOut(StandingOut):
     """A policy that stands in the way."""
 
     scope: Scope | None = Field(description="What calls it concerns")
+    allocation_id: str | None = Field(
+        None, description="Of a parent that stands in the way, in the place of a policy"
+    )
     allowance: AmountsOut | None
     spent: AmountsOut | None
     held: AmountsOut | None

@@ -1,7 +1,7 @@
 """Bodies of the ledger's verbs, as callers send them → requests of the service."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, Any, Final, cast
 
@@ -119,6 +119,9 @@ class AskBody(_Labelled, total=False):
     cache_write: Annotated[
         str | None, Field(description="5m or 1h: the input may be written to a cache for so long")
     ]
+    parent_id: Annotated[
+        str | None, Field(description="Of the allocation that this one shall be a part of")
+    ]
     dry_run: Truth | None
     wait_seconds: Annotated[Decimal | None, Field(description="0 to 300: wait until it fits")]
 
@@ -154,6 +157,8 @@ class _UsageFields(_Labelled, total=False):
 class SettleBody(_UsageFields, total=False):
     """What the call really used; an empty body ends it with what was recorded."""
 
+    cascade: Annotated[Truth | None, Field(description="End its active children with it")]
+
 
 @with_config(_Closed)
 class RecordBody(_UsageFields, total=False):
@@ -181,6 +186,7 @@ class ReleaseBody(TypedDict, total=False):
     """Nothing needs to be said."""
 
     reason: str | None
+    cascade: Annotated[Truth | None, Field(description="Give back its active children with it")]
 
 
 ASK: Final[TypeAdapter[AskBody]] = TypeAdapter(AskBody)
@@ -228,6 +234,7 @@ ASK_FIELDS = {
     "units": "units",
     "context": "context",
     "cache_write": "cache_write",
+    "parent_id": "parent_id",
 }
 LABEL_OF = {**{name: name for name in LABEL_FIELDS}, "budget_id": "budget", "user_id": "user"}
 
@@ -253,11 +260,19 @@ def asked_of(value: object, key: str | None = None) -> Asked:
     )
 
 
+def child_of(asked: Asked, parent_id: str) -> Asked:
+    """The body of `POST /allocations/{id}/children`: an ask for a part of that one."""
+    if asked.ask.parent_id not in (None, parent_id):
+        raise invalid("parent_id", "differs from the allocation in the path; send one of them")
+    return replace(asked, ask=replace(asked.ask, parent_id=parent_id))
+
+
 def settle_of(value: object, allocation_id: str, key: str | None = None) -> SettleRequest:
     """The body of `POST /allocations/{id}/settle`."""
     body = checked(SETTLE, value)
     record_id = own_id(key, body.get("record_id"), "record_id")
-    return SettleRequest(allocation_id, _used_of(body), labels_of(body), record_id)
+    cascade = bool(body.get("cascade"))
+    return SettleRequest(allocation_id, _used_of(body), labels_of(body), record_id, cascade)
 
 
 def record_of(value: object, key: str | None = None) -> RecordRequest:
@@ -291,8 +306,8 @@ def allocate_request(value: object, key: str | None = None) -> AllocateRequest:
 
 def release_of(value: object, allocation_id: str) -> ReleaseRequest:
     """The body of `POST /allocations/{id}/release`."""
-    checked(RELEASE, value)
-    return ReleaseRequest(allocation_id)
+    body = checked(RELEASE, value)
+    return ReleaseRequest(allocation_id, bool(body.get("cascade")))
 
 
 def checked(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:  # Any: checked JSON

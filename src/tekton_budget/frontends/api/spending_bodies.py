@@ -70,11 +70,23 @@ class GrantOut(_AllocationFields):
     )
     provisional: bool | None = None
     dry_run: bool | None = None
+    parent_id: str | None = Field(None, description="Of the allocation that it is a part of")
+
+
+class ChildrenOut(View):
+    """An allocation's children: how many, and what they have of it."""
+
+    made: int
+    active: int
+    lent: AmountsOut = Field(description="Granted to the active ones")
+    spent: AmountsOut = Field(description="Used by the ended ones, and by theirs")
 
 
 class AllocationOut(_AllocationFields):
     """An allocation as it stands."""
 
+    parent_id: str | None
+    children: ChildrenOut
     on_expiry: str
     price_id: str | None
     usage_records: int

@@ -20,6 +20,8 @@ Labels = Annotated[
     typer.Argument(metavar="LABEL=VALUE", help="What is known of the call"),
 ]
 
+Cascade = Annotated[bool, typer.Option("--cascade", help="End its active children with it")]
+
 _COLUMNS: tuple[Column, ...] = (
     ("allocation", lambda one: one["allocation_id"]),
     ("status", lambda one: one["status"]),
@@ -56,6 +58,9 @@ def create(
     ] = None,
     wait: Annotated[str | None, typer.Option(help="Wait so long until it fits, to 300s")] = None,
     budget: Annotated[str | None, typer.Option(help="A budget that concerns it besides")] = None,
+    parent: Annotated[
+        str | None, typer.Option(metavar="ALLOCATION_ID", help="Take it of what that one holds")
+    ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Your own id")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="What would be answered; nothing is held")
@@ -84,6 +89,7 @@ def create(
             on_expiry=on_expiry,
             wait_seconds=0 if wait is None else seconds_of(wait, "wait"),
             budget_id=budget,
+            parent_id=parent,
             allocation_id=id_,
             dry_run=dry_run,
         )
@@ -124,6 +130,7 @@ def settle(
     cost: Annotated[str | None, typer.Option(help="USD, as you were charged")] = None,
     model: Annotated[str | None, typer.Option(help="The model that really answered")] = None,
     provider: Annotated[str | None, typer.Option(help="The provider that really did")] = None,
+    cascade: Cascade = False,
 ) -> None:
     """End an allocation with what the call really used; the rest is free again."""
     with session_of(context).budget() as face:
@@ -137,15 +144,16 @@ def settle(
             cost=cost,
             model_used=model,
             provider_used=provider,
+            cascade=cascade,
         )
         _tell(context, settled)
 
 
 @app.command("release")
-def release(context: typer.Context, allocation_id: Id) -> None:
+def release(context: typer.Context, allocation_id: Id, cascade: Cascade = False) -> None:
     """Give back all that an allocation still holds."""
     with session_of(context).budget() as face:
-        _tell(context, face.release(allocation_id))
+        _tell(context, face.release(allocation_id, cascade=cascade))
 
 
 @app.command("extend")
@@ -166,6 +174,9 @@ def list_allocations(
     active: Annotated[
         bool | None, typer.Option("--active/--ended", help="Only those that hold, or do not")
     ] = None,
+    parent: Annotated[
+        str | None, typer.Option(metavar="ALLOCATION_ID", help="Only the children of that one")
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first")] = 20,
 ) -> None:
     """Allocations, newest first."""
@@ -173,7 +184,7 @@ def list_allocations(
     wanted = labels_of(labels or [])
     with session.budget() as face:
         found = every(
-            partial(face.allocations, labels=wanted, is_active=active),
+            partial(face.allocations, labels=wanted, is_active=active, parent_id=parent),
             limit,
         )
         session.output.many(found, _COLUMNS, empty="No allocations.")

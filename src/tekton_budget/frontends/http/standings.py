@@ -19,7 +19,8 @@ def to_api_standing(standing: Standing) -> dict[str, object]:
 def to_api_passed(standing: Standing) -> dict[str, object]:
     """A policy that stands in the way, with all that explains it."""
     shown = not standing.hidden
-    return {
+    parent = {} if standing.allocation_id is None else {"allocation_id": standing.allocation_id}
+    return parent | {
         "policy_id": standing.policy_id,
         "name": standing.name,
         "scope": standing.scope,

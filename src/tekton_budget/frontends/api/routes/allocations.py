@@ -65,6 +65,27 @@ async def allocate(request: Request) -> Response:
 
 
 @router.post(
+    "/{allocation_id}/children",
+    status_code=201,
+    response_model=GrantOut,
+    responses={
+        402: {
+            "model": DenialOut,
+            "description": "More than the parent has free, or than a policy of the child's has",
+        }
+    },
+    openapi_extra=_declared(spending.ASK),
+)
+async def allocate_child(allocation_id: str, request: Request) -> Response:
+    """A part of an allocation, for someone who works for it: the same as an ask with `parent_id`.
+
+    It has its parent's labels and may add some; what it leaves returns to its parent.
+    """
+    del allocation_id  # the edge reads it from the path
+    return await _hot(request)
+
+
+@router.post(
     "/{allocation_id}/settle", response_model=EndedOut, openapi_extra=_declared(spending.SETTLE)
 )
 async def settle(allocation_id: str, request: Request) -> Response:
@@ -78,8 +99,9 @@ async def release(
     allocation_id: str, asker: Asker, verbs: Verbs, body: spending.ReleaseBody | None = None
 ) -> Reply:
     """Give back all that an allocation still holds."""
-    del body  # nothing needs to be said
-    ended = answers.to_api_ended(await verbs.ledger.release(asker, allocation_id))
+    cascade = bool((body or {}).get("cascade"))
+    ticket = verbs.ledger.release(asker, allocation_id, cascade=cascade)
+    ended = answers.to_api_ended(await ticket)
     return Reply({**ended, "message": f"Allocation {allocation_id} has been released."})
 
 
@@ -136,6 +158,7 @@ def list_allocations(
     user: Text = None,
     budget_id: Text = None,
     key_id: Text = None,
+    parent_id: Text = None,
     label: Annotated[
         list[str] | None,
         Query(max_length=40, description="Any label, as name=value; repeatable"),
@@ -155,6 +178,7 @@ def list_allocations(
         task_type=task_type,
         key_id=key_id,
         budget=budget_id,
+        parent_id=parent_id,
         labels=labels,
     )
     return Reply(listed(verbs.lists.allocations(asker, query, pages), answers.to_api_allocation))
