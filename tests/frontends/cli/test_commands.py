@@ -440,3 +440,18 @@ def test_a_key_on_the_command_line_is_judged_on_the_database_too(run_here, monke
 
     assert run_here("set", "1usd/day").code == 0
     assert run_here("set", "1usd/day", "--key", key).code == 6
+
+
+def test_a_part_of_an_allocation_is_asked_for_and_ended_with_it(run) -> None:
+    run("allocations", "create", "team=a", "--cost", "1", "--requests", "9", "--id", "plan")
+    child = run("allocations", "create", "agent=x", "--parent", "plan", "--cost", "0.4").json
+
+    assert child["labels"] == {"team": "a", "agent": "x"}
+    listed = run("allocations", "list", "--parent", "plan").json
+    assert [one["allocation_id"] for one in listed] == [child["allocation_id"]]
+    assert run("allocations", "release", "plan").code != 0
+    assert run("allocations", "release", "plan", "--cascade").json["status"] == "released"
+    run("allocations", "create", "--cost", "1", "--requests", "9", "--id", "plan-2")
+    run("allocations", "create", "--parent", "plan-2", "--cost", "0.4")
+    settled = run("allocations", "settle", "plan-2", "--cost", "0.1", "--cascade").json
+    assert settled["status"] == "settled"
