@@ -27,6 +27,11 @@ class Call:
     charges: bool = False
     lands: bool = False  # it may use what is kept for the end
     active: bool = True
+    parent: str | None = None
+    parts: set[str] = field(default_factory=set)  # policies in which it holds of its parent
+    accounts: dict[str, Counted] | None = None  # what it holds, kept step by step in a family
+    charged: dict[str, Counted] = field(default_factory=dict)
+    records: int = 0  # usages that stand; kept in a family
 
 
 @dataclass
@@ -42,6 +47,11 @@ class Use:
     raw_tokens: Mapping[str, int] = field(default_factory=dict)
     raw_cost: int = 0
     raw_requests: int = 0
+    homes: dict[str, tuple[Mapping[str, str], int]] = field(default_factory=dict)  # if not its own
+
+    def home(self, policy: str) -> tuple[Mapping[str, str], int]:
+        """The labels and the moment by which a policy counts it."""
+        return self.homes.get(policy, (self.labels, self.placed_us))
 
 
 @dataclass
@@ -70,7 +80,8 @@ class Recount:
         """All usage in the window of a moment; of a rolling policy, all that came of late."""
         policy, total = self.policies[name], ZERO
         for use in self.uses:
-            if name in use.counts and group_in(policy, use.labels) == group:
+            labels, placed_us = use.home(name)
+            if name in use.counts and group_in(policy, labels) == group:
                 length_us = policy.schedule.length_us
                 if length_us is not None:
                     age = sub_window_at(length_us, now_us) - sub_window_at(
@@ -78,7 +89,7 @@ class Recount:
                     )
                     counts = age <= SUB_WINDOWS
                 else:
-                    counts = opening(policy, use.placed_us) == opening(policy, at_us)
+                    counts = opening(policy, placed_us) == opening(policy, at_us)
                 total = plus(total, use.counts[name]) if counts else total
         return total
 
@@ -86,8 +97,9 @@ class Recount:
         """What active calls of that window were granted and have not yet used."""
         policy, total = self.policies[name], ZERO
         for id_, call in self.calls.items():
-            mine = call.active and name in call.policies and group_in(policy, call.labels) == group
-            if mine and opening(policy, call.made_us) == opening(policy, at_us):
+            labels, made_us = self.home(id_, name)
+            mine = call.active and name in call.policies and group_in(policy, labels) == group
+            if mine and opening(policy, made_us) == opening(policy, at_us):
                 total = plus(total, self.left(id_, name))
         return total
 
@@ -100,6 +112,8 @@ class Recount:
     ) -> Counted:
         """What a call still holds on one policy, or would, were it granted other amounts."""
         call = self.calls[id_]
+        if call.accounts is not None and tokens is None and cost is None:
+            return call.accounts[name]
         tokens = call.tokens if tokens is None else tokens
         cost = call.cost if cost is None else cost
         rest = (tokens_in(self.policies[name], tokens), cost, call.requests)
@@ -107,6 +121,105 @@ class Recount:
             if use.call == id_ and name in use.counts:
                 rest = tuple(r - u for r, u in zip(rest, use.counts[name], strict=True))
         return tuple(max(0, r) for r in rest)
+
+    # Families ------------------------------------------------------------------------------------
+
+    def home(self, id_: str, name: str) -> tuple[Mapping[str, str], int]:
+        """The labels and the moment by which a call holds on a policy: its parent's for a part."""
+        call = self.calls[id_]
+        if name in call.parts and call.parent is not None:
+            return self.home(call.parent, name)
+        return call.labels, call.made_us
+
+    def children(self, id_: str, *, active: bool | None = None) -> list[str]:
+        return [
+            child
+            for child, call in self.calls.items()
+            if call.parent == id_ and active in (None, call.active)
+        ]
+
+    def depth(self, id_: str) -> int:
+        parent = self.calls[id_].parent
+        return 0 if parent is None else 1 + self.depth(parent)
+
+    def below(self, id_: str) -> list[str]:
+        """All active calls below one, the deepest first."""
+        found = [
+            one for child in self.children(id_, active=True) for one in (*self.below(child), child)
+        ]
+        return sorted(found, key=lambda one: -self.depth(one))
+
+    def keep_accounts(self, id_: str) -> None:
+        """From its first child on, what a call holds depends on what happened when."""
+        call = self.calls[id_]
+        if call.accounts is None:
+            held = {name: self.left(id_, name) for name in call.policies}
+            call.records = sum(use.call == id_ for use in self.uses)
+            call.accounts = held
+
+    def consumed(self, id_: str) -> Counted:
+        """What a call and the ended ones below it have used."""
+        total = ZERO
+        for use in self.uses:
+            if use.call == id_:
+                total = plus(total, (sum(use.raw_tokens.values()), use.raw_cost, use.raw_requests))
+        for child in self.children(id_, active=False):
+            total = plus(total, self.consumed(child))
+        return total
+
+    def rest(self, id_: str) -> Counted:
+        """What of a call's grant neither it has used nor its children have."""
+        call = self.calls[id_]
+        rest = minus((sum(call.tokens.values()), call.cost, call.requests), self.consumed(id_))
+        for child in self.children(id_, active=True):
+            lent = self.calls[child]
+            rest = minus(rest, (sum(lent.tokens.values()), lent.cost, lent.requests))
+        records = call.records if call.accounts is not None else self.uses_of(id_)
+        return floored((rest[0], rest[1], 0 if records else rest[2]))
+
+    def uses_of(self, id_: str) -> int:
+        return sum(use.call == id_ for use in self.uses)
+
+    def requests_of(self, id_: str) -> int:
+        """The requests that a call's first usage spends."""
+        call, left = self.calls[id_], self.calls[id_].requests
+        if not self.children(id_):
+            return left
+        for child in self.children(id_):
+            one = self.calls[child]
+            left -= one.requests if one.active else self.consumed(child)[2]
+        return max(min(1, call.requests), left)
+
+    def take(self, id_: str, name: str, used: Counted, own: Counted = ZERO) -> bool:
+        """Use up what a call holds on a policy, then what those above it do; whether they did."""
+        call = self.calls[id_]
+        assert call.accounts is not None
+        taken = smaller(used, call.accounts[name])
+        call.accounts[name] = minus(call.accounts[name], taken)
+        beyond = minus(used, taken)
+        beyond = minus(beyond, smaller(beyond, own))
+        drawn = False
+        while name in call.parts and call.parent is not None:
+            call = self.calls[call.parent]
+            assert call.accounts is not None
+            taken = smaller(beyond, call.accounts[name])
+            call.accounts[name] = minus(call.accounts[name], taken)
+            beyond = minus(beyond, taken)
+            drawn = drawn or any(taken)
+        return drawn
+
+    def close(self, id_: str) -> None:
+        """A call ends: what it holds of its parent is the parent's again."""
+        call = self.calls[id_]
+        call.active = False
+        if call.accounts is None:
+            return
+        for name, left in call.accounts.items():
+            if name in call.parts and call.parent is not None:
+                above = self.calls[call.parent].accounts
+                assert above is not None
+                above[name] = plus(above[name], left)
+            call.accounts[name] = ZERO
 
     def allowance(self, name: str, group: str, now_us: int) -> Limits:
         """What a group may use in the window of now: limit or exception, and what is on top."""
@@ -146,6 +259,18 @@ class Recount:
 
 def plus(one: Counted, other: Counted) -> Counted:
     return tuple(a + b for a, b in zip(one, other, strict=True))
+
+
+def minus(one: Counted, other: Counted) -> Counted:
+    return tuple(a - b for a, b in zip(one, other, strict=True))
+
+
+def smaller(one: Counted, other: Counted) -> Counted:
+    return tuple(min(a, b) for a, b in zip(one, other, strict=True))
+
+
+def floored(one: Counted) -> Counted:
+    return tuple(max(0, a) for a in one)
 
 
 def opening(policy: Policy, at_us: int) -> int:

@@ -20,8 +20,10 @@ from tests.domain.recount import (
     Use,
     applies,
     group_in,
+    minus,
     opening,
     plus,
+    smaller,
     tokens_in,
 )
 from tests.domain.world import DAY_US, HOUR_US, MINUTE_US, SECOND_US, World, us
@@ -89,6 +91,14 @@ REACHED = (
     "an exception that judged",
     "a limit lowered below what is used",
     "asked again",
+    "a child granted",
+    "a child of a child granted",
+    "a child clamped",
+    "a child denied by its parent",
+    "a child in policies of its own",
+    "a parent that does not end before its children",
+    "ended with all below",
+    "drawn from those above",
 )
 reached: Counter[str] = Counter()
 USAGE_OF = {
@@ -154,10 +164,16 @@ class Ledger(RuleBasedStateMachine):
         recount.policies[name] = policy
         opens_us = opening(policy, now_us)
         rolling = policy.is_rolling
-        for call in recount.calls.values():
+        for id_ in sorted(recount.calls, key=recount.depth):
+            call = recount.calls[id_]
             current = rolling or call.made_us >= opens_us
-            if call.active and current and applies(policy, call.labels):
+            above = call.parent is not None and name in recount.calls[call.parent].policies
+            if call.active and (above or (current and applies(policy, call.labels))):
                 call.policies.add(name)
+                if above:
+                    call.parts.add(name)
+                if call.accounts is not None:
+                    call.accounts[name] = recount.rest(id_)
         for use in recount.uses:
             if applies(policy, use.labels) and (rolling or use.placed_us >= opens_us):
                 use.counts[name] = self.counted(policy, use)
@@ -337,6 +353,152 @@ class Ledger(RuleBasedStateMachine):
         if begins is not None and "late" not in self.recount.policies:
             self.begin_a_policy(begins)
 
+    @precondition(lambda self: any(call.active for call in self.recount.calls.values()))
+    @rule(
+        which=choices,
+        user=users,
+        team=teams,
+        made=tokens,
+        cost=cents,
+        share=st.booleans(),
+        requests=st.integers(0, 1),
+        charge=st.booleans(),
+        clamp=st.booleans(),
+        minutes=st.integers(1, 300),
+        then=st.sampled_from(["nothing", "used", "used up", "a child"]),
+    )
+    def ask_for_a_part(
+        self, which, user, team, made, cost, share, requests, charge, clamp, minutes, then
+    ) -> None:
+        active = [id_ for id_, call in self.recount.calls.items() if call.active]
+        of = active[-1 - which % len(active)]
+        if share:  # about half of what there is, so that much of it is granted
+            made, cost, _ = (n // 2 for n in self.recount.rest(of))
+        id_ = self.a_part(of, user, team, made, cost, requests, charge, clamp, minutes)
+        if id_ is None:
+            return
+        if then == "a child":
+            self.a_part(id_, user, team, made // 2, cost // 2, 0, charge, clamp, minutes)
+        if then in ("used", "used up"):
+            self.told(id_, 0, made, cost * (3 if then == "used up" else 1) // 2, estimated=False)
+
+    @rule(
+        user=users,
+        team=st.sampled_from([None, "a", "a"]),
+        made=few_tokens,
+        cost=few_cents,
+        used=few_cents,
+        charge=st.booleans(),
+        minutes=st.integers(1, 30),
+        cascade=st.booleans(),
+        greedy=st.booleans(),
+        begins=st.sampled_from([None, None, True, False]),
+    )
+    def a_plan(
+        self, user, team, made, cost, used, charge, minutes, cascade, greedy, begins
+    ) -> None:
+        """A whole course: what is held is shared out, used, and ended together."""
+        self.ask(None, None, 0, 2 * made, 2 * cost, 3, minutes, charge, clamp=False, priority=9)
+        plan = f"id{self.numbers}"
+        if plan not in self.recount.calls:
+            return  # denied
+        if greedy:  # so that there is something to clamp
+            made, cost = 3 * made, 3 * cost
+        part = self.a_part(plan, user, team, made, cost, 1, charge, clamp=True, minutes=minutes)
+        if begins is not None and "late" not in self.recount.policies:
+            self.begin_a_policy(begins)
+        if part is not None:
+            self.told(part, 0, made, used, estimated=False)
+        self.end(plan, 0, made, used, used=charge, cascade=cascade)
+
+    def a_part(self, of, user, team, made, cost, requests, charge, clamp, minutes) -> str | None:
+        recount, now_us = self.recount, self.world.now_us
+        labels = {k: v for k, v in (("user", user), ("team", team)) if v is not None}
+        inherited = recount.calls[of].labels
+        labels = {**labels, **inherited}
+        fields = {
+            "input_tokens": 0,
+            "max_output_tokens": made,
+            "cost_nano": cost,
+            "requests": requests,
+            "priority": 5,
+            "fit": Fit.CLAMP if clamp else Fit.ALL,
+            "lifetime_us": minutes * MINUTE_US,
+        }
+        id_ = self.new_id()
+        on_expiry = OnExpiry.CHARGE if charge else OnExpiry.RELEASE
+        own = {k: v for k, v in labels.items() if k not in inherited}
+        answer = self.world.allocate(id_, own, on_expiry=on_expiry, parent_id=of, **fields)
+        self.see_openings()
+        self.see_expiries()
+        parent = recount.calls[of]
+        if not isinstance(answer, Grant | Denial):
+            over = not parent.active or self.world.allocations["", of].expires_us <= now_us
+            assert answer.code == ("parent_ended" if over else "too_deep")
+            return None
+        parts = [recount.policies[name] for name in sorted(parent.policies)]
+        others = [
+            p
+            for name, p in recount.policies.items()
+            if name not in parent.policies and applies(p, labels)
+        ]
+
+        def stands_in_the_way(out: int) -> list[Policy]:
+            sizes = {p.policy_id: self.sized(p, fields, out) for p in (*parts, *others)}
+            found = [p for p in parts if self.is_more_than_free(of, p, sizes[p.policy_id])]
+            found += [p for p in others if self.is_passed(p, labels, sizes[p.policy_id], 5)]
+            return found
+
+        if isinstance(answer, Denial):
+            assert stands_in_the_way(min(1, made) if clamp else made), "nothing stands in its way"
+            if answer.policies[0].allocation_id == of:
+                self.reach("a child denied by its parent")
+            return None
+        out = answer.max_output_tokens
+        assert not stands_in_the_way(out), "beyond its parent or a policy of its own"
+        if out != made:
+            assert clamp
+            assert stands_in_the_way(out + 1), "one more would have fitted"
+            self.reach("a child clamped")
+        recount.keep_accounts(of)
+        accounts = {}
+        for policy in (*parts, *others):
+            name, asked = policy.policy_id, tuple(self.sized(policy, fields, out))
+            accounts[name] = asked
+            if name in parent.policies:
+                accounts[name] = smaller(asked, parent.accounts[name])
+                parent.accounts[name] = minus(parent.accounts[name], accounts[name])
+        recount.calls[id_] = Call(
+            labels,
+            now_us,
+            {"input": 0, "output": out},
+            answer.granted.cost_nano,
+            requests,
+            set(accounts),
+            charge,
+            parent=of,
+            parts=set(parent.policies),
+            accounts=accounts,
+        )
+        self.reach("a child granted" if parent.parent is None else "a child of a child granted")
+        if others:
+            self.reach("a child in policies of its own")
+        return id_
+
+    def is_more_than_free(self, of: str, policy: Policy, asked: Amounts) -> bool:
+        """Whether a parent has not so much, in a unit that its policy limits."""
+        if policy.enforcement is not Enforcement.HARD_LIMIT:
+            return False
+        name = policy.policy_id
+        labels, made_us = self.recount.home(of, name)
+        free = self.recount.left(of, name)
+        at_us = self.world.now_us if policy.is_rolling else made_us
+        balance = self.world.opened(policy, group_in(policy, labels), at_us)
+        limits = balance.allowance_at(policy, self.world.now_us)
+        return any(
+            limit is not None and a > f for limit, a, f in zip(limits, asked, free, strict=True)
+        )
+
     def sized(self, policy: Policy, fields: dict, out: int) -> Amounts:
         given, made = fields["input_tokens"], fields["max_output_tokens"]
         whole = given + made
@@ -420,25 +582,47 @@ class Ledger(RuleBasedStateMachine):
         self.see_use(id_, given, made, cost, estimated)
 
     @precondition(lambda self: self.recount.calls)
-    @rule(which=choices, given=tokens, made=tokens, cost=cents, used=st.booleans())
-    def settle(self, which, given, made, cost, used) -> None:
-        self.end(self.chosen(which), given, made, cost, used)
+    @rule(
+        which=choices,
+        given=tokens,
+        made=tokens,
+        cost=cents,
+        used=st.booleans(),
+        cascade=st.booleans(),
+    )
+    def settle(self, which, given, made, cost, used, cascade) -> None:
+        self.end(self.chosen(which), given, made, cost, used, cascade)
 
-    def end(self, id_: str, given: int, made: int, cost: int, used: bool) -> None:
+    def end(
+        self, id_: str, given: int, made: int, cost: int, used: bool, cascade: bool = False
+    ) -> None:
         allocation = self.world.allocations["", id_]
         fields = self.used(given, made, cost) if used else {}
-        postings = len(self.world.journal)
-        answer = self.world.settle(id_, **fields)
+        below, postings = self.recount.below(id_), len(self.world.journal)
+        answer = self.world.settle(id_, cascade=cascade, **fields)
         if len(self.world.journal) == postings:
-            assert not allocation.is_active, "an active allocation can be settled"
+            assert not allocation.is_active or self.waits(below, answer)
             return
+        assert cascade or not below
+        for one in below:
+            self.end_by_time(one)
         assert isinstance(answer, Ended)
         self.reach("settled")
         if used:
             self.see_use(id_, given, made, cost, estimated=False)
         if "response" in fields:
             self.reach("settled by a response")
-        self.recount.calls[id_].active = False
+        if below:
+            self.reach("ended with all below")
+        self.recount.close(id_)
+
+    def waits(self, below: list[str], answer: object) -> bool:
+        """Whether an end was refused for the sake of active children."""
+        if getattr(answer, "code", "") != "children_active":
+            return False
+        assert below
+        self.reach("a parent that does not end before its children")
+        return True
 
     @staticmethod
     def used(given: int, made: int, cost: int) -> dict[str, object]:
@@ -452,9 +636,11 @@ class Ledger(RuleBasedStateMachine):
     @rule(which=choices, body=st.sampled_from([{}, {"usage": {"prompt_tokens": -1}}, []]))
     def settle_by_what_cannot_be_read(self, which, body) -> None:
         id_ = self.chosen(which)
-        allocation = self.world.allocations["", id_]
+        allocation, below = self.world.allocations["", id_], self.recount.below(id_)
         postings, rows = len(self.world.journal), len(self.world.usage)
         answer = self.world.settle(id_, response=Response(body))
+        if allocation.is_active and self.waits(below, answer):
+            return
         if not allocation.is_active:
             assert (postings, rows) == (len(self.world.journal), len(self.world.usage))
             self.reach("a response that cannot be read, after the end")
@@ -464,16 +650,20 @@ class Ledger(RuleBasedStateMachine):
         assert answer.cost_source == CostSource.ESTIMATED
         self.reach("charged for a response that cannot be read")
         self.charge(id_)
-        self.recount.calls[id_].active = False
+        self.recount.close(id_)
 
     @precondition(lambda self: self.recount.calls)
-    @rule(which=choices)
-    def release(self, which) -> None:
+    @rule(which=choices, cascade=st.booleans())
+    def release(self, which, cascade) -> None:
         id_ = self.chosen(which)
-        answer = self.world.release(id_)
+        below = self.recount.below(id_)
+        answer = self.world.release(id_, cascade=cascade)
         if isinstance(answer, Ended):
-            self.recount.calls[id_].active = False
-            self.reach("released")
+            for one in (*below, id_):
+                self.recount.close(one)
+            self.reach("ended with all below" if below else "released")
+        else:
+            assert not below or cascade or self.waits(below, answer)
 
     @precondition(lambda self: self.recount.calls)
     @rule(which=choices, minutes=st.integers(1, 300))
@@ -663,9 +853,13 @@ class Ledger(RuleBasedStateMachine):
         return ids[-1 - which % len(ids)]
 
     def see_use(self, id_: str, given: int, made: int, cost: int, estimated: bool) -> None:
-        call, uses = self.recount.calls[id_], self.recount.uses
+        call, uses, recount = self.recount.calls[id_], self.recount.uses, self.recount
+        own, taken_back = dict[str, tuple[int, int, int]](), None
         for use in uses:
             if use.call == id_ and use.stands_in and not estimated:
+                if call.charged or not call.policies:
+                    own, call.charged, call.records = call.charged, {}, call.records - 1
+                    taken_back = max((amounts[2] for amounts in own.values()), default=None)
                 # A policy that began in between and found the charge holds nothing of this call.
                 use.counts = {n: c for n, c in use.counts.items() if n not in call.policies}
                 if use.raw_cost:
@@ -682,25 +876,43 @@ class Ledger(RuleBasedStateMachine):
             raw_cost=cost,
             raw_requests=call.requests if first else 0,
         )
+        if call.accounts is not None:
+            use.raw_requests = recount.requests_of(id_) if not call.records else 0
+            if taken_back is not None:
+                use.raw_requests = taken_back
+            call.records += 1
         for name in call.policies:
             use.counts[name] = self.counted(self.recount.policies[name], use)
+            use.homes[name] = recount.home(id_, name)
+            if call.accounts is not None and recount.take(
+                id_, name, use.counts[name], own.get(name, (0, 0, 0))
+            ):
+                self.reach("drawn from those above")
         uses.append(use)
 
     def see_expiries(self) -> None:
-        for id_, call in self.recount.calls.items():
-            allocation = self.world.allocations["", id_]
+        for id_ in sorted(self.recount.calls, key=lambda one: -self.recount.depth(one)):
+            call, allocation = self.recount.calls[id_], self.world.allocations["", id_]
             if not call.active or allocation.status is not AllocationStatus.EXPIRED:
                 continue
             assert allocation.expires_us <= self.world.now_us, "time was not over"
-            if call.charges:
-                self.charge(id_)
-            call.active = False
+            self.end_by_time(id_)
             self.reach("expired and charged" if call.charges else "expired and freed")
+
+    def end_by_time(self, id_: str) -> None:
+        """As its `on_expiry` says."""
+        if self.recount.calls[id_].charges:
+            self.charge(id_)
+        self.recount.close(id_)
 
     def charge(self, id_: str) -> None:
         """What is left of a call's hold becomes used, until the measured usage arrives."""
         call, total = self.recount.calls[id_], self.whole_left(id_)
         left = {name: self.recount.left(id_, name) for name in call.policies}
+        if call.accounts is not None:
+            total = self.recount.rest(id_)
+            call.charged, call.records = dict(left), call.records + 1
+            call.accounts = dict.fromkeys(call.accounts, (0, 0, 0))
         self.recount.uses.append(
             Use(
                 call.labels,
@@ -712,6 +924,7 @@ class Ledger(RuleBasedStateMachine):
                 raw_tokens={"other": total[0]},
                 raw_cost=total[1],
                 raw_requests=total[2],
+                homes={name: self.recount.home(id_, name) for name in call.policies},
             )
         )
 

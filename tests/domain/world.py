@@ -112,6 +112,7 @@ class World:
         self.events: list[Event] = []
         self.counted: list[DecisionCount] = []
         self.done: list[tuple[Command, Answer]] = []  # commands that changed something
+        self.adopted: set[str] = set()  # balances whose policy found allocations at its beginning
         self._numbers = count(1)
         self._set: PolicySet | None = None
         self._book: PriceBook | None = None
@@ -173,6 +174,7 @@ class World:
             for allocation, posting in found:
                 self.allocations[allocation.key] = allocation
                 postings.append(posting)
+                self.adopted.add(posting.balance_id)
         self._post("adopt", policy, postings)
         return Start(policy.no, len(self.usage))
 
@@ -425,6 +427,18 @@ class World:
         assert allocation.is_active or not active, "no child outlives its parent"
         for one in active:
             assert one.expires_us <= allocation.expires_us, "no child outlives its parent"
+        if allocation.ancestors or not allocation.children.made:
+            return
+        family = [one for one in self.allocations.values() if allocation.key in one.ancestors]
+        for hold in allocation.holds:
+            if hold.balance_id in self.adopted:
+                continue  # which may limit what nothing limited when the children were made
+            together = hold.held
+            for one in family:
+                for part in one.holds:
+                    if part.balance_id == hold.balance_id and not hold.is_unheld:
+                        together = together.plus(part.held)
+            assert not allocation.granted.minus(together).any_negative, "more than the first had"
 
     # Inside ------------------------------------------------------------------------------------
 
