@@ -46,8 +46,7 @@ def cascaded(
     """End all below an allocation, the deepest first, and then itself."""
     trial, parts = ended_below(state, allocation, end)
     outcome = last(trial)
-    if isinstance(outcome.answer, BudgetError):
-        return outcome
+    assert not isinstance(outcome.answer, BudgetError), "refused before anything has ended"
     return Outcome(outcome.answer, parts=(*parts, outcome))
 
 

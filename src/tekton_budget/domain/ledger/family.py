@@ -27,24 +27,21 @@ class Family:
 
     def draw(self, balance_id: str, wanted: Amounts) -> Amounts:
         """Take from what the parent still holds there, then from its own parent; what there was."""
-        drawn = NOTHING
-        for place, one in enumerate(self._now):
+        drawn, place, goes_on = NOTHING, 0, True
+        while goes_on and drawn != wanted:
+            one = self._now[place]
             at = _place_of(one, balance_id)
-            if at is None:
-                break
             hold = one.holds[at]
             taken = Amounts.smaller(wanted.minus(drawn), hold.held)
             if taken != NOTHING:
                 self._set(place, at, hold.held.minus(taken))
                 drawn = drawn.plus(taken)
-            if not hold.is_part or drawn == wanted:
-                break
+            place, goes_on = place + 1, hold.is_part
         return drawn
 
     def give_back(self, balance_id: str, left: Amounts) -> None:
         """What is left of a child's part is its parent's again."""
         at = _place_of(self._now[0], balance_id)
-        assert at is not None, "a part is of a hold"
         self._set(0, at, self._now[0].holds[at].held.plus(left))
 
     def count(self, before: Allocation, after: Allocation) -> None:
@@ -122,8 +119,6 @@ def _consumed(allocation: Allocation) -> Consumed:
     )
 
 
-def _place_of(allocation: Allocation, balance_id: str) -> int | None:
-    for place, hold in enumerate(allocation.holds):
-        if hold.balance_id == balance_id:
-            return place
-    return None
+def _place_of(allocation: Allocation, balance_id: str) -> int:
+    """Of the hold that a part is of, which is there."""
+    return next(at for at, hold in enumerate(allocation.holds) if hold.balance_id == balance_id)
