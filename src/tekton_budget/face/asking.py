@@ -151,7 +151,7 @@ class LedgerVerbs:
             lifetime_seconds,
             max_output_tokens=max_output_tokens,
             tokens=tokens,
-            cost=exact(cost),
+            cost=ledger.exact(cost),
             fit=fit,
             min_grant=min_grant,
         )
