@@ -7,7 +7,14 @@ from tekton_budget.domain.allocation import AllocationStatus, OnExpiry
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Denial, Ended, Expired, Grant, Recorded, Several
 from tekton_budget.domain.caller import Caller, Role
-from tekton_budget.domain.command import Allocate, Fit, LedgerSettings, Release, Settle
+from tekton_budget.domain.command import (
+    Allocate,
+    Fit,
+    KeepAlive,
+    LedgerSettings,
+    Release,
+    Settle,
+)
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.ledger import State, balances_needed, owned
 from tekton_budget.domain.ledger.children import DEPTH_MAX
@@ -671,6 +678,63 @@ def test_extending_keeps_a_child_within_its_parent(world: World) -> None:
     assert shorter.expires_us == world.now_us + 10 * MINUTE_US
     ends = {world.allocations["", i].expires_us for i in "pcg"}
     assert ends == {shorter.expires_us}
+    world.check()
+
+
+def test_a_child_grows_out_of_its_parents_free_hold(world: World) -> None:
+    child(world, "c", "0.5")
+    child(world, "d", "1")
+    before = world.balance("purse").copy()
+    grown = world.extend("c", cost_nano=usd("0.9"))
+
+    assert grown.granted.cost_nano == usd("0.9")
+    assert (held_by(world, "c"), held_by(world, "p")) == (usd("0.9"), usd("0.1"))
+    assert world.allocations["", "p"].children.lent_cost_nano == usd("1.9")
+    assert world.balance("purse") == before
+    denied = world.extend("c", cost_nano=usd("1.2"))
+    assert isinstance(denied, Denial)
+    assert (denied.policies[0].allocation_id, denied.largest_fit.cost_nano) == ("p", usd("1"))
+    clamped = world.extend("c", cost_nano=usd("1.2"), fit=Fit.CLAMP, lifetime_us=5 * HOUR_US)
+    assert clamped.granted.cost_nano == usd("1")
+    assert clamped.expires_us == world.now_us + HOUR_US
+    world.check()
+
+
+def test_a_child_grows_in_policies_of_its_own_too(world: World) -> None:
+    world.policy("agents", "0.8usd/day", scope={"agent": "*"})
+    child(world, "c", "0.5", labels={"agent": "x"})
+    denied = world.extend("c", cost_nano=usd("0.9"))
+    world.extend("c", cost_nano=usd("0.8"))
+
+    assert [one.name for one in denied.policies] == ["agents"]
+    assert (held_by(world, "c"), held_by(world, "c", "agents")) == (usd("0.8"), usd("0.8"))
+    world.check()
+
+
+def test_a_parent_grows_and_has_more_to_give(world: World) -> None:
+    child(world, "c", "2")
+    assert isinstance(child(world, "d", "0.5"), Denial)
+    world.extend("p", 10 * MINUTE_US, cost_nano=usd("3"))
+
+    assert held_by(world, "p") == usd("1")
+    assert world.held("purse").cost_nano == usd("3")
+    assert isinstance(child(world, "d", "0.5"), Grant)
+    assert world.allocations["", "c"].expires_us == world.now_us + 10 * MINUTE_US
+    world.check()
+
+
+def test_what_is_kept_alive_keeps_within_its_parent(world: World) -> None:
+    child(world, "c", "1", lifetime_us=MINUTE_US)
+    child(world, "g", "0.5", of="c", lifetime_us=MINUTE_US)
+    keys = (("", "g"), ("", "c"))
+    world.run(KeepAlive("k", world.caller, allocations=keys, lifetime_us=20 * MINUTE_US))
+    ends = world.now_us + 20 * MINUTE_US
+    assert {world.allocations["", one].expires_us for one in "cg"} == {ends}
+
+    keys = (("", "g"), ("", "c"), ("", "gone"))
+    world.run(KeepAlive("l", world.caller, allocations=keys, lifetime_us=9 * HOUR_US))
+    assert {world.allocations["", one].expires_us for one in "cg"} == {world.now_us + HOUR_US}
+    world.run(KeepAlive("m", world.caller, allocations=keys, lifetime_us=MINUTE_US))
     world.check()
 
 

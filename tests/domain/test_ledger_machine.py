@@ -94,6 +94,7 @@ REACHED = (
     "a child granted",
     "a child of a child granted",
     "a child clamped",
+    "a child grown",
     "a child denied by its parent",
     "a child in policies of its own",
     "a parent that does not end before its children",
@@ -365,7 +366,7 @@ class Ledger(RuleBasedStateMachine):
         charge=st.booleans(),
         clamp=st.booleans(),
         minutes=st.integers(1, 300),
-        then=st.sampled_from(["nothing", "used", "used up", "a child"]),
+        then=st.sampled_from(["nothing", "used", "used up", "a child", "grown"]),
     )
     def ask_for_a_part(
         self, which, user, team, made, cost, share, requests, charge, clamp, minutes, then
@@ -379,6 +380,8 @@ class Ledger(RuleBasedStateMachine):
             return
         if then == "a child":
             self.a_part(id_, user, team, made // 2, cost // 2, 0, charge, clamp, minutes)
+        if then == "grown":
+            self.grow(which=0, more=5, cost=cost // 2 // CENT * CENT, clamp=clamp, least=1)
         if then in ("used", "used up"):
             self.told(id_, 0, made, cost * (3 if then == "used up" else 1) // 2, estimated=False)
 
@@ -407,6 +410,8 @@ class Ledger(RuleBasedStateMachine):
         part = self.a_part(plan, user, team, made, cost, 1, charge, clamp=True, minutes=minutes)
         if begins is not None and "late" not in self.recount.policies:
             self.begin_a_policy(begins)
+        if part is not None and not greedy:
+            self.grow(which=0, more=made, cost=cost // 2, clamp=charge, least=1)
         if part is not None:
             self.told(part, 0, made, used, estimated=False)
         self.end(plan, 0, made, used, used=charge, cascade=cascade)
@@ -425,7 +430,7 @@ class Ledger(RuleBasedStateMachine):
             "fit": Fit.CLAMP if clamp else Fit.ALL,
             "lifetime_us": minutes * MINUTE_US,
         }
-        id_ = self.new_id()
+        self.may_land, id_ = False, self.new_id()
         on_expiry = OnExpiry.CHARGE if charge else OnExpiry.RELEASE
         own = {k: v for k, v in labels.items() if k not in inherited}
         answer = self.world.allocate(id_, own, on_expiry=on_expiry, parent_id=of, **fields)
@@ -714,11 +719,15 @@ class Ledger(RuleBasedStateMachine):
         )
         self.see_expiries()
         if isinstance(answer, Denial):
-            assert self.world.allocations["", id_] == before, "denied, and yet it changed"
+            after = self.world.allocations["", id_]  # what was past its time may have come back
+            assert (after.granted, after.stated) == (before.granted, before.stated)
             assert self.growth_is_passed(id_, whole[0], whole)
             assert not clamp or self.growth_is_passed(id_, made + least, whole) or more < least
             self.reach("growth denied")
             return
+        if not self.world.allocations["", id_].is_active:
+            assert answer.code == "already_settled"
+            return  # its own time was over, and it stood in its way
         assert isinstance(answer, Ended)
         out = answer.max_output_tokens
         assert not self.growth_is_passed(id_, out, whole), "beyond a limit"
@@ -731,12 +740,34 @@ class Ledger(RuleBasedStateMachine):
             self.reach("grown")
             if before.usage_records:
                 self.reach("grown after usage")
-        call.tokens, call.cost = self.grown_to(id_, out, whole)
+        tokens_, cost_ = self.grown_to(id_, out, whole)
+        if call.accounts is not None:
+            self.see_growth(id_, {n: self.growth(id_, n, tokens_, cost_) for n in call.policies})
+        call.tokens, call.cost = tokens_, cost_
         assert self.world.allocations["", id_].granted == (
             sum(call.tokens.values()),
             call.cost,
             call.requests,
         )
+
+    def growth(self, id_: str, name: str, tokens_: dict, cost: int) -> tuple[int, int, int]:
+        """What a call's hold gains by other amounts, had it never been shared out."""
+        call = self.recount.calls[id_]
+        new = self.recount.left(id_, name, tokens_, cost)
+        return minus(new, self.recount.left(id_, name, call.tokens, call.cost))
+
+    def see_growth(self, id_: str, gains: dict[str, tuple[int, int, int]]) -> None:
+        """A part grows out of its parent's hold, as far as that goes."""
+        call = self.recount.calls[id_]
+        for name, wanted in gains.items():
+            gain = wanted
+            if name in call.parts:
+                above = self.recount.calls[call.parent].accounts
+                gain = smaller(wanted, above[name])
+                above[name] = minus(above[name], gain)
+            call.accounts[name] = plus(call.accounts[name], gain)
+        if call.parts and any(any(gain) for gain in gains.values()):
+            self.reach("a child grown")
 
     def grown_to(self, id_: str, out: int, whole: tuple[int, int]) -> tuple[dict, int]:
         """What it then is granted: a stated cost shrinks with the tokens, and never below."""
@@ -752,9 +783,12 @@ class Ledger(RuleBasedStateMachine):
         tokens_, cost = self.grown_to(id_, out, whole)
         for name in call.policies:
             policy = self.recount.policies[name]
-            old = self.recount.left(id_, name)
-            new = self.recount.left(id_, name, tokens_, cost)
-            if new == old or policy.enforcement is not Enforcement.HARD_LIMIT:
+            gain = self.growth(id_, name, tokens_, cost)
+            if not any(gain) or policy.enforcement is not Enforcement.HARD_LIMIT:
+                continue
+            if name in call.parts:
+                if self.is_more_than_free(call.parent, policy, Amounts(*gain)):
+                    return True
                 continue
             priority = self.world.allocations["", id_].priority
             if policy.bypass_priority is not None and priority >= policy.bypass_priority:
@@ -766,8 +800,7 @@ class Ledger(RuleBasedStateMachine):
             allowance = balance.allowance_at(policy, now_us)
             if not call.lands:
                 allowance = allowance.minus(self.kept(policy, allowance))
-            grown = Amounts(*(n - o for n, o in zip(new, old, strict=True)))
-            if passes(allowance, Amounts(*plus(spent, held)), grown):
+            if passes(allowance, Amounts(*plus(spent, held)), Amounts(*gain)):
                 return True
         return False
 

@@ -103,19 +103,21 @@ def _concerns_below(
 
     A hold judges as its policy does, and is named for the parent.
     """
-    policies, held = state.policies, set()
-    concerns = []
-    for hold in parent.holds:
-        policy_no, opens_us, group = parts_of(hold.balance_id)
-        policy = policies.by_no.get(policy_no)
-        if hold.is_unheld or policy is None:
-            continue
-        held.add(policy_no)
-        own = replace(policy, name=f"allocation {parent.id}", thresholds_ppm=(), landing_ppm=0)
-        window = Window(opens_us, None)
-        concerns.append(Concern(own, group, window, hold.balance_id, False, parent))
-    more = policies.concerns(labels, call_id, state.now_us)
-    return concerns + [concern for concern in more if concern.policy.no not in held]
+    parts = [part for hold in parent.holds if (part := concern_of_part(state, parent, hold))]
+    held = {part.policy.no for part in parts}
+    more = state.policies.concerns(labels, call_id, state.now_us)
+    return parts + [concern for concern in more if concern.policy.no not in held]
+
+
+def concern_of_part(state: "State", parent: Allocation, hold: Hold) -> Concern | None:
+    """A hold as what judges a part of it; `None` of one that never held."""
+    policy_no, opens_us, group = parts_of(hold.balance_id)
+    policy = state.policies.by_no.get(policy_no)
+    if hold.is_unheld or policy is None:
+        return None
+    own = replace(policy, name=f"allocation {parent.id}", thresholds_ppm=(), landing_ppm=0)
+    window = Window(opens_us, None)
+    return Concern(own, group, window, hold.balance_id, False, parent)
 
 
 def _hold_of(concern: Concern) -> Hold:
@@ -164,10 +166,15 @@ def with_thresholds(state: "State", verdict: Verdict, judgements: Sequence[Judge
     return verdict._replace(decision=decision, warned=warned)
 
 
+def free_of(concern: Concern, asked: Amounts) -> Amounts:
+    """What a child may take of its parent's hold: what it asks, as far as there is so much."""
+    return Amounts.smaller(asked, _hold_of(concern).held)
+
+
 def part_of(judgement: Judgement) -> Hold:
-    """What the child takes of its parent's hold: what it asks, as far as there is so much."""
+    """The child's own hold of it."""
     concern, asked, *_ = judgement
-    held = Amounts.smaller(asked, _hold_of(concern).held)
+    held = free_of(concern, asked)
     return Hold(concern.balance_id, held, concern.policy.tokens_counted, is_part=True)
 
 
@@ -178,6 +185,27 @@ def told_of_parent(state: "State", ask: Allocate, grant: Grant) -> Grant:
     if grant.expires_us == parent.expires_us:
         reasons = (*reasons, f"it ends with its parent, allocation {parent.id}")
     return replace(grant, parent_id=parent.id, labels=ask.labels, reasons=reasons)
+
+
+def lent_more(
+    state: "State", before: Allocation, grown: Allocation, gains: Mapping[str, Amounts]
+) -> Allocation:
+    """The parent once a child has grown by so much of its holds."""
+    parent = state.allocations[before.ancestors[-1]]
+    known = parent.children
+    counts = grown.granted_counts.minus(before.granted_counts)
+    children = known._replace(
+        lent=known.lent.plus(counts),
+        lent_cost_nano=known.lent_cost_nano + grown.granted.cost_nano - before.granted.cost_nano,
+    )
+    return replace(parent, holds=_less(parent, gains), children=children, updated_us=state.now_us)
+
+
+def _less(parent: Allocation, taken: Mapping[str, Amounts]) -> tuple[Hold, ...]:
+    return tuple(
+        hold._replace(held=hold.held.minus(taken.get(hold.balance_id, NOTHING)))
+        for hold in parent.holds
+    )
 
 
 def lent(state: "State", ask: Allocate, child: Allocation) -> Allocation:
@@ -196,10 +224,7 @@ def lent(state: "State", ask: Allocate, child: Allocation) -> Allocation:
         lent_requests=known.lent_requests + granted.requests,
         own_requests=own,
     )
-    holds = tuple(
-        hold._replace(held=hold.held.minus(taken.get(hold.balance_id, NOTHING)))
-        for hold in parent.holds
-    )
+    holds = _less(parent, taken)
     return replace(parent, holds=holds, children=children, updated_us=state.now_us)
 
 

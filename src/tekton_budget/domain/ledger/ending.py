@@ -10,7 +10,7 @@ from tekton_budget.domain.errors import Conflict, invalid
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger import ends
 from tekton_budget.domain.ledger.draft import Draft
-from tekton_budget.domain.ledger.family import below, with_others
+from tekton_budget.domain.ledger.family import below, cut_below, with_others, within_parent
 from tekton_budget.domain.ledger.retry import remember, remembered_answer
 from tekton_budget.domain.ledger.settle import already_ended, unknown_allocation
 from tekton_budget.domain.ledger.state import (
@@ -63,9 +63,7 @@ def extend(state: State, command: Extend) -> Outcome:
     lifetime_us = command.lifetime_us or 0
     if not 0 < lifetime_us <= LIFETIME_MAX_US:
         return Outcome(invalid("lifetime_seconds", "send 1 to 86400"))
-    expires_us = state.now_us + lifetime_us
-    if allocation.ancestors:
-        expires_us = min(expires_us, state.allocations[allocation.ancestors[-1]].expires_us)
+    expires_us = within_parent(state, allocation, state.now_us + lifetime_us)
     moved = replace(allocation, expires_us=expires_us, updated_us=state.now_us)
     answer = _ended(moved, NOTHING)
     event = Event(
@@ -78,24 +76,21 @@ def extend(state: State, command: Extend) -> Outcome:
         events=(event,),
         remembered=remember(command, answer),
     )
-    cut = [
-        replace(one, expires_us=expires_us, updated_us=state.now_us)
-        for one in below(state, allocation)
-        if one.expires_us > expires_us
-    ]
-    return with_others(outcome, cut)
+    return with_others(outcome, cut_below(state, allocation, expires_us))
 
 
 def keep_alive(state: State, command: KeepAlive) -> Outcome:
     """Move the expiry of all that still hold, in one entry; none is made to end sooner."""
     expires_us = state.now_us + command.lifetime_us
     parts = []
-    for key in dict.fromkeys(command.allocations):
-        allocation = state.allocations.get(key)
-        if allocation is not None and allocation.is_active:
-            later_us = max(allocation.expires_us, expires_us)
-            kept = replace(allocation, expires_us=later_us, updated_us=state.now_us)
-            parts.append(Outcome(Kept(1), allocation=kept))
+    found = [state.allocations.get(key) for key in dict.fromkeys(command.allocations)]
+    active = [one for one in found if one is not None and one.is_active]
+    trial = state.trial()
+    for one in sorted(active, key=lambda one: len(one.ancestors)):  # none outlives its parent
+        later_us = max(one.expires_us, within_parent(trial, one, expires_us))
+        kept = replace(one, expires_us=later_us, updated_us=state.now_us)
+        parts.append(Outcome(Kept(1), allocation=kept))
+        trial.apply(parts[-1])
     if parts:
         detail = f"{len(parts)} until {expires_us}"
         parts[0].entry = Entry("extend", command.caller.key_id, command.id, (), detail)

@@ -99,6 +99,22 @@ def with_others(outcome: Outcome, others: list[Allocation]) -> Outcome:
     return Outcome(outcome.answer, parts=(outcome, *changed))
 
 
+def within_parent(state: State, allocation: Allocation, expires_us: int) -> int:
+    """When it may end at the latest, if it shall end then."""
+    if not allocation.ancestors:
+        return expires_us
+    return min(expires_us, state.allocations[allocation.ancestors[-1]].expires_us)
+
+
+def cut_below(state: State, allocation: Allocation, expires_us: int) -> list[Allocation]:
+    """What would outlive it, if it ended then, ending with it."""
+    return [
+        replace(one, expires_us=expires_us, updated_us=state.now_us)
+        for one in below(state, allocation)
+        if one.expires_us > expires_us
+    ]
+
+
 def below(state: State, allocation: Allocation) -> list[Allocation]:
     """All active allocations below one, the deepest first; `Misjudged` if not all are loaded."""
     if not allocation.children.active:

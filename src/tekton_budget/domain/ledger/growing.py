@@ -17,7 +17,14 @@ from tekton_budget.domain.errors import BudgetError, Conflict, FieldFault, Inval
 from tekton_budget.domain.estimate import asked_by_each, cost_by, counts_of, shrinkable
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger.allocate import denial_counts
+from tekton_budget.domain.ledger.children import (
+    concern_of_part,
+    free_of,
+    judge_part,
+    lent_more,
+)
 from tekton_budget.domain.ledger.denial import denial_of
+from tekton_budget.domain.ledger.family import cut_below, with_others, within_parent
 from tekton_budget.domain.ledger.grant import decision_counts, reason_of
 from tekton_budget.domain.ledger.pricing import prices_for
 from tekton_budget.domain.ledger.refusal import left_open
@@ -181,7 +188,9 @@ class _Growth:
         """By every policy that the growth takes anything of; its own hold is no stranger's."""
         state, judgements = self._state, []
         for place, more in zip(self._places, self._more(size), strict=True):
-            if place.judges and more != NOTHING:
+            if place.judges and more != NOTHING and place.concern.parent is not None:
+                judgements.append(judge_part(state, place.concern, more))
+            elif place.judges and more != NOTHING:
                 held, balance = place.hold.held, state.balances[place.hold.balance_id]
                 landing = self._lands or self._is_shadowed(place.concern.policy)
                 whole = judge(
@@ -210,17 +219,20 @@ class _Growth:
         clamped_by: Sequence[Judgement] = (),
     ) -> Outcome:
         state, allocation = self._state, self._allocation
-        gains = self._more(size)
+        gains = [
+            more if place.concern.parent is None else free_of(place.concern, more)
+            for place, more in zip(self._places, self._more(size), strict=True)
+        ]
         grown = self._allocation_at(size, gains)
         judged = {one.concern.balance_id: one for one in judgements}
         postings = tuple(
             Posting(place.hold.balance_id, _reason(place, judged, verdict), NOTHING, more)
             for place, more in zip(self._places, gains, strict=True)
-            if more != NOTHING
+            if more != NOTHING and place.concern.parent is None
         )
         told, events = newly_told(state, [(one.balance_id, one.held) for one in postings])
         answer = _answer(grown, self._standings(gains))
-        return Outcome(
+        outcome = Outcome(
             answer,
             entry=Entry(
                 "extend", allocation.key_id, allocation.id, postings, str(grown.expires_us)
@@ -234,6 +246,12 @@ class _Growth:
             else (),
             remembered=remember(self._command, answer),
         )
+        others = cut_below(state, allocation, grown.expires_us)
+        if allocation.ancestors:
+            pairs = zip(self._places, gains, strict=True)
+            taken = {p.hold.balance_id: gain for p, gain in pairs if p.concern.parent is not None}
+            others.append(lent_more(state, allocation, grown, taken))
+        return with_others(outcome, others)
 
     def _allocation_at(self, size: int, gains: Sequence[Amounts]) -> Allocation:
         """The allocation as it then is."""
@@ -249,7 +267,9 @@ class _Growth:
         for place, more in zip(self._places, gains, strict=True):
             holds[place.position] = place.hold._replace(held=place.hold.held.plus(more))
         lifetime_us = self._command.lifetime_us
-        expires_us = allocation.expires_us if lifetime_us is None else state.now_us + lifetime_us
+        expires_us = allocation.expires_us
+        if lifetime_us is not None:
+            expires_us = within_parent(state, allocation, state.now_us + lifetime_us)
         output = None if ask.max_output_tokens is None else size
         return replace(
             allocation,
@@ -272,10 +292,10 @@ class _Growth:
         state, caller = self._state, self._command.caller
         return tuple(
             standing_after(
-                policy,
+                state.policies.by_no[policy.no],
                 state.balances[place.hold.balance_id],
                 NOTHING,
-                more,
+                more if place.concern.parent is None else NOTHING,
                 caller,
                 state.now_us,
                 state.policies.asks_of(policy),
@@ -291,6 +311,13 @@ def _places(state: State, allocation: Allocation) -> list[_Place]:
         balance = state.balances[hold.balance_id]
         policy = policies.by_no.get(balance.policy_no)
         if policy is None or hold.is_unheld:
+            continue
+        if hold.is_part:
+            above = state.allocations[allocation.ancestors[-1]]
+            whole = next(one for one in above.holds if one.balance_id == hold.balance_id)
+            part = concern_of_part(state, above, whole)
+            assert part is not None, "its policy is there"
+            found.append(_Place(position, hold, part, policy.judges))
             continue
         concern = concern_of_group(policies, policy.no, balance.group, balance.opens_us)
         judges = policy.judges and policies.is_in_force(policy, state.now_us)
