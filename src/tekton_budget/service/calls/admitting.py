@@ -226,13 +226,15 @@ class Calls:
         first = wanted
         if grows and wanted is not None:
             first = min(wanted, self.rules.slice_tokens + self.rules.margin_tokens)
-        clamps = until is not None and call.clamps and first is not None
+        # A clamp to the whole is whole or nothing, and waits for holds alone, never for money.
+        clamps = call.clamps and until is not None
+        fewest = self._least(call, first, least) if clamps else (first or 0) * need.answers
         ask = self._worded(
             call,
             size,
             first,
-            fit="clamp" if clamps else "all",
-            least=self._least(call, first, least) if clamps else None,
+            fit="all" if until is None else "clamp",
+            least=None if until is None else fewest,
             landing=landing,
             quiet=not last,
         )
