@@ -1,5 +1,6 @@
 """A private gateway: on this machine, for whoever has its one key, over the user's own database."""
 
+import socket
 from pathlib import Path
 
 import httpx
@@ -40,6 +41,20 @@ def test_whoever_has_its_key_is_the_user_and_nobody_else_is_let_in(settings) -> 
         assert http.get(RUNS, headers=bearer(own.key)).json()["items"][0]["name"] == "a"
     with open_service(settings, background=False) as running:
         assert running.service.run_views.run_named(LOCAL, "a").name == "a"
+
+
+def test_a_websocket_is_declined_by_the_status_that_lets_clients_go_on_by_http(settings) -> None:
+    asked = (
+        "GET /r/TOKEN/openai/v1/responses HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n"
+    )
+    with private_gateway(settings) as own:
+        port = int(own.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            line.sendall(asked.encode())
+
+            assert line.recv(1000).startswith(b"HTTP/1.1 426 ")
 
 
 def test_it_ends_with_the_block_and_another_has_another_key(settings) -> None:

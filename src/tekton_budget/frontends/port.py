@@ -26,6 +26,8 @@ class Port:
             await self._live(receive, send)
         elif scope["type"] == "http" and self._is_gateway(scope["path"]):
             await self.gateway(scope, receive, send)
+        elif scope["type"] == "websocket" and self._is_gateway(scope["path"]):
+            await self.gateway.decline(scope, receive, send)
         else:
             await self.api(scope, receive, send)
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hmac
+import logging
 import secrets
 import socket
 import threading
@@ -40,6 +41,7 @@ class PrivateGateway:
 def private_gateway(settings: Settings) -> Iterator[PrivateGateway]:
     """Serve the database that settings name until the block ends."""
     quieten()
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # the terminal is the command's
     key = _KEY_PREFIX + secrets.token_urlsafe(32)
     with contextlib.closing(_listening()) as listening, open_service(settings) as running:
         doorkeeper = _ByOneKey(key, Doorkeeper(running.service.keys, settings))

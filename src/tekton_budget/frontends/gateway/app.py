@@ -98,8 +98,21 @@ class Gateway:
                 scope["raw_path"] = hidden(scope["path"]).encode()
                 self._access_log(scope, status, seconds)
 
+    async def decline(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket: 426, by which clients that try one first go on by HTTP at once."""
+        await receive()  # that it wants to connect
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close"})
+            return
+        status, body, headers = told(_NO_WEBSOCKETS, Family.OPENAI)
+        start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
+        await send(start)
+        await send({"type": "websocket.http.response.body", "body": body})
+
     async def _answered(self, scope: Scope, receive: Receive, send: Send, route: Route) -> int:
         headers = dict(scope["headers"])
+        if headers.get(b"upgrade", b"").lower() == b"websocket":  # the server knows none
+            return await _refused(send, _NO_WEBSOCKETS, _spoken(route))
         admission = await self._callers.admit(scope, headers, route)
         scope["caller"] = admission.caller
         exchange = Exchange(
@@ -194,6 +207,11 @@ class Gateway:
             await close()
 
 
+_NO_WEBSOCKETS = Refusal(
+    426,
+    "websockets_unsupported",
+    "The budget gateway speaks HTTP: send the same as a POST, with `stream` if it is to stream.",
+)
 _FAULT = Refusal(
     500,
     "internal_error",
