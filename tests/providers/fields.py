@@ -63,6 +63,7 @@ OPENAI_RESPONSES = frozenset(
         "parallel_tool_calls",
         "previous_response_id",
         "prompt",
+        "client_metadata",  # of Codex
         "prompt_cache_key",
         "prompt_cache_options",
         "prompt_cache_retention",

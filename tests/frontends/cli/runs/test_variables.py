@@ -97,10 +97,11 @@ def test_opencode_is_told_by_its_configuration_which_keeps_what_it_has(known: st
 
 
 def test_codex_takes_its_address_on_the_command_line() -> None:
-    option = f'openai_base_url="{SERVER}/r/TOKEN/openai/v1"'
+    address = f'openai_base_url="{SERVER}/r/TOKEN/openai/v1"'
+    options = ["-c", address, "-c", 'web_search="disabled"']
 
-    assert pointed(["codex", "exec", "hi"], PLACE) == ["codex", "-c", option, "exec", "hi"]
-    assert pointed(["/opt/codex"], PLACE) == ["/opt/codex", "-c", option]
+    assert pointed(["codex", "exec", "hi"], PLACE) == ["codex", *options, "exec", "hi"]
+    assert pointed(["/opt/codex"], PLACE) == ["/opt/codex", *options]
     assert pointed(["claude", "codex"], PLACE) == ["claude", "codex"]
 
 

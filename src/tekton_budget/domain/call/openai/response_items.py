@@ -25,6 +25,7 @@ def item_tokens(draft: Draft, item: Any, path: str) -> int:  # Any: JSON
 
 
 _MESSAGE_FIELDS = frozenset({"type", "role", "content", "id", "status", "name", "phase"})
+_PASSED_THROUGH = frozenset({"internal_chat_message_metadata_passthrough"})  # Codex sends it
 
 
 def _message(draft: Draft, item: dict[str, Any], path: str) -> int:  # Any: JSON
@@ -32,6 +33,8 @@ def _message(draft: Draft, item: dict[str, Any], path: str) -> int:  # Any: JSON
     for name, inner in item.items():
         if name == "content" and inner is not None:
             tokens += content_tokens(draft, inner, f"{path}.content")
+        elif name in _PASSED_THROUGH:
+            tokens += json_bytes(inner)
         elif name not in _MESSAGE_FIELDS:
             draft.unknown(f"{path}.{name}")
             tokens += json_bytes(inner)

@@ -137,11 +137,13 @@ def variables_of(place: Place, around: Mapping[str, str], *, pid: int) -> dict[s
 def pointed(command: Sequence[str], place: Place) -> list[str]:
     """The command itself: Codex takes its address on its command line, from no variable.
 
-    (openai/codex, pull requests 12031 and 16720.)
+    (openai/codex, pull requests 12031 and 16720.) It would let the provider search the web as often
+    as it likes, which no cap can bound; what the command itself says comes later, and wins.
     """
     program, *rest = command
     if os.path.basename(program) == "codex":  # noqa: PTH119  (a word of a command, no path)
-        return [program, "-c", f'openai_base_url="{place.gateway}/openai/v1"', *rest]
+        address = f'openai_base_url="{place.gateway}/openai/v1"'
+        return [program, "-c", address, "-c", 'web_search="disabled"', *rest]
     return [program, *rest]
 
 
