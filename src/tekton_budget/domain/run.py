@@ -34,6 +34,7 @@ class Run:
     key_name: str
     command: str
     land_note: str | None
+    reserve_id: str | None  # the allocation that holds its cap in the limits around it
     lease_us: int  # how far each sign of life reaches
     created_us: int
     started_us: int  # the last time that it was begun or continued

@@ -28,6 +28,7 @@ class RunVerbs:
         without_note: bool = False,
         command: Sequence[str] = (),
         lease_seconds: int | None = None,
+        reserve: bool = False,
     ) -> Request[Json]:
         """Begin a run, or continue the one of that name: its calls go to `/r/TOKEN/<provider>`.
 
@@ -46,6 +47,7 @@ class RunVerbs:
             without_note=without_note or None,
             command=list(command) or None,
             lease_seconds=lease_seconds,
+            reserve=reserve or None,
             token=secrets.token_urlsafe(32),
         )
         return Request("open_run", "POST", "/runs", same, body=body)

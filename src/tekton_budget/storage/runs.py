@@ -15,12 +15,12 @@ from tekton_budget.storage.session import Session
 from tekton_budget.storage.writer import Writer
 
 COLUMNS = (
-    "run_id, name, policy_id, labels, outer_id, key_id, key_name, command, land_note, lease_us, "
-    "created_us, started_us, alive_until_us, ended_us, exit_code, calls, refused, clamped"
+    "run_id, name, policy_id, labels, outer_id, key_id, key_name, command, land_note, reserve_id, "
+    "lease_us, created_us, started_us, alive_until_us, ended_us, exit_code, calls, refused, clamped"
 )
 _SET = (
     "name, token_hash, policy_id, labels, outer_id, key_id, key_name, command, land_note, "
-    "lease_us, created_us, started_us, alive_until_us, ended_us, exit_code"
+    "reserve_id, lease_us, created_us, started_us, alive_until_us, ended_us, exit_code"
 )
 _runs = tables.runs.c
 _COLUMNS = [_runs[name.strip()] for name in COLUMNS.split(",")]
@@ -68,6 +68,7 @@ def put_run(session: Session, run: Run, token_hash: str) -> None:
         run.key_name,
         run.command,
         run.land_note,
+        run.reserve_id,
         run.lease_us,
         run.created_us,
         run.started_us,

@@ -374,6 +374,7 @@ runs = Table(
     _text("key_name", ""),
     _text("command", ""),
     _text("land_note", optional=True),
+    Column("reserve_id", ID, nullable=True),
     _count("lease_us"),
     _time("created_us"),
     _time("started_us"),

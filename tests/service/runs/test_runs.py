@@ -340,3 +340,48 @@ def test_the_note_of_landing_is_none_where_nothing_is_kept_for_it(quick: Running
     }
 
     assert said == {"a": "finish", "b": None, "c": None}
+
+
+def test_what_is_held_ahead_is_there_for_the_run_and_for_nobody_else(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tekton_budget.service.runs.reserves.KEPT_EVERY_SECONDS", 0.0)
+    service, runs = running.service, running.service.runs
+    service.policies.create_policy(LOCAL, {"limit": "3usd/day", "scope": {"team": "a"}})
+
+    def call(passed: RunPass | None, cost: str) -> bool:
+        labels = {"team": "a"} if passed is None else passed.labels
+        parent_id = None if passed is None else passed.parent_id
+        ask = Ask(labels=labels, cost=Decimal(cost), parent_id=parent_id)
+        answer = service.ledger.allocate(LOCAL, ask).result()
+        if isinstance(answer, Grant):
+            used = Used(cost=Decimal(cost))
+            service.ledger.settle(LOCAL, answer.allocation_id, used).result()
+        return isinstance(answer, Grant)
+
+    asked = AskedRun("o", cap=TWO, labels={"team": "a"}, reserve=True)
+    outer = runs.admit(runs.open_run(LOCAL, asked).token)
+    with pytest.raises(Conflict) as denied:
+        runs.open_run(LOCAL, AskedRun("p", cap=TWO, labels={"team": "a"}, reserve=True))
+    assert denied.value.code == "reserve_denied"
+    inner = runs.open_run(LOCAL, AskedRun("i", outer="o", cap=Cap(cost_nano=USD), reserve=True))
+    inside = runs.admit(inner.token)
+    plain = runs.admit(runs.open_run(LOCAL, AskedRun("j", outer="o")).token)
+
+    assert not call(None, "1.1"), "2 of 3 are the run's"
+    assert call(None, "1")
+    assert inside.parent_id == inner.run.reserve_id
+    assert plain.parent_id == outer.parent_id
+    assert call(inside, "0.5")
+    assert call(plain, "0.75")
+    assert not call(plain, "0.75"), "the rest is what the other inside holds ahead"
+    runs.beat(LOCAL, "o")
+    runs.end(LOCAL, "o/i")
+    assert call(outer, "0.75"), "what it left has come back"
+    runs.end(LOCAL, "o")
+    assert service.run_views.show(LOCAL, "o").cost_nano == 2 * USD
+    assert running.service.verifier.verify().is_good
+    held = service.activity.now(LOCAL).in_flight
+    assert held == 0
+    with pytest.raises(InvalidInput, match="no cap to hold ahead"):
+        runs.open_run(LOCAL, AskedRun("q", reserve=True))

@@ -52,6 +52,9 @@ class RunBody(Body):
     lease_seconds: Whole = Field(
         LEASE_SECONDS, description="How long it counts as alive after each sign of life"
     )
+    reserve: Truth = Field(
+        False, description="Hold what is left of the cap in the limits around it, ahead"
+    )
     token: str | None = Field(
         None, description="Of your own making, so that the same request again changes nothing"
     )
@@ -70,6 +73,7 @@ class RunBody(Body):
             ),
             command=tuple(self.command),
             lease_seconds=self.lease_seconds,
+            reserve=self.reserve,
             token=self.token,
         )
 

@@ -175,6 +175,7 @@ class Gateway:
             provider=route.provider.seller,
             labels=admission.labels,
             need=need,
+            parent_id=admission.parent_id,
             note=admission.run_note if admission.run_id is not None else LAND_NOTE,
             clamps=_choice(headers, b"x-budget-fit", _CLAMPS, default=True),
             grows=_choice(headers, b"x-budget-hold", _HOLDS, default=None),

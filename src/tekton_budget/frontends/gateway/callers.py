@@ -33,6 +33,7 @@ class Admission:
     credential: Headers | None  # replaces the client's; `None`: the client's own is passed on
     run_note: str | None = None
     run_id: str | None = None
+    parent_id: str | None = None  # of what its run holds ahead
 
 
 def presented(headers: Mapping[bytes, bytes], query: bytes) -> bytes | None:
@@ -119,7 +120,12 @@ class Callers:
             run = await asyncio.to_thread(self._runs.admit, token)
         credential = None if sent is not None else self._own(route.provider)
         return Admission(
-            run.caller, {**labels, **run.labels}, credential, run.land_note, run.run_id
+            run.caller,
+            {**labels, **run.labels},
+            credential,
+            run.land_note,
+            run.run_id,
+            run.parent_id,
         )
 
     def count(self, admission: Admission, *, refused: bool = False, clamped: bool = False) -> None:

@@ -291,4 +291,5 @@ class Calls:
             on_expiry=OnExpiry.CHARGE.value,
             landing="may" if landing else "no",
             quiet=quiet,
+            parent_id=call.parent_id,
         )

@@ -18,6 +18,7 @@ class Call:
     provider: str  # the seller in the price book
     labels: Mapping[str, str]
     need: Need
+    parent_id: str | None = None  # of the allocation that it is a part of
     note: str | None = None  # said to the model when the part kept for the end is opened
     clamps: bool = True  # whether less output than wanted will do
     grows: bool | None = None  # a hold that grows with a stream; `None`: as policy or setting say

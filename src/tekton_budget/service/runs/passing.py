@@ -25,6 +25,7 @@ class RunPass:
     caller: Caller
     labels: Mapping[str, str]
     land_note: str | None
+    parent_id: str | None = None  # of the allocation that its calls are parts of
     is_live: bool = True
 
 
@@ -113,9 +114,18 @@ class RunPasses:
                 code="run_unknown",
             )
         self.alive(run)
-        if run.outer_id is not None:
-            self._around_of[run.run_id] = tuple(outer.run_id for outer in self._around(run))
-        found = RunPass(run.run_id, run.name, self._caller_of(run), run.all_labels, run.land_note)
+        around = self._around(run)
+        if around:
+            self._around_of[run.run_id] = tuple(outer.run_id for outer in around)
+        parents = [one.reserve_id for one in (run, *around) if one.reserve_id is not None]
+        found = RunPass(
+            run.run_id,
+            run.name,
+            self._caller_of(run),
+            run.all_labels,
+            run.land_note,
+            next(iter(parents), None),
+        )
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
             self._around_of = {run.run_id: self._around_of.get(run.run_id, ())}

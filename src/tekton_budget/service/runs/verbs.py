@@ -32,6 +32,7 @@ from tekton_budget.service.keys import hash_of
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.runs.passing import RunPass, RunPasses
+from tekton_budget.service.runs.reserves import Reserves
 from tekton_budget.service.runs.views import RunViews
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.runs import RunRows, put_run, run_named
@@ -57,6 +58,7 @@ class AskedRun:
     landing: Landing = field(default_factory=Landing)
     command: Sequence[str] = ()
     lease_seconds: int = LEASE_SECONDS
+    reserve: bool = False  # hold what is left of the cap in the limits around it
     token: str | None = None
 
 
@@ -97,6 +99,7 @@ class RunVerbs:
         self._ledger = ledger
         self._passes = passes
         self._views = views
+        self._reserves = Reserves(ledger, views)
 
     # For each call ------------------------------------------------------------------------------
 
@@ -133,6 +136,8 @@ class RunVerbs:
         run = self._run(caller, asked, name, outer, before)
         run = replace(run, policy_id=self._capped(caller, asked, run, before))
         self._give(caller, asked.add, run, hash_of(token))
+        if asked.reserve:
+            run = replace(run, reserve_id=self._reserves.hold(caller, run, outer))
 
         def put(alone: Exclusively) -> Run:
             now_us = alone.now_us
@@ -146,7 +151,11 @@ class RunVerbs:
             put_run(alone.session, began, hash_of(token))
             return began
 
-        begun = self._writer.exclusively(put).result()
+        try:
+            begun = self._writer.exclusively(put).result()
+        except Conflict:
+            self._reserves.free(caller, run)
+            raise
         self._passes.forget()
         return OpenedRun(begun, token, continued=before is not None)
 
@@ -154,6 +163,7 @@ class RunVerbs:
         """A sign of life, and how the run stands. Refuses where it, or one around it, ended."""
         found = self._of(caller, run)
         self._rows.beat(found.run_id, self._reader.now_us())
+        self._reserves.keep(caller, found)
         beaten = self._rows.by_id(found.run_id)
         assert beaten is not None, "runs are never deleted"
         self._passes.alive(beaten)
@@ -164,6 +174,7 @@ class RunVerbs:
         found = self._of(caller, run)
         self.flush()
         self._rows.end(found.run_id, self._reader.now_us(), exit_code)
+        self._reserves.free(caller, found)
         self._passes.forget()
         ended = self._rows.by_id(found.run_id)
         assert ended is not None, "runs are never deleted"
@@ -204,6 +215,7 @@ class RunVerbs:
             key_name=caller.name,
             command=shlex.join(asked.command)[:COMMAND_MAX],
             land_note=_note(asked.landing),
+            reserve_id=None,
             lease_us=_lease_us(asked.lease_seconds),
             created_us=0,
             started_us=0,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tekton_budget.domain.amounts import Limits
 from tekton_budget.domain.balance import balance_id
 from tekton_budget.domain.caller import LOCAL, Caller
 from tekton_budget.domain.errors import NotFound
@@ -108,6 +109,18 @@ class RunViews:
             return False
         pairs = zip(view.spent, view.allowance, strict=True)
         return any(allowed is not None and spent >= allowed for spent, allowed in pairs)
+
+    def left_of(self, run: Run) -> Limits | None:
+        """What is left of its cap."""
+        view = self._cap(self._reader.policies(), run)
+        if view is None:
+            return None
+        tokens, cost_nano, _ = view.remaining
+        return Limits(
+            None if tokens is None else max(0, tokens),
+            None if cost_nano is None else max(0, cost_nano),
+            None,
+        )
 
     def policy_of(self, run: Run) -> Policy | None:
         """The policy that caps a run, while it is in force."""

@@ -62,6 +62,7 @@ class Wanted:
     strict: bool
     land: Decimal
     land_note: str | None
+    reserve: bool
 
 
 def add_to(app: typer.Typer) -> None:
@@ -107,6 +108,12 @@ def run(
         str | None,
         typer.Option(help="What its calls are told once that part is begun, or off"),
     ] = None,
+    reserve: Annotated[
+        bool,
+        typer.Option(
+            "--reserve", help="Hold the cap ahead in the limits around it: it is surely there"
+        ),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 76 if no call came through the gateway")
     ] = False,
@@ -138,6 +145,7 @@ def run(
         strict=strict,
         land=_share(land),
         land_note=land_note,
+        reserve=reserve,
     )
     _refuse_ways_around(session)
     _refuse_what_cannot_run(command)
@@ -164,6 +172,7 @@ def _under_cap(session: Session, server: Server, wanted: Wanted, command: list[s
             land_note=None if wanted.land_note == "off" else wanted.land_note,
             without_note=wanted.land_note == "off",
             command=command,
+            reserve=wanted.reserve,
         )
         key = server.key if server.handed_on else None
         place = Place(server.url, opened["token"], opened["name"], opened["labels"], key)

@@ -29,6 +29,7 @@ def upgrade() -> None:
         sa.Column("key_name", sa.Text(), nullable=False, server_default=""),
         sa.Column("command", sa.Text(), nullable=False, server_default=""),
         sa.Column("land_note", sa.Text(), nullable=True),
+        sa.Column("reserve_id", ID, nullable=True),
         sa.Column("lease_us", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("started_us", sa.BigInteger(), nullable=False),
