@@ -55,12 +55,14 @@ def test_a_run_is_capped_by_its_own_policy_and_tells_what_it_used(running: Runni
 
 def test_the_token_is_kept_as_a_hash_and_the_same_request_begins_once(running: Running) -> None:
     runs = running.service.runs
-    asked = AskedRun("a", cap=TWO, token="t" * 43)
+    asked = AskedRun("a", cap=TWO, token="t" * 43, reserve=True)
     first = runs.open_run(LOCAL, asked)
     again = runs.open_run(LOCAL, asked)
 
     assert again.run.run_id == first.run.run_id
     assert again.run.started_us == first.run.started_us
+    assert (first.continued, again.continued) == (False, False)
+    assert running.service.activity.now(LOCAL).in_flight == 1
     with running.reader.snapshot() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM runs").all()
     assert len(rows) == 1
@@ -319,7 +321,6 @@ def test_a_made_name_tells_the_command(quick: Running) -> None:
         AskedRun("a", landing=Landing(1, "")),
         AskedRun("a", labels={"no name": "x"}),
     ],
-    ids=repr,
 )
 def test_what_cannot_be_is_refused_and_begins_nothing(quick: Running, asked: AskedRun) -> None:
     with pytest.raises(InvalidInput):
@@ -385,3 +386,37 @@ def test_what_is_held_ahead_is_there_for_the_run_and_for_nobody_else(
     assert held == 0
     with pytest.raises(InvalidInput, match="no cap to hold ahead"):
         runs.open_run(LOCAL, AskedRun("q", reserve=True))
+
+
+def test_whoever_comes_second_to_a_name_at_the_same_moment_holds_nothing(
+    quick: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = quick.service.runs
+    runs.open_run(LOCAL, AskedRun("a", cap=TWO))
+    monkeypatch.setattr(type(runs), "_is_again", lambda *_: False)  # it had not begun yet
+    with pytest.raises(Conflict) as second:
+        runs.open_run(LOCAL, AskedRun("a", reserve=True))
+
+    assert second.value.code == "run_under_way"
+    assert quick.service.activity.now(LOCAL).in_flight == 0
+
+
+def test_tokens_alone_are_capped_and_kept_for_the_end(quick: Running) -> None:
+    asked = AskedRun("t", cap=Cap(tokens=1000), landing=Landing(100_000), reserve=True)
+    runs = quick.service.runs
+    runs.open_run(LOCAL, asked)
+    runs.beat(LOCAL, "t")
+    runs.beat(LOCAL, "t")  # what is held ahead is kept once a minute
+
+    cap = quick.service.run_views.show(LOCAL, "t").cap
+    assert cap is not None
+    assert (cap.allowance.tokens, cap.landing.tokens) == (1000, 100)
+
+
+def test_a_client_touches_its_own_runs_by_its_own_key(quick: Running) -> None:
+    keys, runs = quick.service.keys, quick.service.runs
+    client = keys.authenticate(keys.create_key(LOCAL, "c").secret)
+    runs.open_run(client, AskedRun("mine", cap=TWO))
+
+    assert runs.beat(client, "mine").run.key_name == "c"
+    assert runs.end(client, "mine").ended_us is not None

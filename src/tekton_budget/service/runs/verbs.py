@@ -132,7 +132,8 @@ class RunVerbs:
         before = self._rows.named(name)
         if before is not None:
             _own(caller, before)
-            self._refuse_alive(before, hash_of(token))
+            if self._is_again(before, hash_of(token)):
+                return OpenedRun(before, token, before.started_us != before.created_us)
         run = self._run(caller, asked, name, outer, before)
         run = replace(run, policy_id=self._capped(caller, asked, run, before))
         self._give(caller, asked.add, run, hash_of(token))
@@ -143,8 +144,6 @@ class RunVerbs:
             now_us = alone.now_us
             there = run_named(alone.session, name)
             if there is not None and there.is_alive(now_us):
-                if self._is_token_of(there, hash_of(token)):
-                    return there
                 raise _under_way(there)
             began = replace(run, started_us=now_us, alive_until_us=now_us + run.lease_us)
             began = replace(began, created_us=now_us) if there is None else _goes_on(began, there)
@@ -272,10 +271,13 @@ class RunVerbs:
             credit_id=f"run-{token_hash[:32]}",
         ).result()
 
-    def _refuse_alive(self, run: Run, token_hash: str) -> None:
-        """Before anything is changed; asked for again by the same token it is an answer."""
-        if run.is_alive(self._reader.now_us()) and not self._is_token_of(run, token_hash):
+    def _is_again(self, run: Run, token_hash: str) -> bool:
+        """Whether this very request was done; refuses what is under way before anything changes."""
+        if not run.is_alive(self._reader.now_us()):
+            return False
+        if not self._is_token_of(run, token_hash):
             raise _under_way(run)
+        return True
 
     def _is_token_of(self, run: Run, token_hash: str) -> bool:
         by_token = self._rows.by_token(token_hash)
