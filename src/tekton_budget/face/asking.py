@@ -7,7 +7,6 @@ from typing import Any
 from tekton_budget.face import ledger
 from tekton_budget.face.answers import Grant, Recorded, Settled
 from tekton_budget.face.hold import Amount, HoldVerb
-from tekton_budget.face.ledger import exact
 from tekton_budget.face.request import Json, Labels, Request, given, got, labelled, new_id, verb
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from tekton_budget.domain.call import Api, Need
+from tekton_budget.frontends.gateway.chat_count import as_response
 from tekton_budget.frontends.gateway.exchange import Exchange, Sender
 from tekton_budget.frontends.gateway.providers import DEMO
 from tekton_budget.frontends.gateway.upstream import UpstreamAway
@@ -23,7 +24,7 @@ def counter(exchange: Exchange, need: Need, sender: Sender) -> Count | None:
     provider = exchange.route.provider
     if provider is DEMO or need.api not in _ENDPOINTS:
         return None
-    if need.api is Api.OPENAI_RESPONSES and provider.name != "openai":
+    if need.api in (Api.OPENAI_RESPONSES, Api.OPENAI_CHAT) and provider.name != "openai":
         return None
 
     async def count() -> int | None:
@@ -31,6 +32,11 @@ def counter(exchange: Exchange, need: Need, sender: Sender) -> Count | None:
         body: dict[str, Any] = {  # Any: JSON
             name: exchange.body[name] for name in fields if name in exchange.body
         }
+        if need.api is Api.OPENAI_CHAT:
+            worded = as_response(exchange.body)
+            if worded is None:
+                return None
+            body = worded
         if need.api is Api.GEMINI_GENERATE:
             path = exchange.route.path.rpartition(":")[0] + path
             body = {"generateContentRequest": {"model": f"models/{need.model}", **body}}
@@ -52,5 +58,6 @@ def counter(exchange: Exchange, need: Need, sender: Sender) -> Count | None:
 _ENDPOINTS: dict[Api, tuple[str, tuple[str, ...], str]] = {
     Api.ANTHROPIC_MESSAGES: ("/v1/messages/count_tokens", _ANTHROPIC, "input_tokens"),
     Api.GEMINI_GENERATE: (":countTokens", _GEMINI, "totalTokens"),
+    Api.OPENAI_CHAT: ("/responses/input_tokens", (), "input_tokens"),
     Api.OPENAI_RESPONSES: ("/responses/input_tokens", _RESPONSES, "input_tokens"),
 }

@@ -124,6 +124,8 @@ def _openai(provider: Provider, method: str, path: str) -> Route:
 
 def _anthropic(provider: Provider, method: str, path: str) -> Route:
     template = f"/gateway/{provider.name}"
+    if path.startswith(("/messages", "/models")):  # some clients leave the version out
+        path = f"/v1{path}"
     if method == "POST" and path == "/v1/messages":
         return Route(provider, path, Treatment.METERED, template + path, Api.ANTHROPIC_MESSAGES)
     if method == "POST" and path == "/v1/messages/count_tokens":
