@@ -178,7 +178,7 @@ async def streamed(
         else:
             await endings.released(admitted)
         return await _sent_whole(exchange, told(away(error, exchange.route), family))
-    except BaseException:
+    except Exception:  # a fault of ours, so nothing was sent; what is cancelled may have been
         await endings.released(admitted)
         raise
     if not _is_stream(answer.headers):

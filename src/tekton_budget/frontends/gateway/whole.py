@@ -40,7 +40,7 @@ async def exchanged(
         else:
             await endings.released(admitted)
         return told(away(error, exchange.route), exchange.route.provider.family)
-    except BaseException:
+    except Exception:  # a fault of ours, so nothing was sent; what is cancelled may have been
         await endings.released(admitted)
         raise
     return await ended(exchange, admitted, answer, calls, endings)
