@@ -69,7 +69,7 @@ def test_what_is_kept_for_the_end_is_named_and_the_hint_counts_it_in() -> None:
     spent=st.integers(0, 3000),
     limit=st.integers(1, 2000),
     cost=st.integers(1, 2000),
-    ppm=st.integers(1, 999_999),
+    ppm=st.integers(1, 990_000),
 )
 def test_the_credit_that_is_named_is_enough_for_the_call(spent, limit, cost, ppm) -> None:
     world = World()
@@ -276,3 +276,26 @@ def test_clamps_shadows_and_calls_without_a_policy_are_counted_too() -> None:
         ("one", "clamp"),
         ("one", "would_deny"),
     ]
+
+
+def test_a_clamp_is_denied_by_the_least_that_it_would_have_taken() -> None:
+    world = World()
+    world.price("p/gpt", input=1, output=10)
+    world.policy("purse", "0.01usd/day")
+    world.record("r", cost="0.0099")
+    answer = world.allocate(
+        "x",
+        {"model": "gpt"},
+        input_tokens=10,
+        max_output_tokens=100_000,
+        fit=Fit.CLAMP,
+        min_grant=16,
+    )
+
+    assert isinstance(answer, Denial)
+    assert answer.policies[0].asked == (26, usd("0.00017"), 1)
+    assert answer.detail.startswith("Over budget: this call needs at least $0.00017, but")
+    assert not answer.never_fits
+    assert answer.retryable
+    assert answer.largest_fit is not None
+    assert answer.largest_fit.max_output_tokens == 9

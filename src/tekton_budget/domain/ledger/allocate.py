@@ -47,6 +47,9 @@ def _asked(state: State, ask: Allocate) -> Outcome:
     room = [fitting.room(way) for way in ways]
     best = preferred([fitting.of_use(way, n) for way, n in zip(ways, room, strict=True)])
     if best is None:
+        least = fitting.at_least()
+        if least is not None:  # what is denied is the least that would have been taken
+            ask, last = least.ask, least.judged(least.whole, landing=last.landing)
         denial = denial_of(state, ask, last.verdict, prices, room[-1])
         return Outcome(
             denial, counted=() if ask.quiet else denial_counts(ask, last.verdict, denial)

@@ -7,7 +7,7 @@ from itertools import islice
 
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Denial, Fitting
-from tekton_budget.domain.command import Allocate
+from tekton_budget.domain.command import Allocate, Fit
 from tekton_budget.domain.decide import Judgement, Verdict, passes
 from tekton_budget.domain.estimate import (
     Prices,
@@ -266,7 +266,7 @@ def _detail(
     more = len(denied) - 1
     others = f"{more} more limit{'' if more == 1 else 's'} would be passed." if more else ""
     sentences = [  # the most needed first
-        _first_sentence(tightest, unit, hidden=hidden),
+        _first_sentence(tightest, unit, hidden=hidden, clamps=ask.fit is Fit.CLAMP),
         parent_advice(tightest, unit) if is_part else _resets_text(state, tightest),
         _fits_text(ask, fitting, alternatives),
         "" if hidden or is_part else _more_text(state, ask, tightest, unit),
@@ -279,13 +279,14 @@ def _detail(
     return text
 
 
-def _first_sentence(judgement: Judgement, unit: int, *, hidden: bool) -> str:
+def _first_sentence(judgement: Judgement, unit: int, *, hidden: bool, clamps: bool) -> str:
     name = _UNIT_NAMES[unit]
     asked = short_amount(name, judgement.asked[unit])
     verb = "cost" if name == "cost" else "use"
+    may = f"needs at least {asked}" if clamps else f"may {verb} up to {asked}"
     title = _shortened(_title(judgement), _TITLE_MAX)
     if hidden:
-        return f'Over budget: this call may {verb} up to {asked}, more than "{title}" has left.'
+        return f'Over budget: this call {may}, more than "{title}" has left.'
     left = max(0, judgement.remaining[unit] or 0)
     used = f"{short_amount(name, judgement.spent[unit])} spent"
     if judgement.held[unit]:
@@ -293,7 +294,7 @@ def _first_sentence(judgement: Judgement, unit: int, *, hidden: bool) -> str:
     if judgement.kept[unit]:
         used += f", {short_amount(name, judgement.kept[unit])} kept for the end"
     return (
-        f'Over budget: this call may {verb} up to {asked}, but "{title}" has '
+        f'Over budget: this call {may}, but "{title}" has '
         f"{short_amount(name, left)} of {short_amount(name, judgement.allowance[unit] or 0)} "
         f"left ({used})."
     )

@@ -5,6 +5,7 @@ wait does so while others' holds, not what is spent, leave less than half of wha
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from tekton_budget.domain.amounts import NOTHING
@@ -99,6 +100,17 @@ class Fitting(NamedTuple):
         if shrinkable(self.ask) is None:
             return NOTHING_FITS
         return largest_fit(self.whole, lambda size: self._fits(way, size, held=held))
+
+    def at_least(self) -> "Fitting | None":
+        """The ask at the least that its clamp may leave; `None` where it takes no less than all."""
+        least, ask = self._least, self.ask
+        if ask.fit is not Fit.CLAMP or self.whole <= least:
+            return None
+        if ask.max_output_tokens is not None:
+            return self._replace(ask=replace(ask, max_output_tokens=least))
+        if ask.tokens is not None:
+            return self._replace(ask=replace(ask, tokens=least))
+        return self._replace(ask=replace(ask, cost_nano=least))
 
     def of_use(self, way: Judged, size: int) -> int:
         """A size that fits, if the ask takes it; else -1."""
