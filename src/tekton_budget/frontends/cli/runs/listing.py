@@ -20,6 +20,12 @@ def _state(run: Json) -> str:
     return "ended" if code is None else f"ended ({code})"
 
 
+def _program(run: Json) -> str:
+    """What was run, in a word: `runs show` tells all of it."""
+    words = str(run["command"]).split()
+    return words[0].rpartition("/")[2] if words else ""
+
+
 _COLUMNS: tuple[Column, ...] = (
     ("run", lambda one: one["name"]),
     ("state", _state),
@@ -28,7 +34,7 @@ _COLUMNS: tuple[Column, ...] = (
     ("#calls", lambda one: one["calls"]),
     ("#refused", lambda one: one["refused"]),
     ("started", lambda one: ago(one["started_at"])),
-    ("command", lambda one: one["command"]),
+    ("program", _program),
 )
 _MODELS: tuple[Column, ...] = (
     ("model", lambda one: one["model"]),
