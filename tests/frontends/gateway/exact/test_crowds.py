@@ -1,0 +1,96 @@
+"""200 callers at once on a budget with room for exactly 10: 10 are let through, in every form."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.frontends.gateway.conftest import PRICES, gating
+from tests.frontends.gateway.exact.crowd import asked, crowd, statuses
+from tests.providers.scenario import Scenario
+from tests.providers.server import MockProvider, provider
+from tests.server.test_serving import running as serving
+
+from tekton_budget.domain.caller import LOCAL
+from tekton_budget.settings import load_settings
+from tekton_budget.wiring import Running, open_service
+
+CALLERS, ROOM = 200, 10
+OUTPUT = 16  # tokens that each call makes, and the fewest that a call is cut to
+INPUT, OUTPUT_RATE = 2_500, 10_000  # 10⁻⁹ USD for a token
+BOUND = 177  # of the input of "hello", with what its template may add
+COUNTED = 8  # of it by the provider
+LEAST = BOUND * INPUT + OUTPUT * OUTPUT_RATE  # what a call holds at least
+_teams = itertools.count()
+
+
+@dataclass
+class Served:
+    """Servers before one provider, and the service beside them over the same store."""
+
+    url: str
+    running: Running
+    mock: MockProvider
+
+    def room(self, nano: int) -> tuple[str, str]:
+        """A team and its policy."""
+        team = f"t{next(_teams)}"
+        fields = {"limit": f"{nano / 1e9:.9f}usd/day", "scope": {"team": team}}
+        made = self.running.service.policies.create_policy(LOCAL, fields)
+        return team, made.policy.policy_id
+
+    def stands(self, policy: str) -> tuple[int, int]:
+        """10⁻⁹ USD spent and held."""
+        [view] = self.running.service.standings.of_policy(LOCAL, policy).items
+        return view.spent[1] or 0, view.held[1] or 0
+
+
+@contextmanager
+def processes(home: Path, url: str, workers: int) -> Iterator[Served]:
+    """Real servers, and the service in this process."""
+    with provider() as mock, open_service(load_settings(database_url=url)) as running:
+        for (seller, model), rates in PRICES.items():
+            running.service.prices.set_price(LOCAL, seller, model, {"rates": rates})
+        settings = {"upstreams": {"openai": f"{mock.url}/v1"}, "gateway_wait": 30}
+        with serving(home, database_url=url, workers=workers, **settings) as server:
+            yield Served(server.url, running, mock)
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "4 processes"])
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    """On SQLite in one process, on PostgreSQL in one and in four."""
+    if request.param == "sqlite":
+        url = request.getfixturevalue("sqlite_url")
+        with provider() as mock, gating(url, mock, gateway_wait=30) as gate:
+            yield Served(gate.url, gate.running, mock)
+        return
+    workers = 4 if request.param == "4 processes" else 1
+    with processes(tmp_path / "server", request.getfixturevalue("postgres_url"), workers) as one:
+        yield one
+
+
+def test_200_callers_where_10_fit(served: Served) -> None:
+    """Concurrency overshoot, and phantom refusals: neither one more nor one less."""
+    for most, stream in itertools.product((OUTPUT, None), (False, True)):
+        ten_of_200(served, most, stream=stream)
+
+
+def ten_of_200(served: Served, most: int | None, *, stream: bool) -> None:
+    """With a maximum or without one, whole or streamed."""
+    mock = served.mock
+    mock.clear()
+    mock.default = Scenario(first_ms=3, tokens=OUTPUT)
+    call = COUNTED * INPUT + OUTPUT * OUTPUT_RATE
+    left = LEAST - 50_000  # after ten: too little for one more
+    team, policy = served.room(ROOM * call + left)
+
+    body = asked(most=most, stream=stream)
+    told = crowd(served.url, CALLERS, body, x_budget_labels=f"team={team}")
+
+    assert statuses(told) == {200: ROOM, 402: CALLERS - ROOM}
+    assert {one.code for one in told if one.status == 402} == {"budget_exceeded"}
+    assert mock.bill.reached == ROOM
+    assert mock.bill.units() == {"input": COUNTED * ROOM, "output": OUTPUT * ROOM}
+    assert served.stands(policy) == (ROOM * call, 0)
