@@ -66,11 +66,11 @@ def path_of(api: str, *, stream: bool = False) -> str:
 
 
 def crowd(
-    url: str, count: int, body: Json, *, path: str = PATHS["openai"], **headers: str
+    urls: list[str], count: int, body: Json, *, path: str = PATHS["openai"], **headers: str
 ) -> list[Told]:
-    """`count` callers that begin together."""
+    """`count` callers that begin together, spread over the servers."""
 
-    async def one(session: aiohttp.ClientSession, data: bytes) -> Told:
+    async def one(session: aiohttp.ClientSession, url: str, data: bytes) -> Told:
         async with session.post(url + path, data=data) as answer:
             return Told(answer.status, dict(answer.headers), await answer.read())
 
@@ -80,7 +80,8 @@ def crowd(
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector, headers=sent) as session:
             data = json.dumps(body).encode()
-            return list(await asyncio.gather(*(one(session, data) for _ in range(count))))
+            each = (one(session, urls[it % len(urls)], data) for it in range(count))
+            return list(await asyncio.gather(*each))
 
     return asyncio.run(all_of_them())
 

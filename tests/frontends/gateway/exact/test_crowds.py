@@ -2,16 +2,16 @@
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.frontends.gateway.conftest import PRICES, gating
 from tests.frontends.gateway.exact.crowd import asked, crowd, statuses
+from tests.frontends.gateway.exact.servers import Servers
 from tests.providers.scenario import Scenario
 from tests.providers.server import MockProvider, provider
-from tests.server.test_serving import running as serving
 
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.settings import load_settings
@@ -30,7 +30,7 @@ _teams = itertools.count()
 class Served:
     """Servers before one provider, and the service beside them over the same store."""
 
-    url: str
+    urls: list[str]
     running: Running
     mock: MockProvider
 
@@ -48,14 +48,17 @@ class Served:
 
 
 @contextmanager
-def processes(home: Path, url: str, workers: int) -> Iterator[Served]:
+def processes(home: Path, url: str, count: int) -> Iterator[Served]:
     """Real servers, and the service in this process."""
     with provider() as mock, open_service(load_settings(database_url=url)) as running:
         for (seller, model), rates in PRICES.items():
             running.service.prices.set_price(LOCAL, seller, model, {"rates": rates})
-        settings = {"upstreams": {"openai": f"{mock.url}/v1"}, "gateway_wait": 30}
-        with serving(home, database_url=url, workers=workers, **settings) as server:
-            yield Served(server.url, running, mock)
+        with closing(Servers(home)) as servers:
+            upstreams = {"openai": f"{mock.url}/v1"}
+            started = servers.start(
+                count, database_url=url, upstreams=upstreams, gateway_wait=30, log_level="WARNING"
+            )
+            yield Served([one.url for one in started], running, mock)
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "4 processes"])
@@ -64,10 +67,10 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     if request.param == "sqlite":
         url = request.getfixturevalue("sqlite_url")
         with provider() as mock, gating(url, mock, gateway_wait=30) as gate:
-            yield Served(gate.url, gate.running, mock)
+            yield Served([gate.url], gate.running, mock)
         return
-    workers = 4 if request.param == "4 processes" else 1
-    with processes(tmp_path / "server", request.getfixturevalue("postgres_url"), workers) as one:
+    count = 4 if request.param == "4 processes" else 1
+    with processes(tmp_path / "servers", request.getfixturevalue("postgres_url"), count) as one:
         yield one
 
 
@@ -87,7 +90,7 @@ def ten_of_200(served: Served, most: int | None, *, stream: bool) -> None:
     team, policy = served.room(ROOM * call + left)
 
     body = asked(most=most, stream=stream)
-    told = crowd(served.url, CALLERS, body, x_budget_labels=f"team={team}")
+    told = crowd(served.urls, CALLERS, body, x_budget_labels=f"team={team}")
 
     assert statuses(told) == {200: ROOM, 402: CALLERS - ROOM}
     assert {one.code for one in told if one.status == 402} == {"budget_exceeded"}
