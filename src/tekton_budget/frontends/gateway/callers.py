@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
@@ -12,15 +13,17 @@ from starlette.types import Scope
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import BudgetError, Unauthenticated
 from tekton_budget.domain.scope import checked_labels
+from tekton_budget.frontends.gateway.headers import keys_in, secret_of
 from tekton_budget.frontends.gateway.providers import Family, Provider
 from tekton_budget.frontends.gateway.routes import Route
 from tekton_budget.frontends.gateway.upstream import Headers
-from tekton_budget.frontends.http.auth import Doorkeeper
+from tekton_budget.frontends.http.auth import FRESH_SECONDS, Doorkeeper
 from tekton_budget.service.keys import PREFIX
 from tekton_budget.service.runs import RunVerbs
 
 _KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 _OURS = PREFIX.partition("_")[0].encode() + b"_"
+_FOREIGN_MAX = 10_000
 _NOT_LABELS = ("sentry-",)  # what tracing puts into baggage
 
 
@@ -31,23 +34,19 @@ class Admission:
     caller: Caller
     labels: Mapping[str, str]
     credential: Headers | None  # replaces the client's; `None`: the client's own is passed on
+    ours: frozenset[bytes] = frozenset()  # of the keys that were sent: they go no further
     run_note: str | None = None
     run_id: str | None = None
     parent_id: str | None = None  # of what its run holds ahead
 
 
-def presented(headers: Mapping[bytes, bytes], query: bytes) -> bytes | None:
-    """The key that the client sent in any of the places where its API looks for one."""
-    for name in _KEY_HEADERS:
-        if value := headers.get(name):
-            return value.strip()
-    scheme, _, secret = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer" and secret.strip():
-        return secret.strip()
-    for part in query.split(b"&"):
-        if part.startswith(b"key="):
-            return unquote(part[4:].decode("latin-1")).encode("latin-1", "replace")
-    return None
+def presented(headers: Mapping[bytes, bytes], query: bytes) -> list[bytes]:
+    """The keys that the client sent in the places where APIs look for one."""
+    found = [headers[name].strip() for name in _KEY_HEADERS if headers.get(name)]
+    bearer = secret_of(b"authorization", headers.get(b"authorization", b""))
+    if bearer:
+        found.append(bearer)
+    return [*found, *keys_in(query)]
 
 
 def labels_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
@@ -94,39 +93,58 @@ class Callers:
         self._doorkeeper = doorkeeper
         self._keys = keys
         self._runs = runs
+        self._foreign: dict[bytes, float] = {}  # no keys of ours, and until when that holds
 
     async def admit(self, scope: Scope, headers: dict[bytes, bytes], route: Route) -> Admission:
         """The caller of a request; 401 or 403 where it may not come in."""
         sent = presented(headers, scope["query_string"])
-        budget_key = headers.get(b"x-budget-key")
+        labels = labels_of(headers)
         if route.run is not None:
-            return await self._of_run(route.run, route, sent, labels_of(headers))
+            ours = await self._ours_of(scope, sent)
+            return await self._of_run(route, sent, ours, labels)
+        budget_key = headers.get(b"x-budget-key")
         if budget_key is not None:
-            caller = await self._known(scope, budget_key)
-            credential = None if sent is not None else self._own(route.provider)
-        elif sent is not None and (sent.startswith(_OURS) or await self._is_ours(scope, sent)):
-            caller = await self._known(scope, sent)
-            credential = self._own(route.provider)
-        else:
-            caller = await self._doorkeeper.admit(scope, {})
-            credential = None if sent is not None else self._own(route.provider)
-        return Admission(caller, labels_of(headers), credential)
+            named = budget_key.strip()
+            caller = await self._known(scope, named)
+            ours = frozenset(one for one in sent if one == named or one.startswith(_OURS))
+            return Admission(caller, labels, self._onward(route.provider, sent, ours), ours)
+        ours = await self._ours_of(scope, sent)
+        if ours:
+            key = next(one for one in sent if one in ours)
+            caller = await self._known(scope, key)
+            return Admission(caller, labels, self._own(route.provider), ours)
+        caller = await self._doorkeeper.admit(scope, {})
+        return Admission(caller, labels, self._onward(route.provider, sent, ours), ours)
 
     async def _of_run(
-        self, token: str, route: Route, sent: bytes | None, labels: dict[str, str]
+        self, route: Route, sent: list[bytes], ours: frozenset[bytes], labels: dict[str, str]
     ) -> Admission:
-        run = self._runs.known(token)
+        assert route.run is not None, "asked for runs only"
+        run = self._runs.known(route.run)
         if run is None:
-            run = await asyncio.to_thread(self._runs.admit, token)
-        credential = None if sent is not None else self._own(route.provider)
+            run = await asyncio.to_thread(self._runs.admit, route.run)
         return Admission(
             run.caller,
             {**labels, **run.labels},
-            credential,
+            self._onward(route.provider, sent, ours),
+            ours,
             run.land_note,
             run.run_id,
             run.parent_id,
         )
+
+    def _onward(
+        self, provider: Provider, sent: list[bytes], ours: frozenset[bytes]
+    ) -> Headers | None:
+        """`None` where the client brought a key of the provider, which is passed on."""
+        return self._own(provider) if ours.issuperset(sent) else None
+
+    async def _ours_of(self, scope: Scope, sent: list[bytes]) -> frozenset[bytes]:
+        """Which of the keys that were sent are Budget keys."""
+        ours = {one for one in sent if one.startswith(_OURS)}
+        if not ours:
+            ours = {one for one in sent if await self._is_ours(scope, one)}
+        return frozenset(ours)
 
     def count(self, admission: Admission, *, refused: bool = False, clamped: bool = False) -> None:
         """What became of a call, for the run that it is of."""
@@ -140,9 +158,15 @@ class Callers:
         """Keys chosen by people look like no others: whoever has keys is asked."""
         if not await self._doorkeeper.needs_key():
             return False
+        now = time.monotonic()
+        if self._foreign.get(secret, 0.0) > now:
+            return False
         try:
             await self._known(scope, secret)
         except Unauthenticated:
+            if len(self._foreign) >= _FOREIGN_MAX:
+                self._foreign.clear()
+            self._foreign[secret] = now + FRESH_SECONDS
             return False
         return True
 
@@ -170,8 +194,12 @@ class Callers:
 
 
 def with_user(admission: Admission, user: str | None) -> Admission:
-    """Its labels with the user that the body names, where the key lets it say so."""
-    if user is None or "user" in admission.labels or not admission.caller.takes_user:
+    """Its labels with the user that the body names, where the key lets it say so.
+
+    Who needs no key says its labels itself, this one too.
+    """
+    may_say = admission.caller.takes_user or not admission.caller.key_id
+    if user is None or "user" in admission.labels or not may_say:
         return admission
     usable = _usable({"user": user}, strict=False)
     return replace(admission, labels={**admission.labels, **usable}) if usable else admission

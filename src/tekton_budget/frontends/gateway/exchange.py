@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.types import Receive, Send
@@ -10,7 +11,7 @@ from starlette.types import Receive, Send
 from tekton_budget.domain.answer import Ended
 from tekton_budget.domain.call import sent_upstream
 from tekton_budget.frontends.gateway.callers import Admission
-from tekton_budget.frontends.gateway.headers import to_upstream, without_key
+from tekton_budget.frontends.gateway.headers import to_upstream, without_keys
 from tekton_budget.frontends.gateway.providers import Family
 from tekton_budget.frontends.gateway.refusals import Refusal, tightest
 from tekton_budget.frontends.gateway.routes import Route
@@ -42,8 +43,11 @@ class Exchange:
     send: Send
 
     def request(self, admitted: Admitted) -> UpstreamRequest:
-        """What goes upstream: the client's own bytes, unless something had to change."""
-        call, raw = admitted.call, self.raw
+        """What goes upstream: what was judged, written anew.
+
+        The client's own bytes may say a field twice, and a provider take the other one.
+        """
+        call = admitted.call
         changed = sent_upstream(
             call.need,
             self.body,
@@ -53,21 +57,21 @@ class Exchange:
             model=admitted.model if admitted.is_swapped else None,
             output_field=_output_field(self.route),
         )
-        if changed is not self.body:
-            raw = _encode(changed)
         path = self.route.path
         if admitted.is_swapped and self.route.model is not None:
             path = path.replace(f"/{self.route.model}", f"/{admitted.model}", 1)
-        return self.upstream_request("POST", path, raw)
+        return self.upstream_request("POST", path, _encode(changed))
 
     def upstream_request(self, method: str, path: str, body: bytes) -> UpstreamRequest:
         """A request to the provider under the client's headers and the right key."""
-        credential = self.admission.credential
-        query = self.query if credential is None else without_key(self.query)
+        credential, ours = self.admission.credential, self.admission.ours
+        query = without_keys(self.query, ours if credential is None else None)
+        if not path.isascii():
+            path = quote(path, safe="/:@!$&'()*+,=~")
         url = self.route.provider.url + path
         if query:
             url += "?" + query.decode("latin-1")
-        return UpstreamRequest(method, url, to_upstream(self.headers, credential), body)
+        return UpstreamRequest(method, url, to_upstream(self.headers, credential, ours), body)
 
 
 def _output_field(route: Route) -> str | None:

@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import unquote
 
 from tekton_budget.domain.call import Api
-from tekton_budget.domain.errors import NotFound
+from tekton_budget.domain.errors import InvalidInput, NotFound
 from tekton_budget.frontends.gateway.providers import DEMO, Family, Provider
 
 
@@ -41,8 +40,11 @@ _OPENAI_CALLS = {
     "/completions": Api.OPENAI_COMPLETIONS,
     "/embeddings": Api.OPENAI_EMBEDDINGS,
 }
-_OPENAI_FREE = re.compile(r"/models(/.+)?|/responses/input_tokens|/responses/[^/]+(/input_items)?")
-_OPENAI_FREE_READS = ("/models", "/responses/")
+_OPENAI_FREE = re.compile(r"/models(/.+)?|/responses/[\w-]+(/input_items)?")
+_OPENAI_ENDS = {
+    "POST": re.compile(r"/responses/[\w-]+/cancel"),
+    "DELETE": re.compile(r"/responses/[\w-]+"),
+}
 _GEMINI_CALL = re.compile(r"/(v1(?:beta|alpha)?)/((?:models|tunedModels)/[^/:]+):([A-Za-z]+)")
 _GEMINI_METHODS = {
     "generateContent": (Api.GEMINI_GENERATE, False),
@@ -51,6 +53,8 @@ _GEMINI_METHODS = {
     "batchEmbedContents": (Api.GEMINI_EMBED, False),
 }
 _GEMINI_FREE = re.compile(r"/v1(?:beta|alpha)?/models(/[^:]+)?")
+# What another server might read as another path: we judge what it will serve.
+_CROOKED = re.compile(r"//|(?:^|/)\.{1,2}(?:/|$)|[\x00-\x20?#%\\;\x7f]")
 _AZURE_CALL = re.compile(r"/openai/deployments/([^/]+)(/.+)")
 
 
@@ -68,6 +72,12 @@ class Routes:
     def find(self, method: str, path: str) -> Route:
         """The way of a request; 404 where there is no such provider."""
         run, rest = _without_run(path)
+        if _CROOKED.search(rest):
+            raise InvalidInput(
+                f"{hidden(path)!r} is no plain path: send one without empty or dotted parts, "
+                "and without characters that a provider might read otherwise.",
+                code="path_invalid",
+            )
         name, slash, tail = rest.partition("/")
         provider = self._providers.get(name.lower())
         if provider is None or not provider.url:
@@ -117,7 +127,7 @@ def _openai(provider: Provider, method: str, path: str) -> Route:
     if counts or (method == "GET" and _OPENAI_FREE.fullmatch(own)):
         free = "/models" if own.startswith("/models") else "/responses/…"
         return Route(provider, own, Treatment.FREE, template + free)
-    if method in ("POST", "DELETE") and re.fullmatch(r"/responses/[^/]+(/cancel)?", own):
+    if method in _OPENAI_ENDS and _OPENAI_ENDS[method].fullmatch(own):
         return Route(provider, own, Treatment.FREE, f"{template}/responses/…")
     return Route(provider, own, Treatment.UNMETERED, f"{template}/…")
 
@@ -151,7 +161,7 @@ def _gemini(provider: Provider, method: str, path: str) -> Route:
             return Route(provider, path, Treatment.FREE, f"{template}/:countTokens")
         if verb in _GEMINI_METHODS:
             api, stream = _GEMINI_METHODS[verb]
-            named = unquote(model.partition("/")[2])
+            named = model.partition("/")[2]
             return Route(
                 provider, path, Treatment.METERED, f"{template}/:{verb}", api, named, stream
             )
@@ -167,7 +177,7 @@ def _azure(provider: Provider, method: str, path: str) -> Route:
     if found is not None:
         api = _OPENAI_CALLS.get(found[2]) if method == "POST" else None
         if api is not None:
-            model = unquote(found[1])
+            model = found[1]
             return Route(provider, path, Treatment.METERED, template + found[2], api, model)
         return Route(provider, path, Treatment.UNMETERED, f"{template}/…")
     inner = _openai(provider, method, path.removeprefix("/openai"))

@@ -74,8 +74,9 @@ class Stream:
         while message["type"] != "http.disconnect":
             message = await receive()
         self.gone = True
-        if not self.watch.finished:
-            self.answer.close()
+        if self.watch.finished:  # its usage may come yet
+            await asyncio.sleep(DRAIN_SECONDS)
+        self.answer.close()
 
     async def _pass_on(self) -> None:
         frames, send = Frames(), self._send
@@ -178,7 +179,10 @@ async def streamed(
         else:
             await endings.released(admitted)
         return await _sent_whole(exchange, told(away(error, exchange.route), family))
-    except Exception:  # a fault of ours, so nothing was sent; what is cancelled may have been
+    except asyncio.CancelledError:  # the provider may have it: it ends by time, and is charged
+        endings.left(admitted)
+        raise
+    except Exception:  # a fault of ours, so nothing was sent
         await endings.released(admitted)
         raise
     if not _is_stream(answer.headers):

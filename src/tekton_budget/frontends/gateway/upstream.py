@@ -78,7 +78,7 @@ class Http:
                 headers=headers,
                 allow_redirects=False,
             )
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise UpstreamAway(str(error), sent=False) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UpstreamAway(str(error) or type(error).__name__, sent=True) from error

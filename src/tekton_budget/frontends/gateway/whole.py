@@ -1,5 +1,6 @@
 """Answers that come whole: read, settled, and then handed over."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,7 @@ from tekton_budget.frontends.gateway.upstream import Headers, UpstreamAnswer, Up
 from tekton_budget.service.calls import Admitted, Calls
 from tekton_budget.service.calls.ending import Endings
 
+REFUSED_FROM = 300  # a redirect has done nothing either, and is not followed
 Answer = tuple[int, bytes, Headers]
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _exact = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -40,7 +42,10 @@ async def exchanged(
         else:
             await endings.released(admitted)
         return told(away(error, exchange.route), exchange.route.provider.family)
-    except Exception:  # a fault of ours, so nothing was sent; what is cancelled may have been
+    except asyncio.CancelledError:  # the provider may have it: it ends by time, and is charged
+        endings.left(admitted)
+        raise
+    except Exception:  # a fault of ours, so nothing was sent
         await endings.released(admitted)
         raise
     return await ended(exchange, admitted, answer, calls, endings)
@@ -57,11 +62,14 @@ async def ended(
     try:
         body = await answer.whole()
     except UpstreamAway as error:
-        await endings.estimated(admitted, output_tokens=0)
+        if answer.status < REFUSED_FROM:
+            await endings.estimated(admitted, output_tokens=0)
+        else:
+            await endings.released(admitted)
         return told(away(error, exchange.route), exchange.route.provider.family)
     finally:
         answer.close()
-    if answer.status >= 400:
+    if answer.status >= REFUSED_FROM:
         await endings.released(admitted)
         return answer.status, body, to_client(answer.headers) + granted_headers(admitted)
     api = admitted.call.need.api

@@ -1,8 +1,8 @@
 """How calls end: by what the provider told, by what can be proven, or unused."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import structlog
 
@@ -16,7 +16,9 @@ log = structlog.get_logger(__name__)
 
 EXTEND_SECONDS = 60  # all calls in flight are extended this often
 LIFETIME_SECONDS = 120
+AWAITED_SECONDS = 3  # by the client; after that the store may take its time
 _RETRY_SECONDS = (0.05, 0.2, 0.5, 1, 2, 5, 10, 10, 10, 10)
+E = TypeVar("E")
 Response = Mapping[str, Any] | list[Any]  # Any: JSON
 
 
@@ -40,6 +42,10 @@ class Endings:
         if self._keeping is None or self._keeping.done():
             self._keeping = asyncio.get_running_loop().create_task(self._keep())
 
+    def left(self, admitted: Admitted) -> None:
+        """Nobody knows what became of it: it is kept alive no longer."""
+        self._in_flight.pop(self._key(admitted), None)
+
     async def settled(
         self,
         admitted: Admitted,
@@ -55,7 +61,7 @@ class Endings:
             context=context,
             estimated=estimated,
         )
-        return await self._end(admitted, used)
+        return await self._used(admitted, used)
 
     async def estimated(
         self, admitted: Admitted, *, output_tokens: int, input_tokens: int | None = None
@@ -66,44 +72,44 @@ class Endings:
             output_tokens=output_tokens,
             estimated=True,
         )
-        return await self._end(admitted, used)
+        return await self._used(admitted, used)
 
     async def released(self, admitted: Admitted) -> None:
         """Unused: the provider refused it, or never had it."""
-        self._in_flight.pop(self._key(admitted), None)
-        try:
-            await self._ledger.release(admitted.call.caller, admitted.grant.allocation_id)
-        except BudgetError as error:  # it ends by time then, and is charged
-            log.warning("release_failed", allocation=admitted.grant.allocation_id, cause=str(error))
-
-    async def _end(self, admitted: Admitted, used: Used) -> Ended | None:
-        """Settle; while the store is away a few times at once, and then on in the background."""
-        self._in_flight.pop(self._key(admitted), None)
-        work = asyncio.ensure_future(self._settle(admitted, used))
-        self._tasks.add(work)
-        work.add_done_callback(self._tasks.discard)
-        done, _ = await asyncio.wait((work,), timeout=3)
-        return work.result() if done else None
-
-    async def _settle(self, admitted: Admitted, used: Used) -> Ended | None:
         id_ = admitted.grant.allocation_id
-        for pause in (*_RETRY_SECONDS, None):
+
+        async def release() -> None:
             try:
-                return await self._ledger.settle(
-                    admitted.call.caller, id_, used, record_id=f"{id_}:usage"
-                )
+                await self._ledger.release(admitted.call.caller, id_)
             except Unavailable:
-                if pause is None:
-                    log.exception("settle_failed", allocation=id_)
-                    return None
-                await asyncio.sleep(pause)
+                raise
+            except BudgetError as error:  # it was ended elsewhere, or by time
+                log.warning("release_failed", allocation=id_, cause=str(error))
+
+        await self._end(admitted, release)
+
+    async def _used(self, admitted: Admitted, used: Used) -> Ended | None:
+        id_ = admitted.grant.allocation_id
+
+        async def settle() -> Ended | None:
+            caller = admitted.call.caller
+            try:
+                return await self._ledger.settle(caller, id_, used, record_id=f"{id_}:usage")
             except Conflict as error:  # it had expired, was ended elsewhere: the fact is recorded
                 log.warning("settled_late", allocation=id_, cause=str(error))
-                await self._ledger.record(
-                    admitted.call.caller, used, allocation_id=id_, record_id=f"{id_}:late"
-                )
+                await self._ledger.record(caller, used, allocation_id=id_, record_id=f"{id_}:late")
                 return None
-        raise AssertionError("the last try returns")
+
+        return await self._end(admitted, settle)
+
+    async def _end(self, admitted: Admitted, end: Callable[[], Awaitable[E]]) -> E | None:
+        """End it, if it takes long in the background: it is done even if whoever asked has gone."""
+        self._in_flight.pop(self._key(admitted), None)
+        work = asyncio.ensure_future(_patiently(end, admitted.grant.allocation_id))
+        self._tasks.add(work)
+        work.add_done_callback(self._tasks.discard)
+        done, _ = await asyncio.wait((work,), timeout=AWAITED_SECONDS)
+        return work.result() if done else None
 
     async def _keep(self) -> None:
         """One command a minute for all of them."""
@@ -126,3 +132,17 @@ class Endings:
     @staticmethod
     def _key(admitted: Admitted) -> tuple[str, str]:
         return admitted.call.caller.key_id, admitted.grant.allocation_id
+
+
+async def _patiently(end: Callable[[], Awaitable[E]], id_: str) -> E | None:
+    """While the store is away, again and again, less and less often."""
+    for pause in _RETRY_SECONDS:
+        try:
+            return await end()
+        except Unavailable:
+            await asyncio.sleep(pause)
+    try:
+        return await end()
+    except Unavailable:  # it ends by time then, and is charged
+        log.exception("ending_failed", allocation=id_)
+        return None
