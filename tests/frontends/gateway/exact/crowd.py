@@ -76,6 +76,7 @@ def crowd(
 
     async def all_of_them() -> list[Told]:
         sent = {"content-type": "application/json", "authorization": "Bearer sk-theirs"}
+        sent["anthropic-version"] = "2023-06-01"
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector, headers=sent) as session:

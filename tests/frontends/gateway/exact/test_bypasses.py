@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -145,8 +146,9 @@ def test_what_was_judged_is_what_is_sent(gate: Gate, body: bytes) -> None:
     assert dict(pairs)["model"] == "gpt-4o-mini"
 
 
-def test_nothing_of_ours_goes_upstream(gate: Gate) -> None:
+def test_nothing_of_ours_goes_upstream(gates: Callable[..., Gate]) -> None:
     """Neither our headers nor any of the places in which our key may come."""
+    gate = gates(upstream_keys={"openai": "sk-own"})
     gate.limit("1usd/day")
     ours = gate.key("app", team="a")
     ways: list[dict[str, str]] = [
@@ -173,7 +175,8 @@ def test_nothing_of_ours_goes_upstream(gate: Gate) -> None:
             gate.mock.requests.clear()
             sent(gate, "POST", f"{OPENAI}/chat/completions{query}", asked(most=16), **way, **more)
 
-            for request in gate.mock.requests:
-                assert ours not in f"{request.headers} {request.query} {request.path}", (way, query)
-                assert not any(name.startswith("x-budget") for name in request.headers)
-                assert not {"baggage", "cookie", "x-http-method-override"} & set(request.headers)
+            [request] = gate.mock.requests
+            assert request.key in ("sk-own", "sk-theirs")
+            assert ours not in f"{request.headers} {request.query} {request.path}", (way, query)
+            assert not any(name.startswith("x-budget") for name in request.headers)
+            assert not {"baggage", "cookie", "x-http-method-override"} & set(request.headers)
