@@ -1,9 +1,9 @@
 """The gateway: a client of a provider talks to us instead, and is held to its budgets."""
 
+from tekton_budget.domain.providers import providers_of
 from tekton_budget.frontends.gateway.app import Gateway
 from tekton_budget.frontends.gateway.callers import Callers
 from tekton_budget.frontends.gateway.demo import Demo
-from tekton_budget.frontends.gateway.providers import providers_of
 from tekton_budget.frontends.gateway.routes import Routes
 from tekton_budget.frontends.gateway.upstream import Http, Upstream
 from tekton_budget.frontends.http.auth import Doorkeeper

@@ -11,11 +11,11 @@ from starlette.types import Receive, Scope, Send
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.call import Need, read_request
 from tekton_budget.domain.errors import BudgetError, Forbidden
+from tekton_budget.domain.providers import DEMO, Family
 from tekton_budget.domain.run import LAND_NOTE
 from tekton_budget.frontends.gateway import counting, passing, streaming, whole
 from tekton_budget.frontends.gateway.callers import Callers, with_user
 from tekton_budget.frontends.gateway.exchange import Exchange
-from tekton_budget.frontends.gateway.providers import DEMO, Family
 from tekton_budget.frontends.gateway.refusals import Refusal, of_denial, of_error, told
 from tekton_budget.frontends.gateway.routes import Route, Routes, Treatment, hidden
 from tekton_budget.frontends.gateway.streaming import send_whole

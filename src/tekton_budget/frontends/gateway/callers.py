@@ -12,9 +12,9 @@ from starlette.types import Scope
 
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import BudgetError, Unauthenticated
+from tekton_budget.domain.providers import Family, Provider
 from tekton_budget.domain.scope import checked_labels
 from tekton_budget.frontends.gateway.headers import keys_in, secret_of
-from tekton_budget.frontends.gateway.providers import Family, Provider
 from tekton_budget.frontends.gateway.routes import Route
 from tekton_budget.frontends.gateway.upstream import Headers
 from tekton_budget.frontends.http.auth import FRESH_SECONDS, Doorkeeper

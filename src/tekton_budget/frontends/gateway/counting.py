@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from tekton_budget.domain.call import Api, Need
+from tekton_budget.domain.providers import DEMO
 from tekton_budget.frontends.gateway.chat_count import as_response
 from tekton_budget.frontends.gateway.exchange import Exchange, Sender
-from tekton_budget.frontends.gateway.providers import DEMO
 from tekton_budget.frontends.gateway.upstream import UpstreamAway
 from tekton_budget.service.calls.call import Count
 

@@ -10,9 +10,9 @@ from starlette.types import Receive, Send
 
 from tekton_budget.domain.answer import Ended
 from tekton_budget.domain.call import sent_upstream
+from tekton_budget.domain.providers import Family
 from tekton_budget.frontends.gateway.callers import Admission
 from tekton_budget.frontends.gateway.headers import to_upstream, without_keys
-from tekton_budget.frontends.gateway.providers import Family
 from tekton_budget.frontends.gateway.refusals import Refusal, tightest
 from tekton_budget.frontends.gateway.routes import Route
 from tekton_budget.frontends.gateway.upstream import (

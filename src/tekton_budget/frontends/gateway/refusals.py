@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from tekton_budget.domain.answer import Denial, Standing
 from tekton_budget.domain.errors import BudgetError, Unavailable
-from tekton_budget.frontends.gateway.providers import Family
+from tekton_budget.domain.providers import Family
 from tekton_budget.frontends.gateway.upstream import Headers
 from tekton_budget.frontends.http.refused import status_of
 from tekton_budget.frontends.http.standings import to_api_denial

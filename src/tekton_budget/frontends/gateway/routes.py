@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from tekton_budget.domain.call import Api
 from tekton_budget.domain.errors import InvalidInput, NotFound
-from tekton_budget.frontends.gateway.providers import DEMO, Family, Provider
+from tekton_budget.domain.providers import DEMO, Family, Provider
 
 
 class Treatment(StrEnum):

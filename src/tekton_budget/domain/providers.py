@@ -60,7 +60,8 @@ KNOWN: tuple[Provider, ...] = (
     _known("litellm", _OPENAI, "http://127.0.0.1:4000/v1", "LITELLM_API_KEY"),
     _known("azure", Family.AZURE, "", "AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
 )
-DEMO = Provider("demo", "demo", Family.OPENAI, "demo:")
+# Names below `invalid` lead nowhere (RFC 2606): without us, a call there fails.
+DEMO = Provider("demo", "demo", Family.OPENAI, "https://demo.invalid")
 _BY_NAME = {one.name: one for one in (*KNOWN, DEMO)}
 
 
