@@ -13,6 +13,14 @@ import httpx
 from tekton_budget.domain.errors import BudgetError, Unavailable, invalid
 from tekton_budget.face import wire
 from tekton_budget.face.budget import AsyncBudget, Budget
+from tekton_budget.face.calling import (
+    Addresses,
+    AsyncGatewayTransport,
+    GatewayTransport,
+    Redirect,
+)
+from tekton_budget.face.calling.modules import Module
+from tekton_budget.face.calling.redirect import Onward
 from tekton_budget.face.environment import environment
 from tekton_budget.face.request import Labels, Request
 
@@ -22,6 +30,7 @@ PAUSE_MAX_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 CONNECTIONS_MAX = 256
+Settings = dict[str, Any]  # Any: what a client of httpx or httpx2 takes
 ASK_AGAIN = frozenset({429, 502, 503, 504})
 
 
@@ -75,15 +84,23 @@ class _Address:
         self.key = key
         self.patience_seconds = patience_seconds
         # A proxy for the outside world would make a call of this machine to itself a foreign one.
-        self.settings: dict[str, Any] = {
-            "base_url": base,
-            "trust_env": not _is_loopback(parts.hostname),
-            "verify": _certificates(parts.scheme),
-            "timeout": httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            "limits": httpx.Limits(
-                max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX
-            ),
+        self._trust_env = not _is_loopback(parts.hostname)
+        self._scheme = parts.scheme
+
+    def settings(self, http: Module = httpx, *, most: int | None = CONNECTIONS_MAX) -> Settings:
+        """How a client of httpx or httpx2 reaches it, by at most so many connections."""
+        return {
+            "base_url": self.base,
+            "trust_env": self._trust_env,
+            "verify": _certificates(self._scheme),
+            "timeout": http.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            "limits": http.Limits(max_connections=most, max_keepalive_connections=CONNECTIONS_MAX),
         }
+
+    def redirect(self, labels: Labels) -> Redirect:
+        """From the addresses of providers to the server's gateway."""
+        addresses = Addresses(environment().upstreams)
+        return Redirect(addresses, labels, base=self.base, key=self.key)
 
     def call(self, request: Request[Any]) -> dict[str, Any]:
         """The request in HTTP's words: the same bytes, the same ids, at every attempt."""
@@ -104,7 +121,7 @@ class HttpTransport:
 
     def __init__(self, address: _Address) -> None:
         self._address = address
-        self._http = httpx.Client(**address.settings)
+        self._http = httpx.Client(**address.settings())
 
     def answer(self, request: Request[Any]) -> Any:
         """Asks again where no answer came or the server could not, under the same id."""
@@ -121,6 +138,10 @@ class HttpTransport:
                 pause = attempts.pause_after(response)
             time.sleep(pause)
 
+    def calls(self, http: Module, labels: Labels) -> GatewayTransport:
+        """The way of providers' clients through the server's gateway."""
+        return _Forwarding(http, self._address, labels)
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -131,7 +152,7 @@ class AsyncHttpTransport:
 
     def __init__(self, address: _Address) -> None:
         self._address = address
-        self._http = httpx.AsyncClient(**address.settings)
+        self._http = httpx.AsyncClient(**address.settings())
 
     async def answer(self, request: Request[Any]) -> Any:
         """Asks again where no answer came or the server could not, under the same id."""
@@ -148,9 +169,68 @@ class AsyncHttpTransport:
                 pause = attempts.pause_after(response)
             await asyncio.sleep(pause)
 
+    def calls(self, http: Module, labels: Labels) -> AsyncGatewayTransport:
+        """The way of providers' clients through the server's gateway."""
+        return _AsyncForwarding(http, self._address, labels)
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+
+class _Forwarding(GatewayTransport):
+    """Calls of providers' clients, over connections to the server's gateway."""
+
+    def __init__(self, http: Module, address: _Address, labels: Labels) -> None:
+        super().__init__(http, address.redirect(labels))
+        self._client = http.Client(**address.settings(http, most=None))
+
+    def pass_on(self, request: Any, onward: Onward) -> Any:
+        """The same request to the server; its answer as it comes."""
+        answer = self._client.send(_forwarded(self.http, request, onward), stream=True)
+        return _answered(self.http, answer)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+class _AsyncForwarding(AsyncGatewayTransport):
+    """The same for tasks."""
+
+    def __init__(self, http: Module, address: _Address, labels: Labels) -> None:
+        super().__init__(http, address.redirect(labels))
+        self._client = http.AsyncClient(**address.settings(http, most=None))
+
+    async def pass_on(self, request: Any, onward: Onward) -> Any:
+        """The same request to the server; its answer as it comes."""
+        answer = await self._client.send(_forwarded(self.http, request, onward), stream=True)
+        return _answered(self.http, answer)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def _forwarded(http: Module, request: Any, onward: Onward) -> Any:
+    timeout = request.extensions.get("timeout")
+    return http.Request(
+        request.method,
+        onward.url,
+        headers=onward.headers,
+        stream=request.stream,
+        extensions={} if timeout is None else {"timeout": timeout},
+    )
+
+
+def _answered(http: Module, answer: Any) -> Any:
+    """The answer with its body as it came over the wire, for the client to read."""
+    return http.Response(
+        answer.status_code,
+        headers=answer.headers,
+        stream=answer.stream,
+        extensions=answer.extensions,
+    )
 
 
 class Attempts:

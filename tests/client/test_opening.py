@@ -144,7 +144,7 @@ def test_the_package_is_quick_to_import() -> None:
 def test_a_budget_that_was_opened_before_a_fork_says_so(monkeypatch) -> None:
     with tekton_budget.open() as budget:
         own = budget.transport
-        monkeypatch.setattr("tekton_budget.library.os.getpid", lambda: -1)
+        monkeypatch.setattr("os.getpid", lambda: -1)
         with pytest.raises(tekton_budget.BudgetError, match="open it in each process"):
             own.answer(None)
         monkeypatch.undo()

@@ -2,19 +2,26 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.scope import checked_labels
 
+_UPSTREAM = "BUDGET_UPSTREAM_"
+_UPSTREAM_KEY = "BUDGET_UPSTREAM_KEY_"
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """`BUDGET_URL`, `BUDGET_KEY`, and the labels of `BUDGET_LABELS` and `BUDGET_RUN`."""
+    """`BUDGET_URL`, `BUDGET_KEY`, and the labels of `BUDGET_LABELS` and `BUDGET_RUN`.
+
+    Beside the addresses of providers that are no known ones: `BUDGET_UPSTREAM_<NAME>`.
+    """
 
     url: str | None
     key: str | None
     labels: Mapping[str, str]
+    upstreams: Mapping[str, str] = field(default_factory=dict)
 
 
 def environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -24,7 +31,13 @@ def environment(variables: Mapping[str, str] | None = None) -> Environment:
     run = found.get("BUDGET_RUN")
     if run:
         labels["run"] = run
-    return Environment(found.get("BUDGET_URL") or None, found.get("BUDGET_KEY") or None, labels)
+    upstreams = {
+        name.removeprefix(_UPSTREAM).lower(): value
+        for name, value in found.items()
+        if value and name.startswith(_UPSTREAM) and not name.startswith(_UPSTREAM_KEY)
+    }
+    url, key = found.get("BUDGET_URL"), found.get("BUDGET_KEY")
+    return Environment(url or None, key or None, labels, upstreams)
 
 
 def labels_from_text(text: str, field: str = "labels") -> dict[str, str]:

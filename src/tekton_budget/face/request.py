@@ -38,6 +38,9 @@ class Transport(Protocol):
     def answer(self, request: Request[Any]) -> Any:
         """The answer as decoded JSON: objects, lists, text, `int` and `Decimal`."""
 
+    def calls(self, http: Any, labels: Labels) -> Any:
+        """A transport of that module, httpx or httpx2, by which calls go through the gateway."""
+
     def close(self) -> None:
         """Let go of what it holds."""
 
@@ -47,6 +50,9 @@ class AsyncTransport(Protocol):
 
     async def answer(self, request: Request[Any]) -> Any:
         """The answer as decoded JSON."""
+
+    def calls(self, http: Any, labels: Labels) -> Any:
+        """A transport of that module, httpx or httpx2, by which calls go through the gateway."""
 
     async def close(self) -> None:
         """Let go of what it holds."""

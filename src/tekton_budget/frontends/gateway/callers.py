@@ -50,7 +50,10 @@ def presented(headers: Mapping[bytes, bytes], query: bytes) -> list[bytes]:
 
 
 def labels_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Labels that headers bring: W3C baggage, and `X-Budget-Labels: team=a,feature=b`."""
+    """Labels that headers bring: W3C baggage, and `X-Budget-Labels: team=a,feature=b`.
+
+    What cannot stand in either as it is (commas, letters beyond ASCII) is written in percents.
+    """
     found: dict[str, object] = {}
     baggage = headers.get(b"baggage")
     if baggage is not None:
@@ -64,7 +67,7 @@ def labels_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
         for member in own.decode("utf-8", "replace").split(","):
             name, equals, value = member.partition("=")
             if equals:
-                found[name.strip()] = value.strip()
+                found[unquote(name.strip())] = unquote(value.strip())
     return _usable(found, strict=own is not None) if found else {}
 
 
