@@ -122,6 +122,7 @@ class HttpTransport:
     def __init__(self, address: _Address) -> None:
         self._address = address
         self._http = httpx.Client(**address.settings())
+        self._calling: dict[str, Any] = {}  # Any: a Client of httpx or httpx2, by module
 
     def answer(self, request: Request[Any]) -> Any:
         """Asks again where no answer came or the server could not, under the same id."""
@@ -140,11 +141,16 @@ class HttpTransport:
 
     def calls(self, http: Module, labels: Labels) -> GatewayTransport:
         """The way of providers' clients through the server's gateway."""
-        return _Forwarding(http, self._address, labels)
+        client = self._calling.get(http.__name__)
+        if client is None:
+            made = http.Client(**self._address.settings(http, most=None))
+            client = self._calling.setdefault(http.__name__, made)
+        return _Forwarding(http, self._address.redirect(labels), client)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        for client in (self._http, *self._calling.values()):
+            client.close()
 
 
 class AsyncHttpTransport:
@@ -153,6 +159,7 @@ class AsyncHttpTransport:
     def __init__(self, address: _Address) -> None:
         self._address = address
         self._http = httpx.AsyncClient(**address.settings())
+        self._calling: dict[str, Any] = {}  # Any: an AsyncClient of httpx or httpx2, by module
 
     async def answer(self, request: Request[Any]) -> Any:
         """Asks again where no answer came or the server could not, under the same id."""
@@ -171,19 +178,24 @@ class AsyncHttpTransport:
 
     def calls(self, http: Module, labels: Labels) -> AsyncGatewayTransport:
         """The way of providers' clients through the server's gateway."""
-        return _AsyncForwarding(http, self._address, labels)
+        client = self._calling.get(http.__name__)
+        if client is None:
+            made = http.AsyncClient(**self._address.settings(http, most=None))
+            client = self._calling[http.__name__] = made
+        return _AsyncForwarding(http, self._address.redirect(labels), client)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        for client in (self._http, *self._calling.values()):
+            await client.aclose()
 
 
 class _Forwarding(GatewayTransport):
     """Calls of providers' clients, over connections to the server's gateway."""
 
-    def __init__(self, http: Module, address: _Address, labels: Labels) -> None:
-        super().__init__(http, address.redirect(labels))
-        self._client = http.Client(**address.settings(http, most=None))
+    def __init__(self, http: Module, redirect: Redirect, client: Any) -> None:
+        super().__init__(http, redirect)
+        self._client = client
 
     def pass_on(self, request: Any, onward: Onward) -> Any:
         """The same request to the server; its answer as it comes."""
@@ -191,16 +203,15 @@ class _Forwarding(GatewayTransport):
         return _answered(self.http, answer)
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """The connections are the budget's, and closed with it."""
 
 
 class _AsyncForwarding(AsyncGatewayTransport):
     """The same for tasks."""
 
-    def __init__(self, http: Module, address: _Address, labels: Labels) -> None:
-        super().__init__(http, address.redirect(labels))
-        self._client = http.AsyncClient(**address.settings(http, most=None))
+    def __init__(self, http: Module, redirect: Redirect, client: Any) -> None:
+        super().__init__(http, redirect)
+        self._client = client
 
     async def pass_on(self, request: Any, onward: Onward) -> Any:
         """The same request to the server; its answer as it comes."""
@@ -208,8 +219,7 @@ class _AsyncForwarding(AsyncGatewayTransport):
         return _answered(self.http, answer)
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
+        """The connections are the budget's, and closed with it."""
 
 
 def _forwarded(http: Module, request: Any, onward: Onward) -> Any:

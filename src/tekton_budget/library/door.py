@@ -96,7 +96,7 @@ class Door:
 
     def close(self, loop: LoopThread | None) -> None:
         """End the calls of clients, answer what was taken, and let go of the database."""
-        if loop is not None:
+        if loop is not None and not loop.is_closed:
             if self._passage is not None:
                 self.running.writer.end_waiting()
                 loop.run(self._passage.close)
