@@ -41,6 +41,9 @@ def text() -> str:
         INTRO,
         "## Verbs",
         *(_verb(name, verb) for name, verb in verbs_of(Budget)),
+        "## A client for a provider's SDK",
+        "How to use it: [Cap an SDK without a server](../how-to/sdk.md).",
+        _method("http_client", Budget.http_client),
         "## A hold",
         "What `allocate` gives, to be entered by `with` (or `async with`).",
         table(("property", "what it says"), _properties(Hold)),
@@ -65,10 +68,19 @@ def verbs_of(kind: type) -> Iterator[tuple[str, Any]]:
     yield from seen.items()
 
 
+def _method(name: str, method: Any) -> str:
+    called = f"{name}({_shown(inspect.signature(method))})"
+    return f"### {name}\n\n{_told(method)}\n\n{code(called)}"
+
+
+def _shown(signature: inspect.Signature) -> str:
+    parameters = [one for one in signature.parameters.values() if one.name != "self"]
+    return ", ".join(_parameter(one) for one in _with_star(parameters))
+
+
 def _verb(name: str, verb: Any) -> str:
     signature = inspect.signature(verb.describe)
-    parameters = [one for one in signature.parameters.values() if one.name != "self"]
-    shown = ", ".join(_parameter(one) for one in _with_star(parameters))
+    shown = _shown(signature)
     answer = re.sub(r"^Request\[(.*)\]$", r"\1", _annotation(signature.return_annotation))
     answer = {"Grant": "Hold", "Json": "dict", "list[Json]": "list of dicts"}.get(answer, answer)
     return f"### {name}\n\n{_told(verb)}\n\n{code(f'{name}({shown})')} → {answer}"
