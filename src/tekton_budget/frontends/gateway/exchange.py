@@ -51,7 +51,7 @@ class Exchange:
         changed = sent_upstream(
             call.need,
             self.body,
-            max_output=admitted.max_output,
+            max_output=admitted.max_output if admitted.says_output else None,
             note=call.note if admitted.landing else None,
             usage=call.need.stream,
             model=admitted.model if admitted.is_swapped else None,

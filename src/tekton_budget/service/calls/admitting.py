@@ -21,7 +21,7 @@ from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Writer
 
 LIFETIME_SECONDS = 120
-OUTPUT_UNKNOWN = 16_384  # sent upstream where neither client nor price book knows a maximum
+OUTPUT_UNKNOWN = 16_384  # the most that is sent upstream where nobody knows the model's maximum
 COUNT_FROM = 200  # tokens of input: a bound of fewer is tight enough
 LEARN_FROM = 500
 LANDING_COMFORT = 4096  # output tokens: with fewer before it, the kept part is opened
@@ -49,6 +49,7 @@ class _Size:
     output: int | None  # per answer; `None`: it produces none
     named: bool  # whether the client named the maximum
     ceiling: Ceiling
+    guessed: bool = False  # whether a context window stands for a maximum that nobody knows
 
 
 class Calls:
@@ -139,7 +140,8 @@ class Calls:
             most = ceiling.output_tokens or ceiling.context_tokens or OUTPUT_UNKNOWN
             said = [one for one in (terms.output_tokens, self.rules.output_tokens) if one]
             output = max(min([most, *said]), need.min_output)
-        return _Size(model, tokens, output, named=named, ceiling=ceiling)
+        guessed = ceiling.output_tokens is None and ceiling.context_tokens == output and not named
+        return _Size(model, tokens, output, named=named, ceiling=ceiling, guessed=guessed)
 
     async def _tightened(self, call: Call, size: _Size) -> _Size:
         """With the tightest bound of the input that can be had; only where it may change much."""
@@ -247,6 +249,9 @@ class Calls:
             grows = False  # not even the first slice: what there is is what it may use
         if not grows and wanted is not None and answer.max_output_tokens is not None:
             sent = min(wanted, answer.max_output_tokens // need.answers)
+        all_of_it = size.guessed and sent == wanted
+        if size.guessed and sent is not None and not all_of_it:
+            sent = min(sent, OUTPUT_UNKNOWN)  # what is above a model's own maximum is refused
         return Admitted(
             call,
             answer,
@@ -256,6 +261,7 @@ class Calls:
             wanted if sent != wanted and size.named else None,
             landing=landing,
             grows=grows,
+            says_output=not all_of_it,
         )
 
     def _least(self, call: Call, first: int | None, least: int | None) -> int:

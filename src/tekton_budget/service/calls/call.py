@@ -43,6 +43,7 @@ class Admitted:
     clamped_from: int | None = None  # per answer, where it is less than was wanted
     landing: bool = False  # the note must be said
     grows: bool = False  # the hold covers only the beginning of the output
+    says_output: bool = True  # whether a maximum goes upstream: not where the model's is unknown
 
     @property
     def is_swapped(self) -> bool:
