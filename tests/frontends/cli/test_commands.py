@@ -371,6 +371,28 @@ def test_config_tells_where_each_setting_comes_from(run_here, monkeypatch, tmp_p
     assert run_here("config", "path", "--config", str(file)).json["config"] == str(file)
 
 
+def test_config_shows_providers_and_none_of_their_secrets(run_here, monkeypatch) -> None:
+    monkeypatch.setenv("BUDGET_UPSTREAM_GROQ", "https://me:hush@groq.example/v1")
+    keys_alone = {row["name"]: row for row in run_here("config").json}["upstream_keys"]
+    monkeypatch.setenv("BUDGET_UPSTREAM_KEY_GROQ", "sk-hush")
+
+    rows = {row["name"]: row for row in run_here("config").json}
+    monkeypatch.setenv("BUDGET_OUTPUT", "table")
+    table = run_here("config", "--changed").out
+
+    assert (keys_alone["source"], keys_alone["value"]) == ("default", {})
+    assert rows["upstreams"] == {
+        **rows["upstreams"],
+        "value": {"groq": "https://me:********@groq.example/v1"},
+        "source": "environment",
+        "variable": "BUDGET_UPSTREAM_<NAME>",
+    }
+    assert rows["upstream_keys"]["value"] == {"groq": "********"}
+    assert rows["upstream_keys"]["source"] == "environment"
+    assert "groq=https" in table
+    assert "hush" not in str(rows) + table
+
+
 @pytest.mark.parametrize(
     ("words", "code", "error"),
     [

@@ -15,7 +15,7 @@ app = typer.Typer(help="Every setting in force, and where it comes from.")
 
 _COLUMNS: tuple[Column, ...] = (
     ("setting", lambda one: one["name"]),
-    ("value", lambda one: "" if one["value"] is None else str(one["value"])),
+    ("value", lambda one: _in_a_cell(one["value"])),
     ("from", lambda one: one["source"]),
     ("variable", lambda one: one["variable"]),
     ("meaning", lambda one: one["meaning"]),
@@ -28,6 +28,8 @@ _CLIENT: tuple[tuple[str, str], ...] = (
     ("output", "table, json, csv or nl, where no option says"),
 )
 _MASK = "********"
+# Settings of which each name has a variable of its own.
+_BY_NAME = {"upstreams": "BUDGET_UPSTREAM_", "upstream_keys": "BUDGET_UPSTREAM_KEY_"}
 _FILE = Path("budget.toml")
 
 
@@ -73,15 +75,46 @@ def _settings(session: Session) -> list[dict[str, Any]]:
             value = _database(session)
             if "--database-url" in session.named:
                 source = "option"
-        if source == "default" and os.environ.get(variable) is not None:
+        prefix = _BY_NAME.get(name)
+        if source == "default" and _is_in_environment(variable, prefix):
             source = "environment"
         elif source == "default" and name in file:
             source = str(session.config or _FILE)
-        if name == "admin_key" and value is not None:
-            value = _MASK
-        shown = list(value) if isinstance(value, tuple) else getattr(value, "value", value)
-        rows.append(_row(name, shown, source, variable, field.description or ""))
+        told = variable if prefix is None else f"{prefix}<NAME>"
+        rows.append(_row(name, _shown(value), source, told, field.description or ""))
     return rows
+
+
+def _in_a_cell(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    return "" if value is None else str(value)
+
+
+def _is_in_environment(variable: str, prefix: str | None) -> bool:
+    if prefix is None:
+        return os.environ.get(variable) is not None
+    longer = [one for one in _BY_NAME.values() if one != prefix and one.startswith(prefix)]
+    return any(
+        name.startswith(prefix) and not name.startswith(tuple(longer)) for name in os.environ
+    )
+
+
+def _shown(value: object) -> object:
+    """A value that may be seen: of secrets only that they are there."""
+    from pydantic import SecretStr
+
+    match value:
+        case SecretStr():
+            return _MASK
+        case dict():
+            return {name: _shown(one) for name, one in value.items()}
+        case tuple():
+            return list(value)
+        case str() if "://" in value:
+            return _without_password(value)
+        case _:
+            return getattr(value, "value", value)
 
 
 def _client(session: Session) -> list[dict[str, Any]]:
@@ -118,10 +151,14 @@ def _in_file(path: Path) -> Mapping[str, Any]:
 
 def _database(session: Session) -> str:
     """The database's address, without its password."""
+    return _without_password(session.settings().database_url)
+
+
+def _without_password(address: str) -> str:
     from urllib.parse import urlsplit, urlunsplit
 
-    parts = urlsplit(session.settings().database_url)
+    parts = urlsplit(address)
     if parts.password is None:
-        return session.settings().database_url
+        return address
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{_MASK}@{host}"))
