@@ -50,7 +50,7 @@ class Demo:
         except _Refused as refused:
             return _whole(refused.status, _error(refused, is_anthropic))
 
-    def _answer(self, request: UpstreamRequest, path: str, is_anthropic: bool) -> "DemoAnswer":  # noqa: FBT001
+    def _answer(self, request: UpstreamRequest, path: str, is_anthropic: bool) -> "DemoAnswer":  # noqa: FBT001  # whose shape
         if request.method == "GET" and path == "models":
             return _whole(200, _models(is_anthropic))
         if request.method == "GET" and path.startswith("models/"):
@@ -134,7 +134,7 @@ def _known(model: object, models: Any) -> str:  # Any: a tuple or the keys of a 
     raise _Refused(404, told, "model_not_found", "model")
 
 
-def _error(refused: _Refused, is_anthropic: bool) -> Json:  # noqa: FBT001
+def _error(refused: _Refused, is_anthropic: bool) -> Json:  # noqa: FBT001  # whose shape
     if is_anthropic:
         kind = "not_found_error" if refused.status == 404 else "invalid_request_error"
         return {"type": "error", "error": {"type": kind, "message": refused.message}}
@@ -142,7 +142,7 @@ def _error(refused: _Refused, is_anthropic: bool) -> Json:  # noqa: FBT001
     return {"error": {**told, "param": refused.param, "code": refused.code}}
 
 
-def _models(is_anthropic: bool) -> Json:  # noqa: FBT001
+def _models(is_anthropic: bool) -> Json:  # noqa: FBT001  # whose shape
     found = [_model(model, is_anthropic) for model in MODELS]
     if is_anthropic:
         ends = {"first_id": MODELS[0], "last_id": MODELS[-1]}
@@ -150,7 +150,7 @@ def _models(is_anthropic: bool) -> Json:  # noqa: FBT001
     return {"object": "list", "data": found}
 
 
-def _model(model: str, is_anthropic: bool) -> Json:  # noqa: FBT001
+def _model(model: str, is_anthropic: bool) -> Json:  # noqa: FBT001  # whose shape
     if is_anthropic:
         made = "2026-01-01T00:00:00Z"
         return {"type": "model", "id": model, "display_name": model, "created_at": made}

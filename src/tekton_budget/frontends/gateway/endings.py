@@ -3,6 +3,7 @@
 A stream is followed frame by frame while its hold grows, so that its end fits what came before.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -26,7 +27,7 @@ class Ending(Protocol):
         """The frames that end it; `usage`: the client asked for what was used."""
 
 
-class _Followed:
+class _Followed(ABC):
     def follow(self, frame: bytes) -> None:
         """Read it; what is no object says nothing of the end."""
         data = data_of(frame)
@@ -38,8 +39,9 @@ class _Followed:
             return
         self.take(told)
 
+    @abstractmethod
     def take(self, told: Json) -> None:
-        raise NotImplementedError
+        """What a frame tells."""
 
 
 class _Chat(_Followed):
