@@ -2,9 +2,10 @@
 
 from enum import Enum
 from types import NoneType
-from typing import get_args
+from typing import get_args, get_origin
 
 from docs_markdown import code, page, table
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -34,7 +35,7 @@ def text() -> str:
     rows = [
         (
             code(name),
-            code(f"BUDGET_{name.upper()}"),
+            code(_BY_NAME.get(name, f"BUDGET_{name.upper()}")),
             _type(field),
             _default(name, field),
             _about(field),
@@ -45,6 +46,19 @@ def text() -> str:
     return page("Settings", INTRO, EXAMPLE, table(head, rows), CLIENT, _client_table())
 
 
+# One variable for each provider.
+_BY_NAME = {
+    "upstreams": "BUDGET_UPSTREAM_<NAME>",
+    "upstream_keys": "BUDGET_UPSTREAM_KEY_<NAME>",
+}
+
+
+def is_known(variable: str) -> bool:
+    """Whether it is read: as a setting, by clients, or as a provider's by name."""
+    known = {f"BUDGET_{name.upper()}" for name in Settings.model_fields}
+    return variable in known | set(client_variables()) or variable.startswith("BUDGET_UPSTREAM_")
+
+
 def client_variables() -> dict[str, str]:
     """The environment of clients, which is no setting of the service."""
     return {
@@ -52,6 +66,7 @@ def client_variables() -> dict[str, str]:
         "BUDGET_KEY": "The key sent with every request",
         "BUDGET_LABELS": "Labels of every call, as `team=a,user=alice`",
         "BUDGET_RUN": "The label `run` of every call",
+        "BUDGET_GATEWAY_URL": "Set by `tekton-budget run` for its command: the run's own address; a provider's name comes behind it",
         "BUDGET_CONFIG": "A `budget.toml` for the command line to read",
         "BUDGET_OUTPUT": "How the command line prints: `table`, `json`, `csv` or `nl`; by default a table on a terminal and JSON elsewhere",
     }
@@ -67,6 +82,9 @@ def _type(field: FieldInfo) -> str:
         kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType
     ]
     first = kinds[0]
+    if field.annotation is not None and get_origin(field.annotation) is dict:
+        secret = "secret text" if SecretStr in kinds else "address"
+        return f"a table: {secret} by name"
     if isinstance(first, type) and issubclass(first, Enum):
         return " or ".join(code(member.value) for member in first)
     words = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
@@ -87,7 +105,7 @@ def _default(name: str, field: FieldInfo) -> str:
     if name == "database_url":
         return "`budget.db` in the user's data directory"
     if field.default is PydanticUndefined:
-        return ""
+        return "none" if field.default_factory is not None else ""
     value = field.default.value if isinstance(field.default, Enum) else field.default
     if value in (None, ()):
         return "none"

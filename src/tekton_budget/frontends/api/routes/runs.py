@@ -30,8 +30,8 @@ router = exact_router("/runs")
 def open_run(body: RunBody, asker: Asker, verbs: Verbs, key: IdempotencyKey = None) -> Reply:
     """Begin a run, or continue the one of that name. The token is in the answer, nowhere else.
 
-    Its calls go to `/r/TOKEN/<provider>/…`. It ends when nobody says in time that it lives
-    (`POST /runs/{run}/beat`); send a `token` of your own, and the same request again is safe.
+    Its calls go to `/r/TOKEN/<provider>/…`. It ends when nobody says in time that it lives: see
+    `POST /api/v1/runs/{run}/beat`. Send a `token` of your own, and the same request again is safe.
     """
     del key  # the token tells a retry
     return Reply(to_api_opened(verbs.runs.open_run(asker, body.asked())), status_code=201)
