@@ -1,5 +1,6 @@
 """Upstream: where calls go, over connections that are kept open."""
 
+import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,7 +13,7 @@ Headers = list[tuple[bytes, bytes]]
 
 CONNECT_SECONDS = 10
 SILENCE_SECONDS = 600  # without a byte, while it thinks or stalls
-_READ_AT_ONCE = 1 << 16
+_AT_ONCE_MAX = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Http:
             response = await session.request(
                 request.method,
                 url,
-                data=request.body or None,
+                data=_payload(request.body),
                 headers=headers,
                 allow_redirects=False,
             )
@@ -106,6 +107,13 @@ class Http:
         if len(self._urls) < 1000:
             self._urls[url] = found
         return found
+
+
+def _payload(body: bytes) -> bytes | io.BytesIO | None:
+    """A body as aiohttp sends it: a large one in pieces, so that others are served meanwhile."""
+    if len(body) > _AT_ONCE_MAX:
+        return io.BytesIO(body)
+    return body or None
 
 
 class _Answer:

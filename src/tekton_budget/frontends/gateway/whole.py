@@ -74,19 +74,23 @@ async def ended(
         return answer.status, body, to_client(answer.headers) + granted_headers(admitted)
     api = admitted.call.need.api
     response = read(body, api)
-    if response is None or not partial.tells_usage(api, response):
+    if response is None:
         most = admitted.grant.max_output_tokens or 0
         output = most if admitted.call.need.hidden_output else min(most, len(body))
         settled = await endings.estimated(admitted, output_tokens=output)
     else:
-        calls.learn(admitted, measured_input(api, response))
+        told_best = response if isinstance(response, dict) else partial.last(api, response)
+        calls.learn(admitted, measured_input(api, told_best))
         settled = await endings.settled(admitted, response, context=context_of(exchange.body))
     headers = to_client(answer.headers) + granted_headers(admitted)
     return answer.status, body, headers + left_headers(admitted, settled)
 
 
-def read(body: bytes, api: Api) -> dict[str, Any] | None:  # Any: JSON
-    """The answer as JSON, without what is large and on no bill; `None` if it is none."""
+def read(body: bytes, api: Api) -> dict[str, Any] | list[Any] | None:  # Any: JSON
+    """The answer as JSON, without what is large and on no bill; `None` if it tells no usage.
+
+    Google streams a JSON array where nobody asked it for events.
+    """
     try:
         if api is Api.OPENAI_EMBEDDINGS or api is Api.GEMINI_EMBED:
             raw = _fields(body)
@@ -94,4 +98,7 @@ def read(body: bytes, api: Api) -> dict[str, Any] | None:  # Any: JSON
         found = _exact(body)
     except msgspec.DecodeError:
         return None
-    return found if isinstance(found, dict) else None
+    if isinstance(found, list):
+        return partial.complete(api, found) if all(isinstance(it, dict) for it in found) else None
+    is_told = isinstance(found, dict) and partial.tells_usage(api, found)
+    return found if is_told else None
