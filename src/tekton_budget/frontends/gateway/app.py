@@ -17,6 +17,7 @@ from tekton_budget.frontends.gateway import counting, passing, streaming, whole
 from tekton_budget.frontends.gateway.callers import Callers, with_user
 from tekton_budget.frontends.gateway.exchange import Exchange
 from tekton_budget.frontends.gateway.refusals import Refusal, of_denial, of_error, told
+from tekton_budget.frontends.gateway.replays import Replays
 from tekton_budget.frontends.gateway.routes import Route, Routes, Treatment, hidden
 from tekton_budget.frontends.gateway.streaming import send_whole
 from tekton_budget.frontends.gateway.upstream import Upstream, UpstreamAnswer, UpstreamRequest
@@ -57,6 +58,7 @@ class Gateway:
         self._demo = demo
         self._meter = meter
         self._access_log = access_log
+        self._replays = Replays()
         self._lets_pass = settings.gateway_unmetered is Unmetered.PASS
 
     def concerns(self, path: str) -> bool:
@@ -132,56 +134,83 @@ class Gateway:
         return await self._metered(exchange, headers)
 
     async def _metered(self, exchange: Exchange, headers: dict[bytes, bytes]) -> int:
-        route, send = exchange.route, exchange.send
-        sender = self._sender(route)
+        need = self._read(exchange)
+        key = None if need.stream else headers.get(b"idempotency-key")
+        if need.stream:
+            admitted = await self._admitted(exchange, headers, need)
+            if isinstance(admitted, Refusal):
+                return await _refused(exchange.send, admitted, _spoken(exchange.route))
+            sender = self._sender(exchange.route)
+            return await streaming.streamed(exchange, admitted, sender, self._calls, self._endings)
+        if key is None:
+            answer = await self._whole(exchange, headers, need)
+        else:
+            who = exchange.admission
+            place = who.caller.key_id, who.run_id or "", key
+            content = b"\n".join((exchange.route.path.encode(), exchange.query, exchange.raw))
+            answer = await self._replays.once(
+                place, content, lambda: self._whole(exchange, headers, need)
+            )
+        await send_whole(exchange.send, answer)
+        return answer[0]
+
+    async def _whole(
+        self, exchange: Exchange, headers: dict[bytes, bytes], need: Need
+    ) -> whole.Answer:
+        """The answer to a call that does not stream."""
+        admitted = await self._admitted(exchange, headers, need)
+        if isinstance(admitted, Refusal):
+            return told(admitted, _spoken(exchange.route))
+        sender = self._sender(exchange.route)
+        return await whole.exchanged(exchange, admitted, sender, self._calls, self._endings)
+
+    def _read(self, exchange: Exchange) -> Need:
+        """What a request needs; refuses what cannot be bounded."""
+        route = exchange.route
+        assert route.api is not None, "a metered route has an API"
         try:
-            need, admitted = await self._admitted(exchange, headers, sender)
+            exchange.body = _json(exchange.raw)
+            need = read_request(
+                route.api,
+                exchange.body,
+                model=route.model,
+                stream=route.stream,
+                unmetered=self._lets_pass,
+            )
         except BudgetError:
             self._callers.count(exchange.admission, refused=True)
             raise
-        if isinstance(admitted, Denial):
-            self._callers.count(exchange.admission, refused=True)
-            refusal = of_denial(admitted, status=self._settings.denial_status)
-            return await _refused(send, refusal, _spoken(route))
-        self._callers.count(exchange.admission, clamped=admitted.clamped_from is not None)
-        if need.stream:
-            return await streaming.streamed(exchange, admitted, sender, self._calls, self._endings)
-        answer = await whole.exchanged(exchange, admitted, sender, self._calls, self._endings)
-        await send_whole(send, answer)
-        return answer[0]
-
-    async def _admitted(
-        self,
-        exchange: Exchange,
-        headers: dict[bytes, bytes],
-        sender: Any,  # Any: a Sender
-    ) -> tuple[Need, Admitted | Denial]:
-        """What a request needs, and whether it may be made."""
-        route = exchange.route
-        exchange.body = _json(exchange.raw)
-        assert route.api is not None, "a metered route has an API"
-        need = read_request(
-            route.api,
-            exchange.body,
-            model=route.model,
-            stream=route.stream,
-            unmetered=self._lets_pass,
-        )
         if need.unmetered:
             log.warning("unmetered_fields", provider=route.provider.name, fields=need.unmetered)
-        admission = exchange.admission = with_user(exchange.admission, need.user)
-        call = Call(
-            caller=admission.caller,
-            provider=route.provider.seller,
-            labels=admission.labels,
-            need=need,
-            parent_id=admission.parent_id,
-            note=admission.run_note if admission.run_id is not None else LAND_NOTE,
-            clamps=_choice(headers, b"x-budget-fit", _CLAMPS, default=True),
-            grows=_choice(headers, b"x-budget-hold", _HOLDS, default=None),
-            count=counting.counter(exchange, need, sender),
-        )
-        return need, await self._calls.admit(call)
+        exchange.admission = with_user(exchange.admission, need.user)
+        return need
+
+    async def _admitted(
+        self, exchange: Exchange, headers: dict[bytes, bytes], need: Need
+    ) -> Admitted | Refusal:
+        """Whether a call may be made, and how large."""
+        admission, route = exchange.admission, exchange.route
+        try:
+            call = Call(
+                caller=admission.caller,
+                provider=route.provider.seller,
+                labels=admission.labels,
+                need=need,
+                parent_id=admission.parent_id,
+                note=admission.run_note if admission.run_id is not None else LAND_NOTE,
+                clamps=_choice(headers, b"x-budget-fit", _CLAMPS, default=True),
+                grows=_choice(headers, b"x-budget-hold", _HOLDS, default=None),
+                count=counting.counter(exchange, need, self._sender(route)),
+            )
+            admitted = await self._calls.admit(call)
+        except BudgetError:
+            self._callers.count(admission, refused=True)
+            raise
+        if isinstance(admitted, Denial):
+            self._callers.count(admission, refused=True)
+            return of_denial(admitted, status=self._settings.denial_status)
+        self._callers.count(admission, clamped=admitted.clamped_from is not None)
+        return admitted
 
     def _let_pass(self, route: Route) -> None:
         if not self._lets_pass:
