@@ -232,6 +232,7 @@ def measure(
     options = (port, path, provider.port, seconds, connections, plays)
     caller = context.Process(target=_load, args=(theirs, *options))
     caller.start()
+    theirs.close()  # so that a load that dies is noticed
     met = ours.recv()
     caller.join()
     if isinstance(met, str):

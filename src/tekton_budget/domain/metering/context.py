@@ -60,11 +60,16 @@ class Told:
     counts: Mapping[str, int] = field(default_factory=dict)  # by unit
 
 
+_NOTHING_TOLD = Told()
+
+
 def told_by(context: Mapping[str, object] | None) -> Told:
     """Read a caller's context; an unknown key is refused, since a price may hang on it."""
-    if context is not None and not isinstance(context, Mapping):
+    if context is None or context == {}:
+        return _NOTHING_TOLD
+    if not isinstance(context, Mapping):
         raise invalid("context", "must be an object", INVALID)
-    place = Place(context or {}, "context")
+    place = Place(context, "context")
     unknown = sorted(str(key) for key in place.body if key not in KEYS)
     if unknown:
         faults = [FieldFault(f"context.{key}", "is not known") for key in unknown]
@@ -93,6 +98,8 @@ def told_by(context: Mapping[str, object] | None) -> Told:
 
 def context_of(context: Mapping[str, object] | None) -> PriceContext:
     """A caller's context alone, where there is no response to go before it."""
+    if context is None or context == {}:
+        return STANDARD
     return price_context(Place({}), None, told_by(context), seller="", batch=False)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from tekton_budget.domain.errors import InvalidInput, invalid
 
 from .fields import MISSING, Place, faulty, rounded_up, within
+from .narrowing import narrowed
 from .shapes import Names, Shape
 from .split import MODALITIES, TEXT, Cache, Side, input_units, output_units
 
@@ -50,6 +51,7 @@ def usage_of(shape: Shape, body: Place) -> Place | None:
 
 def counted(shape: Shape, usage: Place) -> Counted:
     """Read one usage object. It is refused where it contradicts itself or tells no amounts."""
+    shape = narrowed(shape, usage.body)
     told = _judged(shape, usage, _told(shape, usage))
     into, out = usage.path_told(*shape.input), usage.path_told(*shape.output)
     whole_input = told.input + told.more_input + (0 if told.cache_inside else told.cache.total)

@@ -54,6 +54,8 @@ class Place:
         """The first of these that is an object with anything in it."""
         for name in names:
             found = self.value(name)
+            if found is None:
+                continue
             if isinstance(found, Mapping) and any(value is not None for value in found.values()):
                 return Place(found, self.path_of(name))
         return None
@@ -80,7 +82,12 @@ class Place:
         seen = ""
         for name in names:
             value = self.value(name)
-            amount = None if value is None else whole(value, self.path_of(name))
+            if value is None:
+                continue
+            if type(value) is int and 0 <= value <= MOST:  # as nearly all are
+                amount: int | None = value
+            else:
+                amount = whole(value, self.path_of(name))
             if amount and found and amount != found:
                 raise faulty(
                     self.path_of(name),

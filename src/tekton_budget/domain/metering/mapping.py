@@ -1,9 +1,10 @@
 """SDK objects as plain objects: each SDK has its own word for that."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from numbers import Real
+from typing import Any
 
 from .fields import faulty
 from .frames import folded_or_telling
@@ -64,6 +65,8 @@ def _is_kept(text: str) -> bool:
     """Whether a text may be on a bill, and can be sent: half a character, cut off, cannot."""
     if len(text) > TEXT_MAX or "\0" in text:
         return False
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -72,6 +75,11 @@ def _is_kept(text: str) -> bool:
 
 
 def _slim(value: object) -> object:
+    plain = _PLAIN.get(type(value))  # JSON as it was read, which nearly all of it is
+    return plain(value) if plain is not None else _slim_other(value)
+
+
+def _slim_other(value: object) -> object:
     if isinstance(value, Enum):
         value = value.value  # which is what the provider sent
     if value is None or isinstance(value, bool):
@@ -86,6 +94,34 @@ def _slim(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_slim_item(inner) for inner in value]
     return ""  # a time, a picture's bytes: on no bill
+
+
+def _slim_text(value: str) -> str:
+    return value if _is_kept(value) else ""
+
+
+def _slim_whole(value: int) -> object:
+    return value if -_WHOLE_MOST < value < _WHOLE_MOST else _slim_other(value)
+
+
+def _slim_list(value: Sequence[object]) -> list[object]:
+    return [_slim_item(inner) for inner in value]
+
+
+def _same(value: object) -> object:
+    return value
+
+
+_WHOLE_MOST = 10**MOST_DIGIT
+# By exact type: an enumeration may be a text too, a named tuple a list.
+_PLAIN: dict[type, Callable[[Any], object]] = {  # Any: the type that it stands beside
+    dict: _slim_object,
+    str: _slim_text,
+    int: _slim_whole,
+    list: _slim_list,
+    bool: _same,
+    type(None): _same,
+}
 
 
 def _slim_item(inner: object) -> object:

@@ -22,7 +22,7 @@ def _in_each(places: Names, *names: str) -> Names:
     return tuple(f"{place}.{name}" for place in places for name in names)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is itself alone: told apart at no cost
 class Shape:
     """One way of telling usage. Names are looked up below the first of `roots` that is there."""
 
