@@ -17,6 +17,7 @@ from tekton_budget.library.loops import LoopThread
 
 UNREAD_MAX = 1 << 18  # bytes that wait for whoever asked; then the provider waits too
 CLOSE_SECONDS = 10
+_CLOSED = "this budget was closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,11 @@ class Crossing:
         try:
             await app(scope, self._receive, self._send)
         except Exception as error:  # noqa: BLE001  (whoever asked is told)
-            self._put(Broken(str(error) or type(error).__name__))
-        except asyncio.CancelledError:
-            self._put(Broken("this budget was closed"))
-            raise
+            self.broke(str(error) or type(error).__name__)
+
+    def broke(self, cause: str) -> None:
+        """No more comes."""
+        self._put(Broken(cause))
 
     async def _receive(self) -> Message:
         if self._body is not None:
@@ -129,6 +131,7 @@ class Passage:
         self._gateway = gateway
         self._loop = loop
         self._under_way: dict[asyncio.Task[None], Crossing] = {}
+        self._closed = False
 
     def start(self, scope: Scope, body: bytes, hand: Hand) -> Crossing:
         """Begin a call; `hand` is called in the gateway's loop with each part of the answer."""
@@ -137,13 +140,18 @@ class Passage:
         return crossing
 
     def _begin(self, crossing: Crossing, scope: Scope) -> None:
+        if self._closed:
+            crossing.broke(_CLOSED)
+            return
         task = asyncio.get_running_loop().create_task(crossing.cross(self._gateway, scope))
         self._under_way[task] = crossing
         task.add_done_callback(self._under_way.pop)
 
     async def close(self) -> None:
         """End the calls on their way, bill them, and let go of the providers."""
+        self._closed = True
         for crossing in self._under_way.values():
+            crossing.broke(_CLOSED)
             crossing.left()
         under_way = list(self._under_way)
         if under_way:

@@ -2,11 +2,13 @@
 
 import asyncio
 import gc
+import queue
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from tests.client.calling import sdks
@@ -67,7 +69,9 @@ def test_a_stream_under_way_is_billed_when_the_budget_is_closed(
     stream = sdks.openai_client(budget).chat.completions.create(**sdks.CHAT, stream=True)
     next(stream)
     budget.close()
-    stream.close()
+    with pytest.raises((openai.APIConnectionError, httpx2.TransportError)) as broken:
+        list(stream)
+    assert "was closed" in str(broken.value.__cause__ or broken.value)
     with tekton_budget.open(database_url=url) as again:
         assert settles(again, mock)["tokens"] >= billed(mock) > 0
         assert mock.bill.entries[0].end == "gone"
@@ -188,6 +192,9 @@ def test_a_call_that_cannot_end_is_broken_off_by_closing(
     stuck.start({}, b"", lambda _: None)
     assert began.wait(5)
     loop.run(stuck.close)
+    parts: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    stuck.start({}, b"", parts.put)
+    assert parts.get(timeout=5) == Broken("this budget was closed")
     loop.close()
     with pytest.raises(tekton_budget.BudgetError, match="was closed"):
         stuck.start({}, b"", lambda _: None)
