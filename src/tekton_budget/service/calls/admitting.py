@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tekton_budget.domain.allocation import OnExpiry
 from tekton_budget.domain.answer import Denial, Grant
@@ -24,8 +25,24 @@ LIFETIME_SECONDS = 120
 OUTPUT_UNKNOWN = 16_384  # the most that is sent upstream where nobody knows the model's maximum
 COUNT_FROM = 200  # tokens of input: a bound of fewer is tight enough
 LEARN_FROM = 500
-LANDING_COMFORT = 4096  # output tokens: with fewer before it, the kept part is opened
 _LEAST_SHARE = 20  # text never has more bytes a token than a provider's count lets us hope for
+
+
+class _Enough(NamedTuple):
+    """The fewest output tokens that will do: so many, or that part of what is wanted."""
+
+    tokens: int
+    part: int  # 2 is a half
+
+    def of(self, wanted: int) -> int:
+        """For a call that wants so many."""
+        return min(self.tokens, -(-wanted // self.part))
+
+
+ALL = _Enough(2**31, 1)
+GOOD = _Enough(4096, 2)  # most answers are shorter; for more no other is kept waiting
+SOME = _Enough(1024, 32)  # fewer are not taken while holds are in the way, for these come back
+ANY = _Enough(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +87,9 @@ class Calls:
     async def admit(self, call: Call) -> Admitted | Denial:
         """The leave to make a call, or the denial; refuses what cannot be bounded.
 
-        Asked for whole first. If that does not fit: with the input as it was measured or as the
-        provider counts it, then as the next model of the ladder, then with less output, and at
-        last with the part that is kept for the end.
+        Asked for whole first. If that does not fit: with the input as it was measured, with a
+        good part of the output, with the input as the provider counts it, as the next model of
+        the ladder, and then with what there is, waiting for holds that are in the way.
         """
         labels = call.caller.labelled(call.labels)
         terms = self._terms.find(
@@ -83,16 +100,25 @@ class Calls:
         )
         size = self._size(call, call.need.model, terms)
         grows = self._grows(call, terms)
+        until = time.monotonic() + self._wait(call)
         if self._may_try_more(call, terms):
-            answer = await self._ask(call, size, grows=grows, last=False)
+            answer = await self._ask(call, size, grows=grows)
             if isinstance(answer, Admitted):
                 return answer
-            size = await self._tightened(call, size)
-            for step in self._steps(call, terms, size):
-                answer = await self._ask(call, step, grows=grows, last=False)
+            found, size = await self._tightened(call, terms, size, grows=grows)
+            if found is not None:
+                return found
+            for step in self._ladder(call, terms):
+                answer = await self._ask(call, step, grows=grows)
                 if isinstance(answer, Admitted):
                     return answer
-        return await self._pressed(call, terms, size, grows=grows)
+        if terms.lands:
+            answer = await self._pressed(call, size, until, grows=grows, lands=True)
+            if isinstance(answer, Admitted) or answer.blocked_on == "held":
+                return answer
+            note = 0 if call.note is None else note_tokens(call.note)
+            size = replace(size, input_tokens=size.input_tokens + note)
+        return await self._pressed(call, size, until, grows=grows, landing=terms.lands)
 
     def growth(self, admitted: Admitted) -> Growth | None:
         """What makes the hold of a stream grow; `None`: it holds all of its output already."""
@@ -143,32 +169,45 @@ class Calls:
         guessed = ceiling.output_tokens is None and ceiling.context_tokens == output and not named
         return _Size(model, tokens, output, named=named, ceiling=ceiling, guessed=guessed)
 
-    async def _tightened(self, call: Call, size: _Size) -> _Size:
-        """With the tightest bound of the input that can be had; only where it may change much."""
+    async def _tightened(
+        self, call: Call, terms: Terms, size: _Size, *, grows: bool
+    ) -> tuple[Admitted | None, _Size]:
+        """With tighter bounds of the input, the cheapest to have first; and the tightest."""
         if size.input_tokens < COUNT_FROM or call.need.window:
-            return size
+            return None, size
         owner = (call.owner, call.provider, size.model)
         bound = self._measured.bound(owner, call.need.boundaries, size.input_tokens)
         if bound is not None and bound < size.input_tokens:
-            return replace(size, input_tokens=bound)
+            size = replace(size, input_tokens=bound)
+            answer = await self._ask(call, size, grows=grows)
+            if isinstance(answer, Admitted):
+                return answer, size
+            if call.clamps and not terms.ladder:  # rather less output than a question first
+                answer = await self._ask(call, size, grows=grows, least=GOOD)
+                if isinstance(answer, Admitted):
+                    return answer, size
+                if answer.blocked_on == "held":
+                    return None, size
         if call.count is None or not await self._might_fit(call, size):
-            return size
+            return None, size
         counted = await call.count()
         if counted is None or counted >= size.input_tokens:
-            return size
-        return replace(size, input_tokens=counted)
+            return None, size
+        if call.need.boundaries:
+            self._measured.learn(owner, call.need.boundaries[-1], counted)
+        size = replace(size, input_tokens=counted)
+        answer = await self._ask(call, size, grows=grows)
+        return (answer if isinstance(answer, Admitted) else None), size
 
     async def _might_fit(self, call: Call, size: _Size) -> bool:
-        """Whether the shortest input that the text can be would fit with the least output."""
+        """Whether the shortest input that the text can be fits with the least output, or will."""
         least = replace(size, input_tokens=size.input_tokens // _LEAST_SHARE)
-        ask = self._worded(call, least, call.need.min_output, fit="all")
+        ask = self._worded(call, least, call.need.min_output, fit="all", landing="may")
         answer = await self.ledger.allocate(call.caller, ask, dry_run=True)
-        return isinstance(answer, Grant)
+        return isinstance(answer, Grant) or answer.blocked_on == "held"
 
-    def _steps(self, call: Call, terms: Terms, size: _Size) -> Iterator[_Size]:
-        """The ways to try whole: the tighter bound, then the models of the ladder."""
-        if size.input_tokens < call.need.input_tokens:
-            yield size
+    def _ladder(self, call: Call, terms: Terms) -> Iterator[_Size]:
+        """The models that may answer instead."""
         for model in terms.ladder:
             if model == call.need.model:
                 continue
@@ -195,20 +234,36 @@ class Calls:
     # Asks ---------------------------------------------------------------------------------------
 
     async def _pressed(
-        self, call: Call, terms: Terms, size: _Size, *, grows: bool
+        self,
+        call: Call,
+        size: _Size,
+        until: float,
+        *,
+        grows: bool,
+        lands: bool = False,
+        landing: bool = False,
     ) -> Admitted | Denial:
-        """With less output, after waiting for others' holds; at last with the kept part."""
-        until = time.monotonic() + self._wait(call)
-        if not terms.lands:
-            return await self._ask(call, size, grows=grows, last=True, until=until)
-        before = await self._ask(
-            call, size, grows=grows, last=False, until=until, least=LANDING_COMFORT
+        """With less output, after waiting for holds that are in the way.
+
+        A good part of the output is taken at once, and waited for as long as holds alone are in
+        its way; then what there is will do, but no crumb, for the holds will come back. `lands`:
+        where no good part is to be had, the part that is kept for the end is opened next.
+        """
+        if not call.clamps:
+            return await self._ask(
+                call, size, grows=grows, least=ALL, until=until, landing=landing, quiet=lands
+            )
+        answer = await self._ask(call, size, grows=grows, least=GOOD, landing=landing)
+        if isinstance(answer, Denial) and answer.blocked_on == "held":
+            answer = await self._ask(
+                call, size, grows=grows, least=GOOD, until=until, landing=landing, fair=True
+            )
+        if isinstance(answer, Admitted) or (lands and answer.blocked_on != "held"):
+            return answer
+        least = SOME if answer.blocked_on == "held" else ANY
+        return await self._ask(
+            call, size, grows=grows, least=least, until=until, landing=landing, quiet=False
         )
-        if isinstance(before, Admitted):
-            return before
-        note = 0 if call.note is None else note_tokens(call.note)
-        landing = replace(size, input_tokens=size.input_tokens + note)
-        return await self._ask(call, landing, grows=grows, last=True, until=until, landing=True)
 
     def _wait(self, call: Call) -> float:
         return self.rules.wait_seconds if call.wait_seconds is None else call.wait_seconds
@@ -219,26 +274,30 @@ class Calls:
         size: _Size,
         *,
         grows: bool,
-        last: bool,
+        least: _Enough | None = None,
         until: float | None = None,
-        least: int | None = None,
+        fair: bool = False,
         landing: bool = False,
+        quiet: bool = True,
     ) -> Admitted | Denial:
+        """`least`: what will do; `None`: all or nothing, now.
+
+        `fair`: no more than twice that is taken, for the sake of others that wait.
+        """
         need, wanted = call.need, size.output
         first = wanted
         if grows and wanted is not None:
             first = min(wanted, self.rules.slice_tokens + self.rules.margin_tokens)
-        # A clamp to the whole is whole or nothing, and waits for holds alone, never for money.
-        clamps = call.clamps and until is not None
-        fewest = self._least(call, first, least) if clamps else (first or 0) * need.answers
+        if fair and first is not None and least is not None:
+            first = min(first, max(2 * least.of(first), need.min_output))
         ask = self._worded(
             call,
             size,
             first,
-            fit="all" if until is None else "clamp",
-            least=None if until is None else fewest,
-            landing=landing,
-            quiet=not last,
+            fit="all" if least is None else "clamp",
+            least=None if least is None else self._least(call, first or 0, least),
+            landing="may" if landing else "no",
+            quiet=quiet,
         )
         wait = 0.0 if until is None else max(0.0, until - time.monotonic())
         answer = await self.ledger.allocate(call.caller, ask, wait_seconds=wait)
@@ -264,13 +323,11 @@ class Calls:
             says_output=not all_of_it,
         )
 
-    def _least(self, call: Call, first: int | None, least: int | None) -> int:
+    def _least(self, call: Call, first: int, enough: _Enough) -> int:
         """The fewest output tokens, of all answers, that are worth a call."""
         need = call.need
-        fewest = max(self.rules.min_grant, need.min_output)
-        if least is not None and first is not None:
-            fewest = max(fewest, min(least, first // 2))
-        return min(fewest, first or fewest) * need.answers
+        fewest = max(self.rules.min_grant, need.min_output, enough.of(first))
+        return min(fewest, first) * need.answers
 
     def _worded(
         self,
@@ -280,8 +337,8 @@ class Calls:
         *,
         fit: str,
         least: int | None = None,
-        landing: bool = False,
-        quiet: bool = False,
+        landing: str = "no",
+        quiet: bool = True,
     ) -> Ask:
         need = call.need
         return Ask(
@@ -295,7 +352,7 @@ class Calls:
             min_grant=least,
             lifetime_seconds=LIFETIME_SECONDS,
             on_expiry=OnExpiry.CHARGE.value,
-            landing="may" if landing else "no",
+            landing=landing,
             quiet=quiet,
             parent_id=call.parent_id,
         )
