@@ -2,9 +2,8 @@
 
 import itertools
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from tests.frontends.gateway.conftest import PRICES, gating
@@ -48,21 +47,22 @@ class Served:
 
 
 @contextmanager
-def processes(home: Path, url: str, count: int) -> Iterator[Served]:
+def processes(servers: Servers, url: str, count: int) -> Iterator[Served]:
     """Real servers, and the service in this process."""
     with provider() as mock, open_service(load_settings(database_url=url)) as running:
         for (seller, model), rates in PRICES.items():
             running.service.prices.set_price(LOCAL, seller, model, {"rates": rates})
-        with closing(Servers(home)) as servers:
-            upstreams = {"openai": f"{mock.url}/v1"}
-            started = servers.start(
-                count, database_url=url, upstreams=upstreams, gateway_wait=30, log_level="WARNING"
-            )
-            yield Served([one.url for one in started], running, mock)
+        upstreams = {"openai": f"{mock.url}/v1"}
+        started = servers.start(
+            count, database_url=url, upstreams=upstreams, gateway_wait=30, log_level="WARNING"
+        )
+        yield Served([one.url for one in started], running, mock)
+        for one in started:
+            one.kill()
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "4 processes"])
-def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+def served(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Served]:
     """On SQLite in one process, on PostgreSQL in one and in four."""
     if request.param == "sqlite":
         url = request.getfixturevalue("sqlite_url")
@@ -70,7 +70,7 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
             yield Served([gate.url], gate.running, mock)
         return
     count = 4 if request.param == "4 processes" else 1
-    with processes(tmp_path / "servers", request.getfixturevalue("postgres_url"), count) as one:
+    with processes(servers, request.getfixturevalue("postgres_url"), count) as one:
         yield one
 
 
