@@ -109,6 +109,24 @@ def test_tasks_of_several_event_loops_may_ask_and_go(
     assert http.is_closed
 
 
+def test_a_task_that_waits_too_long_is_told_so_in_its_own_words(
+    budget: tekton_budget.Budget, mock: MockProvider, url: str
+) -> None:
+    mock.plays("gpt-4o", Scenario(tokens=20, fault="stall", at=5))
+
+    async def play() -> None:
+        async with tekton_budget.open_async(database_url=url) as shared:
+            http = shared.http_client()
+            client = openai.AsyncOpenAI(api_key="k", timeout=0.2, http_client=http)
+            stream = await client.chat.completions.create(**sdks.CHAT, stream=True)
+            with pytest.raises((openai.APITimeoutError, httpx2.ReadTimeout)):
+                async for _ in stream:
+                    pass
+
+    asyncio.run(play())
+    assert settles(budget, mock)["tokens"] >= billed(mock)
+
+
 def test_a_fork_is_told_to_open_its_own(
     budget: tekton_budget.Budget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +189,22 @@ def test_who_has_gone_keeps_nobody_waiting(loop: LoopThread) -> None:
         ended.set()
 
     Passage(app, loop).start({}, b"asked", lambda _: None).leave()  # type: ignore[arg-type]
+    assert ended.wait(5)
+
+
+def test_whose_event_loop_has_ended_has_gone(loop: LoopThread) -> None:
+    ended = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        assert (await receive())["type"] == "http.disconnect"
+        ended.set()
+
+    def hand(part: Any) -> None:
+        raise RuntimeError("Event loop is closed")
+
+    Passage(app, loop).start({}, b"", hand)  # type: ignore[arg-type]  # no gateway
     assert ended.wait(5)
 
 

@@ -86,6 +86,11 @@ def test_what_the_call_says_goes_before_what_its_client_says() -> None:
     assert told[b"authorization"] == b"Bearer k"
 
 
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="BUDGET_UPSTREAM_MINE: 'llm"):
+        Addresses({"mine": "llm.example.org"})
+
+
 def test_addresses_are_read_from_the_environment() -> None:
     told = {"BUDGET_UPSTREAM_MINE": "https://x", "BUDGET_UPSTREAM_KEY_MINE": "secret"}
     assert environment({**told, "BUDGET_UPSTREAM_NONE": ""}).upstreams == {"mine": "https://x"}
