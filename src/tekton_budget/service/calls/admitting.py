@@ -67,6 +67,15 @@ class _Size:
     named: bool  # whether the client named the maximum
     ceiling: Ceiling
     guessed: bool = False  # whether a context window stands for a maximum that nobody knows
+    is_counted: bool = False  # by the provider, or it was asked in vain
+
+
+class _Way(NamedTuple):
+    """How a call is asked for, whatever its size."""
+
+    grows: bool
+    until: float  # it waits, by the monotonic clock
+    landing: bool = False  # the note is said, so the part that is kept may be used
 
 
 class Calls:
@@ -99,26 +108,27 @@ class Calls:
             host_now_us(),
         )
         size = self._size(call, call.need.model, terms)
-        grows = self._grows(call, terms)
-        until = time.monotonic() + self._wait(call)
+        way = _Way(self._grows(call, terms), time.monotonic() + self._wait(call))
         if self._may_try_more(call, terms):
-            answer = await self._ask(call, size, grows=grows)
+            answer = await self._ask(call, size, way)
             if isinstance(answer, Admitted):
                 return answer
-            found, size = await self._tightened(call, terms, size, grows=grows)
+            found, size = await self._tightened(call, terms, size, way)
             if found is not None:
                 return found
             for step in self._ladder(call, terms):
-                answer = await self._ask(call, step, grows=grows)
+                answer = await self._ask(call, step, way)
                 if isinstance(answer, Admitted):
                     return answer
         if terms.lands:
-            answer = await self._pressed(call, size, until, grows=grows, lands=True)
+            answer, size = await self._pressed(call, size, way, is_last=False)
             if isinstance(answer, Admitted) or answer.blocked_on == "held":
                 return answer
             note = 0 if call.note is None else note_tokens(call.note)
             size = replace(size, input_tokens=size.input_tokens + note)
-        return await self._pressed(call, size, until, grows=grows, landing=terms.lands)
+            way = way._replace(landing=True)
+        answer, _ = await self._pressed(call, size, way, is_last=True)
+        return answer
 
     def growth(self, admitted: Admitted) -> Growth | None:
         """What makes the hold of a stream grow; `None`: it holds all of its output already."""
@@ -170,7 +180,7 @@ class Calls:
         return _Size(model, tokens, output, named=named, ceiling=ceiling, guessed=guessed)
 
     async def _tightened(
-        self, call: Call, terms: Terms, size: _Size, *, grows: bool
+        self, call: Call, terms: Terms, size: _Size, way: _Way
     ) -> tuple[Admitted | None, _Size]:
         """With tighter bounds of the input, the cheapest to have first; and the tightest."""
         if size.input_tokens < COUNT_FROM or call.need.window:
@@ -179,25 +189,34 @@ class Calls:
         bound = self._measured.bound(owner, call.need.boundaries, size.input_tokens)
         if bound is not None and bound < size.input_tokens:
             size = replace(size, input_tokens=bound)
-            answer = await self._ask(call, size, grows=grows)
+            answer = await self._ask(call, size, way)
             if isinstance(answer, Admitted):
                 return answer, size
             if call.clamps and not terms.ladder:  # rather less output than a question first
-                answer = await self._ask(call, size, grows=grows, least=GOOD)
+                answer = await self._ask(call, size, way, least=GOOD)
                 if isinstance(answer, Admitted):
                     return answer, size
                 if answer.blocked_on == "held":
                     return None, size
-        if call.count is None or not await self._might_fit(call, size):
-            return None, size
+        counted = await self._counted(call, size)
+        if counted.input_tokens == size.input_tokens:
+            return None, counted
+        answer = await self._ask(call, counted, way)
+        return (answer if isinstance(answer, Admitted) else None), counted
+
+    async def _counted(self, call: Call, size: _Size) -> _Size:
+        """With the input as the provider counts it; asked at most once, where it may help."""
+        if size.is_counted or call.count is None or size.input_tokens < COUNT_FROM:
+            return size
+        if call.need.window or not await self._might_fit(call, size):
+            return size
         counted = await call.count()
         if counted is None or counted >= size.input_tokens:
-            return None, size
-        if call.need.boundaries:
+            return replace(size, is_counted=True)
+        if call.need.boundaries:  # whoever was told to come again is not counted again
+            owner = (call.owner, call.provider, size.model)
             self._measured.learn(owner, call.need.boundaries[-1], counted)
-        size = replace(size, input_tokens=counted)
-        answer = await self._ask(call, size, grows=grows)
-        return (answer if isinstance(answer, Admitted) else None), size
+        return replace(size, input_tokens=counted, is_counted=True)
 
     async def _might_fit(self, call: Call, size: _Size) -> bool:
         """Whether the shortest input that the text can be fits with the least output, or will."""
@@ -234,36 +253,38 @@ class Calls:
     # Asks ---------------------------------------------------------------------------------------
 
     async def _pressed(
-        self,
-        call: Call,
-        size: _Size,
-        until: float,
-        *,
-        grows: bool,
-        lands: bool = False,
-        landing: bool = False,
+        self, call: Call, size: _Size, way: _Way, *, is_last: bool
+    ) -> tuple[Admitted | Denial, _Size]:
+        """With what there is; for lack of money only once the provider has counted the input."""
+        quiet = call.count is not None and not size.is_counted
+        answer = await self._squeezed(call, size, way, is_last=is_last, quiet=quiet)
+        if quiet and isinstance(answer, Denial):
+            if answer.blocked_on != "held":
+                size = await self._counted(call, size)
+            answer = await self._squeezed(call, size, way, is_last=is_last, quiet=False)
+        return answer, size
+
+    async def _squeezed(
+        self, call: Call, size: _Size, way: _Way, *, is_last: bool, quiet: bool
     ) -> Admitted | Denial:
         """With less output, after waiting for holds that are in the way.
 
-        A good part of the output is taken at once, and waited for as long as holds alone are in
-        its way; then what there is will do, but no crumb, for the holds will come back. `lands`:
-        where no good part is to be had, the part that is kept for the end is opened next.
+        A good part is taken at once, and waited for as long as holds alone are in its way; then
+        what there is will do, but no crumb, for the holds come back. If this is not the last way,
+        only a good part will do where money is in the way.
         """
         if not call.clamps:
-            return await self._ask(
-                call, size, grows=grows, least=ALL, until=until, landing=landing, quiet=lands
-            )
-        answer = await self._ask(call, size, grows=grows, least=GOOD, landing=landing)
+            return await self._ask(call, size, way, least=ALL, waits=True, quiet=quiet)
+        answer = await self._ask(call, size, way, least=GOOD)
         if isinstance(answer, Denial) and answer.blocked_on == "held":
-            answer = await self._ask(
-                call, size, grows=grows, least=GOOD, until=until, landing=landing, fair=True
-            )
-        if isinstance(answer, Admitted) or (lands and answer.blocked_on != "held"):
+            answer = await self._ask(call, size, way, least=GOOD, waits=True, fair=True)
+        if isinstance(answer, Admitted):
             return answer
-        least = SOME if answer.blocked_on == "held" else ANY
-        return await self._ask(
-            call, size, grows=grows, least=least, until=until, landing=landing, quiet=False
-        )
+        held = answer.blocked_on == "held"
+        if not is_last and not held:
+            return answer
+        least = SOME if held else ANY
+        return await self._ask(call, size, way, least=least, waits=True, quiet=quiet)
 
     def _wait(self, call: Call) -> float:
         return self.rules.wait_seconds if call.wait_seconds is None else call.wait_seconds
@@ -272,19 +293,18 @@ class Calls:
         self,
         call: Call,
         size: _Size,
+        way: _Way,
         *,
-        grows: bool,
         least: _Enough | None = None,
-        until: float | None = None,
+        waits: bool = False,
         fair: bool = False,
-        landing: bool = False,
         quiet: bool = True,
     ) -> Admitted | Denial:
         """`least`: what will do; `None`: all or nothing, now.
 
         `fair`: no more than twice that is taken, for the sake of others that wait.
         """
-        need, wanted = call.need, size.output
+        need, wanted, grows = call.need, size.output, way.grows
         first = wanted
         if grows and wanted is not None:
             first = min(wanted, self.rules.slice_tokens + self.rules.margin_tokens)
@@ -296,10 +316,10 @@ class Calls:
             first,
             fit="all" if least is None else "clamp",
             least=None if least is None else self._least(call, first or 0, least),
-            landing="may" if landing else "no",
+            landing="may" if way.landing else "no",
             quiet=quiet,
         )
-        wait = 0.0 if until is None else max(0.0, until - time.monotonic())
+        wait = max(0.0, way.until - time.monotonic()) if waits else 0.0
         answer = await self.ledger.allocate(call.caller, ask, wait_seconds=wait)
         if isinstance(answer, Denial):
             return answer
@@ -318,7 +338,7 @@ class Calls:
             size.input_tokens,
             sent,
             wanted if sent != wanted and size.named else None,
-            landing=landing,
+            landing=way.landing,
             grows=grows,
             says_output=not all_of_it,
         )
