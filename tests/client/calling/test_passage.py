@@ -116,10 +116,9 @@ def test_a_task_that_waits_too_long_is_told_so_in_its_own_words(
     async def play() -> None:
         async with tekton_budget.open_async(database_url=url) as shared:
             http = shared.http_client()
-            client = openai.AsyncOpenAI(api_key="k", timeout=0.2, http_client=http)
-            stream = await client.chat.completions.create(**sdks.CHAT, stream=True)
+            client = openai.AsyncOpenAI(api_key="k", timeout=0.5, max_retries=0, http_client=http)
             with pytest.raises((openai.APITimeoutError, httpx2.ReadTimeout)):
-                async for _ in stream:
+                async for _ in await client.chat.completions.create(**sdks.CHAT, stream=True):
                     pass
 
     asyncio.run(play())

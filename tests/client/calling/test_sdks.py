@@ -174,9 +174,9 @@ def test_who_waits_too_long_is_told_so_in_its_own_words(
     with pytest.raises(openai.APITimeoutError):
         client.with_options(timeout=0.1).chat.completions.create(**sdks.CHAT)
     mock.plays("gpt-4o", Scenario(tokens=20, fault="stall", at=5))
-    stream = client.with_options(timeout=0.3).chat.completions.create(**sdks.CHAT, stream=True)
+    hasty = client.with_options(timeout=0.5)
     with pytest.raises((openai.APITimeoutError, httpx2.TransportError)):
-        list(stream)
+        list(hasty.chat.completions.create(**sdks.CHAT, stream=True))
     assert settles(budget, mock)["tokens"] >= sum(mock.bill.units().values())
 
 
