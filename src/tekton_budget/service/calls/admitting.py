@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tekton_budget.domain.allocation import OnExpiry
 from tekton_budget.domain.answer import Denial, Grant
-from tekton_budget.domain.call import note_tokens
+from tekton_budget.domain.call import Need, note_tokens
 from tekton_budget.domain.errors import invalid
 from tekton_budget.service.asks import Ask
 from tekton_budget.service.calls.call import Admitted, Call
@@ -231,8 +231,11 @@ class Calls:
             if model == call.need.model:
                 continue
             step = self._size(call, model, terms)
-            if step.ceiling.wants is None or call.need.wants <= step.ceiling.wants:
-                yield replace(step, input_tokens=min(step.input_tokens, call.need.input_tokens))
+            step = replace(step, input_tokens=min(step.input_tokens, call.need.input_tokens))
+            if step.output is not None and step.ceiling.output_tokens is not None:
+                step = replace(step, output=min(step.output, step.ceiling.output_tokens))
+            if _may_answer(call.need, step):
+                yield step
 
     def _grows(self, call: Call, terms: Terms) -> bool:
         need = call.need
@@ -337,7 +340,7 @@ class Calls:
             size.model,
             size.input_tokens,
             sent,
-            wanted if sent != wanted and size.named else None,
+            need.max_output if sent != need.max_output and size.named else None,
             landing=way.landing,
             grows=grows,
             says_output=not all_of_it,
@@ -376,3 +379,14 @@ class Calls:
             quiet=quiet,
             parent_id=call.parent_id,
         )
+
+
+def _may_answer(need: Need, size: _Size) -> bool:
+    """Whether a model has all that a call needs, as far as is known."""
+    ceiling = size.ceiling
+    least = size.input_tokens + need.min_output
+    return (
+        (ceiling.wants is None or need.wants <= ceiling.wants)
+        and (ceiling.context_tokens is None or least <= ceiling.context_tokens)
+        and (size.output is None or size.output >= need.min_output)
+    )
