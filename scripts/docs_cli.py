@@ -74,7 +74,9 @@ def _command(words: tuple[str, ...], command: Any) -> Iterator[str]:
     options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     if not inner:
         shown = [_argument(one) for one in arguments]
-        yield code(" ".join((PROGRAM, *words, *(["[options]"] if options else []), *shown)))
+        ends = ["--"] if command.options_metavar.endswith(" --") else []  # then others' words
+        given = ["[options]", *ends] if options else ends
+        yield code(" ".join((PROGRAM, *words, *given, *shown)))
     told = [(code(_argument(one)), one.help) for one in arguments if one.help]
     if told:
         yield table(("argument", "what it says"), told)

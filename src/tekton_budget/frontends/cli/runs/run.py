@@ -68,14 +68,14 @@ class Wanted:
 def add_to(app: typer.Typer) -> None:
     """The command."""
     app.command(
-        "run", context_settings={"allow_interspersed_args": False}, options_metavar="[OPTIONS]"
+        "run", context_settings={"allow_interspersed_args": False}, options_metavar="[OPTIONS] --"
     )(run)
 
 
 def run(
     context: typer.Context,
     command: Annotated[
-        list[str], typer.Argument(metavar="-- COMMAND …", help="What to run, with its arguments")
+        list[str], typer.Argument(metavar="COMMAND", help="What to run, with its arguments")
     ],
     cost: Annotated[
         str | None, typer.Option(help="What it may cost in all, in USD: 2, or 0.50")
