@@ -18,6 +18,8 @@ def banner(*, host: str, port: int, database: str, needs_key: bool, workers: int
     lines = [
         f"Tekton Budget listens on {url}{processes}",
         f"Database: {database}",
+        f"Gateway: {own}/gateway/openai/v1 as a client's base URL, …/anthropic, …/gemini; "
+        "…/demo/v1 answers offline",
         f"Documentation: {own}/api/v1/docs",
         "",
         "Try it: limit a team to one dollar a day, then ask for two; the answer is 402."
