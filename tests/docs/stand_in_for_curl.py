@@ -14,9 +14,13 @@ def main(arguments: list[str]) -> int:
     request = urllib.request.Request(options.url, data=body, headers=headers, method=options.method)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
-            status, content = answer.status, answer.read()
+            status, said, content = answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as refused:
-        status, content = refused.code, refused.read()
+        status, said, content = refused.code, refused.headers, refused.read()
+    if options.include:
+        head = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in said.items()), "", ""]
+        sys.stdout.write("\r\n".join(head))
+        sys.stdout.flush()
     if options.fail and status >= 400:
         return 22
     if options.output is None:
@@ -32,6 +36,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("url")
     parser.add_argument("-s", "--silent", action="store_true")
     parser.add_argument("-f", "--fail", action="store_true")
+    parser.add_argument("-i", "--include", action="store_true")
     parser.add_argument("-o", "--output")
     parser.add_argument("-w", "--write", default="")
     parser.add_argument("-H", "--header", action="append", default=[])
