@@ -53,9 +53,19 @@ CODES: dict[str, Explained] = {
         "Use [a route that is metered](../how-to/gateway.md#what-is-metered-free-or-refused), or set `BUDGET_GATEWAY_UNMETERED=pass`",
     ),
     "header_invalid": Explained(
-        400,
+        "400 or 422",
         "A header of the gateway has a value that it does not take",
         "Send what the message asks for",
+    ),
+    "path_invalid": Explained(
+        422,
+        "A path below the gateway has parts that a provider might read as another path",
+        "Send a plain one: no empty or dotted parts, nothing in percents but letters",
+    ),
+    "idempotency_mismatch": Explained(
+        409,
+        "An `Idempotency-Key` comes again through the gateway with another request",
+        "A new key for a new call, the same body for a retry",
     ),
     "websockets_unsupported": Explained(
         426,
@@ -345,6 +355,14 @@ CODES: dict[str, Explained] = {
         IN_CLIENT,
         "A budget was opened in process and then used in a forked child",
         "Call `tekton_budget.open()` again in the child",
+    ),
+    "closed": Explained(
+        IN_CLIENT, "A budget was used after its `close()`", "Open another one, or close it later"
+    ),
+    "module_missing": Explained(
+        IN_CLIENT,
+        "`http_client(module=…)` names a package that is not installed",
+        "Install it, or leave `module` out",
     ),
     "allocation_not_settled": Explained(
         IN_CLIENT,
