@@ -129,7 +129,9 @@ class Agent:
         """What its tools found: so much that the conversation grows as it should."""
         uses = [block["id"] for block in said.error["content"] if block["type"] == "tool_use"]
         text = _filled(4 * max(64, step - said.output - 60), f"{len(self._messages)}")
-        found: list[Json] = [{"type": "tool_result", "tool_use_id": it, "content": []} for it in uses]
+        found: list[Json] = [
+            {"type": "tool_result", "tool_use_id": it, "content": []} for it in uses
+        ]
         if not found:
             return _text(text)
         found[-1]["content"] = _text(text)
