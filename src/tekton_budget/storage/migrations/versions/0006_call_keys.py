@@ -1,12 +1,12 @@
 """Keys say which models to go on with, and whether a call's body may name its user.
 
-Revision ID: 0007
+Revision ID: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
+revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None

@@ -1,14 +1,14 @@
 """Runs: commands under a cap of their own, known by the hash of a token.
 
-Revision ID: 0008
+Revision ID: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0008"
-down_revision = "0007"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
