@@ -95,6 +95,22 @@ def test_gemini_is_cut_cleanly(gate: Gate) -> None:
     assert last["candidates"][0]["finishReason"] == "MAX_TOKENS"
 
 
+@pytest.mark.parametrize("query", ["", "?alt=json", "?x=alt%3Dsse"])
+def test_an_array_of_gemini_s_cannot_be_cut_so_it_is_held_whole(gate: Gate, query: str) -> None:
+    policy = gate.limit("1500tokens/day")
+    gate.mock.plays("gemini-2.5-flash", Scenario(tokens=5000))
+    body = {
+        "contents": [{"role": "user", "parts": [{"text": "hello"}]}],
+        "generationConfig": {"thinkingConfig": {"thinkingBudget": 0}},
+    }
+    path = f"/gateway/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent{query}"
+    headers = {**GROWING, "x-goog-api-key": "k"}
+    answer = gate.http.post(path, json=body, headers=headers)
+    assert isinstance(answer.json(), list)
+    assert gate.mock.bill.settled()
+    assert sum(gate.mock.bill.units().values()) <= gate.spent(policy)[0] <= 1500
+
+
 @pytest.mark.parametrize("hold", ["full", "growing"])
 def test_the_last_money_is_used_by_a_maximum_not_by_a_cut(gate: Gate, hold: str) -> None:
     policy = gate.limit("200tokens/day")

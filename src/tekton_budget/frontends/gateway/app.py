@@ -1,5 +1,6 @@
 """The gateway: any client's calls, each held to its budgets before it goes upstream."""
 
+import re
 import time
 from typing import Any
 
@@ -31,6 +32,7 @@ BODY_MAX = 64 << 20
 log = structlog.get_logger(__name__)
 _decode = msgspec.json.Decoder(dict[str, Any]).decode  # Any: JSON
 _CLAMPS = {b"clamp": True, b"all": False}
+_ALT_SSE = re.compile(rb"(?:^|&)(?:\$|%24)?alt=sse(?:&|$)")
 _HOLDS = {b"growing": True, b"full": False}
 
 
@@ -174,7 +176,7 @@ class Gateway:
                 route.api,
                 exchange.body,
                 model=route.model,
-                stream=route.stream,
+                stream=_streams(route, exchange.query),
                 unmetered=self._lets_pass,
             )
         except BudgetError:
@@ -255,6 +257,14 @@ def _spoken(route: Route) -> Family:
     if route.api is not None and route.api.value.startswith("anthropic"):
         return Family.ANTHROPIC
     return route.provider.family
+
+
+def _streams(route: Route, query: bytes) -> bool | None:
+    """Whether the path says that frames are wanted: Google streams one JSON array without `alt`.
+
+    Such an array is read whole, so nothing of it could be cut where its hold ends.
+    """
+    return _ALT_SSE.search(query) is not None if route.stream else route.stream
 
 
 def _json(raw: bytes) -> dict[str, Any]:  # Any: JSON
