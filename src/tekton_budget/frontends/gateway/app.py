@@ -169,16 +169,9 @@ class Gateway:
     def _read(self, exchange: Exchange) -> Need:
         """What a request needs; refuses what cannot be bounded."""
         route = exchange.route
-        assert route.api is not None, "a metered route has an API"
         try:
             exchange.body = _json(exchange.raw)
-            need = read_request(
-                route.api,
-                exchange.body,
-                model=route.model,
-                stream=_streams(route, exchange.query),
-                unmetered=self._lets_pass,
-            )
+            need = self._need(exchange, route.model)
         except BudgetError:
             self._callers.count(exchange.admission, refused=True)
             raise
@@ -186,6 +179,18 @@ class Gateway:
             log.warning("unmetered_fields", provider=route.provider.name, fields=need.unmetered)
         exchange.admission = with_user(exchange.admission, need.user)
         return need
+
+    def _need(self, exchange: Exchange, model: str | None) -> Need:
+        """What the request needs of a model; `None`: of the one that its body names."""
+        route = exchange.route
+        assert route.api is not None, "a metered route has an API"
+        return read_request(
+            route.api,
+            exchange.body,
+            model=model,
+            stream=_streams(route, exchange.query),
+            unmetered=self._lets_pass,
+        )
 
     async def _admitted(
         self, exchange: Exchange, headers: dict[bytes, bytes], need: Need
@@ -203,6 +208,7 @@ class Gateway:
                 clamps=_choice(headers, b"x-budget-fit", _CLAMPS, default=True),
                 grows=_choice(headers, b"x-budget-hold", _HOLDS, default=None),
                 count=counting.counter(exchange, need, self._sender(route)),
+                need_of=lambda model: self._need(exchange, model),
             )
             admitted = await self._calls.admit(call)
         except BudgetError:

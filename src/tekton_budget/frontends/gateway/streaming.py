@@ -147,7 +147,7 @@ class Stream:
         most = self.admitted.grant.max_output_tokens or 0
         if self.growth is not None:
             most = self.growth.covered
-        if self.admitted.call.need.hidden_output:
+        if self.admitted.hides_output:
             return most
         ahead = 0 if self.watch.finished else self.calls.rules.margin_tokens
         return min(most, self.watch.said + ahead)

@@ -76,7 +76,7 @@ async def ended(
     response = read(body, api)
     if response is None:
         most = admitted.grant.max_output_tokens or 0
-        output = most if admitted.call.need.hidden_output else min(most, len(body))
+        output = most if admitted.hides_output else min(most, len(body))
         settled = await endings.estimated(admitted, output_tokens=output)
     else:
         told_best = response if isinstance(response, dict) else partial.last(api, response)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tekton_budget.domain.allocation import OnExpiry
 from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.call import Need, note_tokens
-from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.errors import InvalidInput, invalid
 from tekton_budget.service.asks import Ask
 from tekton_budget.service.calls.call import Admitted, Call
 from tekton_budget.service.calls.ceilings import Ceiling, Ceilings
@@ -62,6 +62,7 @@ class _Size:
     """One way to make a call: as which model, with which bounds."""
 
     model: str
+    need: Need  # of that model: pictures, templates and caches differ
     input_tokens: int
     output: int | None  # per answer; `None`: it produces none
     named: bool  # whether the client named the maximum
@@ -116,10 +117,9 @@ class Calls:
             found, size = await self._tightened(call, terms, size, way)
             if found is not None:
                 return found
-            for step in self._ladder(call, terms):
-                answer = await self._ask(call, step, way)
-                if isinstance(answer, Admitted):
-                    return answer
+            found = await self._swapped(call, terms, way)
+            if found is not None:
+                return found
         if terms.lands:
             answer, size = await self._pressed(call, size, way, is_last=False)
             if isinstance(answer, Admitted) or answer.blocked_on == "held":
@@ -154,6 +154,8 @@ class Calls:
 
     def _size(self, call: Call, model: str, terms: Terms) -> _Size:
         need, book = call.need, self._writer.cache.book
+        if model != need.model and call.need_of is not None:
+            need = call.need_of(model)
         if not len(book):
             book = self._reader.book()
         ceiling = self._ceilings.of(book, call.provider, model, host_now_us())
@@ -169,7 +171,7 @@ class Calls:
                 )
             tokens = max(tokens, need.rounds * ceiling.context_tokens)
         if not need.produces_output:
-            return _Size(model, tokens, None, named=False, ceiling=ceiling)
+            return _Size(model, need, tokens, None, named=False, ceiling=ceiling)
         named = need.max_output is not None
         output = need.max_output
         if output is None:
@@ -177,7 +179,7 @@ class Calls:
             said = [one for one in (terms.output_tokens, self.rules.output_tokens) if one]
             output = max(min([most, *said]), need.min_output)
         guessed = ceiling.output_tokens is None and ceiling.context_tokens == output and not named
-        return _Size(model, tokens, output, named=named, ceiling=ceiling, guessed=guessed)
+        return _Size(model, need, tokens, output, named=named, ceiling=ceiling, guessed=guessed)
 
     async def _tightened(
         self, call: Call, terms: Terms, size: _Size, way: _Way
@@ -230,12 +232,26 @@ class Calls:
         for model in terms.ladder:
             if model == call.need.model:
                 continue
-            step = self._size(call, model, terms)
-            step = replace(step, input_tokens=min(step.input_tokens, call.need.input_tokens))
+            try:
+                step = self._size(call, model, terms)
+            except InvalidInput:  # of that model it has no bound
+                continue
             if step.output is not None and step.ceiling.output_tokens is not None:
                 step = replace(step, output=min(step.output, step.ceiling.output_tokens))
-            if _may_answer(call.need, step):
+            if _may_answer(step):
                 yield step
+
+    async def _swapped(self, call: Call, terms: Terms, way: _Way) -> Admitted | None:
+        """As the first model of the ladder that it fits; one without a price is passed over."""
+        for step in self._ladder(call, terms):
+            may_grow = way.grows and not step.need.hidden_output
+            try:
+                answer = await self._ask(call, step, way._replace(grows=may_grow))
+            except InvalidInput:
+                continue
+            if isinstance(answer, Admitted):
+                return answer
+        return None
 
     def _grows(self, call: Call, terms: Terms) -> bool:
         need = call.need
@@ -344,6 +360,7 @@ class Calls:
             landing=way.landing,
             grows=grows,
             says_output=not all_of_it,
+            hides_output=size.need.hidden_output,
         )
 
     def _least(self, call: Call, first: int, enough: _Enough) -> int:
@@ -363,7 +380,7 @@ class Calls:
         landing: str = "no",
         quiet: bool = True,
     ) -> Ask:
-        need = call.need
+        need = size.need
         return Ask(
             labels={**call.labels, "provider": call.provider, "model": size.model},
             input_tokens=size.input_tokens,
@@ -381,10 +398,10 @@ class Calls:
         )
 
 
-def _may_answer(need: Need, size: _Size) -> bool:
+def _may_answer(size: _Size) -> bool:
     """Whether a model has all that a call needs, as far as is known."""
-    ceiling = size.ceiling
-    least = size.input_tokens + need.min_output
+    ceiling, need = size.ceiling, size.need
+    least = need.input_tokens + need.min_output
     return (
         (ceiling.wants is None or need.wants <= ceiling.wants)
         and (ceiling.context_tokens is None or least <= ceiling.context_tokens)

@@ -8,6 +8,7 @@ from tekton_budget.domain.call import Need
 from tekton_budget.domain.caller import Caller
 
 Count = Callable[[], Awaitable[int | None]]
+NeedOf = Callable[[str], Need]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Call:
     grows: bool | None = None  # a hold that grows with a stream; `None`: as policy or setting say
     wait_seconds: float | None = None
     count: Count | None = None  # the provider's own free count of the input
+    need_of: NeedOf | None = None  # of the same request, were another model to answer
 
     @property
     def owner(self) -> str:
@@ -43,6 +45,7 @@ class Admitted:
     clamped_from: int | None = None  # per answer, where it is less than was wanted
     landing: bool = False  # the note must be said
     grows: bool = False  # the hold covers only the beginning of the output
+    hides_output: bool = False  # a stream of that model does not show all that it makes
     says_output: bool = True  # whether a maximum goes upstream: not where the model's is unknown
 
     @property
