@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -91,6 +92,7 @@ def tightest(policies: tuple[Standing, ...]) -> Headers:
     return []
 
 
+@lru_cache(maxsize=1024)  # the names of policies
 def _header(text: str) -> bytes:
     """A name as a header's value may be: what is no plain letter is written in percents."""
     return quote(text, safe=" =,:/+*!@#$&'()[]{}<>?;|~^`\"").encode()

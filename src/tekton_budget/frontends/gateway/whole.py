@@ -79,9 +79,11 @@ async def ended(
         output = most if admitted.hides_output else min(most, len(body))
         settled = await endings.estimated(admitted, output_tokens=output)
     else:
-        told_best = response if isinstance(response, dict) else partial.last(api, response)
-        calls.learn(admitted, measured_input(api, told_best))
         settled = await endings.settled(admitted, response, context=context_of(exchange.body))
+        # To digest what was sent takes a while: the answer goes first.
+        told_best = response if isinstance(response, dict) else partial.last(api, response)
+        counted = measured_input(api, told_best)
+        asyncio.get_running_loop().call_soon(calls.learn, admitted, counted)
     headers = to_client(answer.headers) + granted_headers(admitted)
     return answer.status, body, headers + left_headers(admitted, settled)
 
