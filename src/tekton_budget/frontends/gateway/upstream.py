@@ -70,7 +70,9 @@ def _way(address: str) -> _Way:
     if url.host is None or proxy_bypass(url.host):
         return _Way(url, None)
     proxy = getproxies().get(url.scheme)
-    return _Way(url, URL(proxy) if proxy else None)
+    if not proxy or proxy.startswith("https:"):  # as aiohttp does: proxies over TLS are passed by
+        return _Way(url, None)
+    return _Way(url, URL(proxy))
 
 
 class Http:

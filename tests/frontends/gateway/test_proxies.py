@@ -1,0 +1,27 @@
+"""Providers behind a proxy: the environment is asked once for each address."""
+
+import pytest
+
+from tekton_budget.frontends.gateway.upstream import _way
+
+
+@pytest.mark.parametrize(
+    ("environment", "address", "proxy"),
+    [
+        ({}, "https://api.test/v1", None),
+        ({"https_proxy": "http://p:1"}, "https://api.test/v1", "http://p:1"),
+        ({"https_proxy": "http://p:1"}, "http://api.test/v1", None),
+        ({"https_proxy": "http://p:1", "no_proxy": "api.test"}, "https://api.test/v1", None),
+        ({"https_proxy": "https://p:1"}, "https://api.test/v1", None),
+    ],
+)
+def test_the_proxy_of_a_provider(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], address: str, proxy: str | None
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, said in environment.items():
+        monkeypatch.setenv(name, said)
+    found = _way(address).proxy
+    assert (None if found is None else str(found)) == proxy
