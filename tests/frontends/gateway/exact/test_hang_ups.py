@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import aiohttp
 import pytest
@@ -9,6 +10,8 @@ from tests.frontends.gateway.conftest import Gate
 from tests.frontends.gateway.exact.bills import billed, by_group, settled
 from tests.frontends.gateway.exact.crowd import asked, path_of
 from tests.providers.scenario import Scenario
+
+from tekton_budget.frontends.gateway import streaming
 
 TOKENS = 8
 SLOWLY = Scenario(tokens=TOKENS, token_ms=12, reasoning=2)
@@ -117,3 +120,31 @@ def test_whoever_leaves_before_the_first_byte_is_charged(gate: Gate, api: str) -
 
     [entry] = gate.mock.bill.entries
     assert gate.spent(policy)[1] >= billed(entry) > 0
+
+
+def test_who_leaves_a_silent_provider_is_not_waited_for(gate: Gate) -> None:
+    """Nothing comes any more, so no next frame shows that the client has gone."""
+    policy = gate.limit("10usd/day", per=["task"])
+    gate.mock.default = Scenario(tokens=9, fault="stall", at=3)
+    hang_up(gate, "openai", [2])
+    settled(gate, policy)
+
+    [entry] = gate.mock.bill.entries
+    assert entry.end == "gone"
+    assert by_group(gate, policy)["f2"] >= billed(entry) > 0
+
+
+def test_the_usage_of_a_finished_stream_is_waited_for_but_not_for_long(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model has come to its end and the client has gone; the provider's last words tarry."""
+    monkeypatch.setattr(streaming, "DRAIN_SECONDS", 0.05)
+    policy = gate.limit("10usd/day", per=["task"])
+    gate.mock.default = Scenario(tokens=1, chunk=600, chunk_ms=1_500)
+    hang_up(gate, "anthropic", [3])
+    began = time.monotonic()
+    settled(gate, policy)
+
+    assert time.monotonic() - began < 1.4
+    [entry] = gate.mock.bill.entries
+    assert by_group(gate, policy)["f3"] >= billed(entry) > 0
