@@ -1,5 +1,6 @@
 """A chat is counted by the Responses API's own endpoint, word for word what it says."""
 
+import json
 from typing import Any
 
 import pytest
@@ -49,6 +50,7 @@ def test_every_kind_of_message_has_its_item() -> None:
             {"role": "tool", "tool_call_id": "d", "content": [{"type": "text", "text": "5"}]},
         ],
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}},
     }
     assert as_response(body) == {
         "model": "gpt-4o",
@@ -67,6 +69,7 @@ def test_every_kind_of_message_has_its_item() -> None:
             {"type": "function_call_output", "call_id": "c", "output": "4"},
             {"type": "function_call_output", "call_id": "d", "output": "5"},
         ],
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": {}}},
         "tools": [{"type": "function", "name": "f", "parameters": {}}],
     }
 
@@ -78,7 +81,52 @@ def test_every_kind_of_message_has_its_item() -> None:
         {"messages": [{"role": "tool", "content": [{"type": "image_url"}]}]},
         {"messages": [{"role": "tool", "content": None}]},
         {"messages": [], "tools": [{"type": "custom", "custom": {"name": "f"}}]},
+        {"messages": [{"role": "user", "content": "u", "name": "anna"}]},
+        {"messages": [{"role": "assistant", "content": None, "refusal": LONG}]},
+        {"messages": [{"role": "assistant", "function_call": {"name": "f", "arguments": LONG}}]},
+        {"messages": [{"role": "assistant", "content": "a", "reasoning_content": LONG}]},
+        {"messages": [], "functions": [{"name": "f", "description": LONG}]},
+        {"messages": [], "prediction": {"type": "content", "content": LONG}},
+        {"messages": [], "response_format": {"type": "json_schema", "json_schema": {"a": LONG}}},
+        {"messages": [], "response_format": {"type": "json_schema"}},
+        {"messages": [], "response_format": {"type": "grammar", "grammar": LONG}},
+        {
+            "messages": [
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {"id": "c", "type": "custom", "custom": {"name": "f", "input": LONG}}
+                    ],
+                }
+            ]
+        },
+        {
+            "messages": [
+                {
+                    "role": "assistant",
+                    "tool_calls": [
+                        {"id": "c", "function": {"name": "f"}, "custom": {"input": LONG}}
+                    ],
+                }
+            ]
+        },
     ],
 )
 def test_what_has_no_place_there_is_not_counted(body: dict[str, Any]) -> None:
     assert as_response(body) is None
+
+
+def test_what_shapes_an_answer_of_other_providers_is_counted_too(gate: Gate) -> None:
+    """The schema of the answer stands in the prompt: whoever leaves it out counts too little."""
+    gate.limit("4000tokens/day")
+    schema = {"type": "object", "description": LONG}
+    form = {"format": {"type": "json_schema", "schema": schema}}
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": "u"}], "max_tokens": 50}
+    body |= {"model": "claude-sonnet-5", "output_config": form}
+    gate.http.post("/gateway/anthropic/v1/messages", json=body, headers={"x-api-key": "k"})
+    config = {"responseSchema": schema, "maxOutputTokens": 50}
+    body = {"contents": [{"parts": [{"text": "u"}]}], "generationConfig": config}
+    path = "/gateway/gemini/v1beta/models/gemini-2.5-flash:generateContent"
+    gate.http.post(path, json=body, headers={"x-goog-api-key": "k"})
+    counts = [json.loads(request.body) for request in gate.mock.requests if "ount" in request.path]
+    assert [LONG in json.dumps(count) for count in counts] == [True, True]
