@@ -15,10 +15,28 @@ from tekton_budget.service.calls.call import Count
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 # All that shapes the input: what is left out here is not counted, and so is not held.
-_ANTHROPIC = ("model", "messages", "system", "tools", "tool_choice", "thinking", "mcp_servers")
-_ANTHROPIC += ("output_config", "output_format", "compaction")
-_GEMINI = ("contents", "systemInstruction", "system_instruction", "tools", "toolConfig")
-_GEMINI += ("tool_config", "generationConfig", "generation_config")
+_ANTHROPIC = (
+    "model",
+    "messages",
+    "system",
+    "tools",
+    "tool_choice",
+    "thinking",
+    "mcp_servers",
+    "output_config",
+    "output_format",
+    "compaction",
+)
+_GEMINI = (
+    "contents",
+    "systemInstruction",
+    "system_instruction",
+    "tools",
+    "toolConfig",
+    "tool_config",
+    "generationConfig",
+    "generation_config",
+)
 _RESPONSES = ("model", "input", "instructions", "tools", "tool_choice", "text", "reasoning")
 
 

@@ -105,11 +105,24 @@ class Endings:
     async def _end(self, admitted: Admitted, end: Callable[[], Awaitable[E]]) -> E | None:
         """End it, if it takes long in the background: it is done even if whoever asked has gone."""
         self._in_flight.pop(self._key(admitted), None)
-        work = asyncio.ensure_future(_patiently(end, admitted.grant.allocation_id))
-        self._tasks.add(work)
-        work.add_done_callback(self._tasks.discard)
+        id_ = admitted.grant.allocation_id
+        try:  # the rule; a task for it would take as long as all the rest
+            async with asyncio.timeout(AWAITED_SECONDS):
+                return await end()
+        except (Unavailable, TimeoutError):
+            work = self._go_on(end, id_)
+        except asyncio.CancelledError:
+            self._go_on(end, id_)
+            raise
         done, _ = await asyncio.wait((work,), timeout=AWAITED_SECONDS)
         return work.result() if done else None
+
+    def _go_on(self, end: Callable[[], Awaitable[E]], id_: str) -> "asyncio.Task[E | None]":
+        """In the background; what was done already is not done again."""
+        work = asyncio.ensure_future(_patiently(end, id_))
+        self._tasks.add(work)
+        work.add_done_callback(self._tasks.discard)
+        return work
 
     async def _keep(self) -> None:
         """One command a minute for all of them."""
