@@ -86,7 +86,7 @@ def test_the_gateway_is_set_up_by_its_own_words(monkeypatch: pytest.MonkeyPatch)
     assert (settings.denial_status, settings.gateway_wait) == (402, 10)
     assert (settings.gateway_hold, settings.gateway_unmetered) == (Holding.FULL, Unmetered.REFUSE)
     assert (settings.gateway_output_tokens, settings.gateway_min_grant) == (None, 16)
-    assert (settings.gateway_growing_slice, settings.gateway_growing_margin) == (256, 64)
+    assert (settings.gateway_growing_slice, settings.gateway_growing_margin) == (1024, 64)
 
     for name, value in (
         ("DENIAL_STATUS", "429"),

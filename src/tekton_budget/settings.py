@@ -177,7 +177,7 @@ class Settings(BaseSettings):
         16, ge=1, description="The fewest output tokens that a call through the gateway is cut to"
     )
     gateway_growing_slice: int = Field(
-        256, ge=1, description="Output tokens that a growing hold takes ahead at a time"
+        1024, ge=1, description="Output tokens that a growing hold takes ahead at a time"
     )
     gateway_growing_margin: int = Field(
         64, ge=0, description="Output tokens of a growing hold kept for what is in flight"

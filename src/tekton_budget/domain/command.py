@@ -70,6 +70,7 @@ class Allocate(Command):
     wait_us: int = 0
     quiet: bool = False  # a denial is not counted: the same call is asked for otherwise next
     landing: Landing = Landing.NO
+    headroom: int = 0  # output tokens that must be free besides, and are not held: it will grow
     further: Further | None = None  # what it states beside its tokens, if anything
     parent_id: str | None = None  # of the allocation that it shall be a part of
     parent_key_id: str | None = None  # whose that is, where not the caller's own

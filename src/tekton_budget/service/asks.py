@@ -19,6 +19,7 @@ class Ask:
     fit: str = "all"
     min_grant: int | None = None
     landing: str = "no"
+    headroom: int = 0  # output tokens that must be free besides, and are not held
     lifetime_seconds: int | None = None
     expires_us: int | None = None
     on_expiry: str = "release"

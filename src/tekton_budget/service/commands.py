@@ -139,6 +139,7 @@ def allocate_command(
         further=further_stated(ask),
         quiet=ask.quiet,
         landing=choice("landing", Landing, ask.landing),
+        headroom=ask.headroom,
         parent_id=None if ask.parent_id is None else checked_id(ask.parent_id, "parent_id"),
     )
 
@@ -151,13 +152,14 @@ def _labels_of(caller: Caller, ask: Ask) -> dict[str, str]:
 
 def _content_of_ask(ask: Ask) -> str:
     """What a retry must say again; as before where nothing is said that was not known before."""
-    if ask.landing != _PLAIN.landing:
+    if any(getattr(ask, name) != getattr(_PLAIN, name) for name in _LATER):
         return content_of(ask)
     return content_of({name: getattr(ask, name) for name in _KNOWN_BEFORE})
 
 
 _PLAIN = Ask()
-_KNOWN_BEFORE = tuple(name for name in Ask.__dataclass_fields__ if name != "landing")
+_LATER = ("landing", "headroom")
+_KNOWN_BEFORE = tuple(name for name in Ask.__dataclass_fields__ if name not in _LATER)
 
 
 def settle_command(caller: Caller, request: SettleRequest) -> Settle:

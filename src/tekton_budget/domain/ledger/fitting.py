@@ -86,6 +86,10 @@ class Fitting(NamedTuple):
         The second is left out where the first fits or no policy that refuses keeps anything.
         """
         size = shrinkable(self.ask)
+        if size is not None and self.ask.headroom:
+            may = self.ask.landing is Landing.MAY
+            roomy = self.judged(size + self.ask.headroom, landing=may)
+            return [roomy if roomy.is_denied else self.judged(size, landing=may)]
         first = self.judged(size, landing=self.ask.landing is Landing.MAY)
         if not first.is_denied or self.ask.landing is not Landing.AUTO:
             return [first]
@@ -145,6 +149,7 @@ class Fitting(NamedTuple):
         The others need no second look: what a smaller ask takes of a policy is never more.
         """
         denied = way.verdict.denied
+        size += self.ask.headroom
         asked = asked_by_each(self.ask, [j.policy for j in denied], self.prices, size)
         return not any(
             passes(j.open, j.spent.plus(j.held) if held else j.spent, amounts)

@@ -53,7 +53,7 @@ class CallRules:
     grows: bool = False
     output_tokens: int | None = None
     min_grant: int = 16
-    slice_tokens: int = 256
+    slice_tokens: int = 1024
     margin_tokens: int = 64
 
 
@@ -194,12 +194,12 @@ class Calls:
             answer = await self._ask(call, size, way)
             if isinstance(answer, Admitted):
                 return answer, size
-            if call.clamps and not terms.ladder:  # rather less output than a question first
-                answer = await self._ask(call, size, way, least=GOOD)
+            if call.clamps and not terms.ladder and not way.grows:
+                answer = await self._ask(call, size, way, least=GOOD)  # rather than a question
                 if isinstance(answer, Admitted):
                     return answer, size
-                if answer.blocked_on == "held":
-                    return None, size
+            if answer.blocked_on == "held":
+                return None, size
         counted = await self._counted(call, size)
         if counted.input_tokens == size.input_tokens:
             return None, counted
@@ -292,8 +292,11 @@ class Calls:
         what there is will do, but no crumb, for the holds come back. If this is not the last way,
         only a good part will do where money is in the way.
         """
-        if not call.clamps:
-            return await self._ask(call, size, way, least=ALL, waits=True, quiet=quiet)
+        if not call.clamps or way.grows:
+            answer = await self._ask(call, size, way, least=ALL, waits=True, quiet=quiet)
+            if isinstance(answer, Admitted) or not call.clamps or answer.blocked_on == "held":
+                return answer  # what is free is for the streams under way, to grow into
+            way = way._replace(grows=False)  # what there is is what it may use
         answer = await self._ask(call, size, way, least=GOOD)
         if isinstance(answer, Denial) and answer.blocked_on == "held":
             answer = await self._ask(call, size, way, least=GOOD, waits=True, fair=True)
@@ -327,12 +330,14 @@ class Calls:
         first = wanted
         if grows and wanted is not None:
             first = min(wanted, self.rules.slice_tokens + self.rules.margin_tokens)
+            least = least and ALL
         if fair and first is not None and least is not None:
             first = min(first, max(2 * least.of(first), need.min_output))
         ask = self._worded(
             call,
             size,
             first,
+            headroom=(wanted or 0) - (first or 0) if grows else 0,
             fit="all" if least is None else "clamp",
             least=None if least is None else self._least(call, first or 0, least),
             landing="may" if way.landing else "no",
@@ -343,8 +348,6 @@ class Calls:
         if isinstance(answer, Denial):
             return answer
         sent = wanted
-        if grows and (answer.max_output_tokens or 0) < (first or 0) * need.answers:
-            grows = False  # not even the first slice: what there is is what it may use
         if not grows and wanted is not None and answer.max_output_tokens is not None:
             sent = min(wanted, answer.max_output_tokens // need.answers)
         all_of_it = size.guessed and sent == wanted
@@ -376,6 +379,7 @@ class Calls:
         output: int | None,
         *,
         fit: str,
+        headroom: int = 0,
         least: int | None = None,
         landing: str = "no",
         quiet: bool = True,
@@ -390,6 +394,7 @@ class Calls:
             cache_write=need.cache_write,
             fit=fit,
             min_grant=least,
+            headroom=headroom * need.answers,
             lifetime_seconds=LIFETIME_SECONDS,
             on_expiry=OnExpiry.CHARGE.value,
             landing=landing,
