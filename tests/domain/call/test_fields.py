@@ -317,3 +317,20 @@ def test_the_page_names_every_field_that_is_refused() -> None:
 
     assert "mcp_servers" in refused
     assert [name for name in refused - second_spellings if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"generationConfig": {}, "generation_config": {"maxOutputTokens": 9}},
+        {"generationConfig": {"maxOutputTokens": 9_000, "max_output_tokens": 9}},
+        {"generationConfig": {"candidateCount": 1, "candidate_count": 8}},
+        {"generationConfig": {"thinkingConfig": {"thinkingBudget": 0, "thinking_budget": 9}}},
+        {"generateContentRequest": {"serviceTier": "flex", "service_tier": "priority"}},
+    ],
+)
+def test_a_field_in_both_spellings_is_refused(fields: dict[str, Any]) -> None:
+    """Of two maxima we cannot tell which the provider will read."""
+    body = {**LEAST[Api.GEMINI_GENERATE], **fields}
+    with pytest.raises(InvalidInput, match="send one of them"):
+        read_request(Api.GEMINI_GENERATE, body)

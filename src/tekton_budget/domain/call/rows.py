@@ -96,6 +96,15 @@ def mapping(value: Any, path: str) -> dict[str, Any]:  # Any: JSON
     raise wrong(path, "must be an object")
 
 
+def once(value: Mapping[str, Any], path: str) -> None:  # Any: JSON
+    """Refuse a field in both spellings: which of them a provider reads is its own affair."""
+    seen: dict[str, str] = {}
+    for name, inner in value.items():
+        plain = name.replace("_", "").lower()
+        if inner is not None and seen.setdefault(plain, name) != name:
+            raise wrong(f"{path}{name}", f"was sent as {seen[plain]} too; send one of them")
+
+
 def kind_of(value: Any, path: str) -> str:  # Any: JSON
     """The type of an object; empty where it names none."""
     kind = mapping(value, path).get("type")

@@ -15,6 +15,7 @@ from ..rows import (
     free,
     items,
     mapping,
+    once,
     refused,
     text,
     whole,
@@ -45,8 +46,9 @@ def begin_gemini(draft: Draft) -> None:
             draft.units[unit] = 0  # until all fields are read
 
 
-def finish_gemini(draft: Draft, _body: dict[str, Any]) -> None:  # Any: JSON
+def finish_gemini(draft: Draft, body: dict[str, Any]) -> None:  # Any: JSON
     """What hangs on several fields: pictures and sounds are dearer than text."""
+    once(body, "")
     for unit in ("output_image", "output_audio"):
         if unit in draft.units:
             if draft.max_output is None:
@@ -104,11 +106,13 @@ def _read_tool(
 
 
 def _read_config(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
-    CONFIG.read(draft, mapping(value, path), f"{path}.")
+    once(mapping(value, path), f"{path}.")
+    CONFIG.read(draft, value, f"{path}.")
 
 
 def _read_request(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
-    GENERATE.read(draft, mapping(value, path), f"{path}.")
+    once(mapping(value, path), f"{path}.")
+    GENERATE.read(draft, value, f"{path}.")
 
 
 def _read_max_output(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
@@ -120,7 +124,8 @@ def _read_candidates(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
 
 
 def _read_thinking(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
-    budget = mapping(value, path).get("thinkingBudget", value.get("thinking_budget"))
+    once(mapping(value, path), f"{path}.")
+    budget = value.get("thinkingBudget", value.get("thinking_budget"))
     if budget == 0:
         draft.hidden_output = False
     else:
