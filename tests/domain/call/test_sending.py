@@ -123,6 +123,19 @@ def test_the_field_of_a_maximum_may_be_another() -> None:
     assert sent(CHAT, LEAST[CHAT], 20, output_field="max_tokens")["max_tokens"] == 20
 
 
+@pytest.mark.parametrize(("said", "most"), [(50, 20), (10, 20)])
+def test_a_provider_that_knows_one_name_is_told_by_that_name(said: int, most: int) -> None:
+    """Those that pass the newer name over would answer at any length."""
+    body = {**LEAST[CHAT], "max_completion_tokens": said}
+    found = sent(CHAT, body, most, output_field="max_tokens")
+    assert found["max_completion_tokens"] == found["max_tokens"] == min(said, most)
+
+
+def test_a_maximum_by_its_own_name_is_enough() -> None:
+    body = {**LEAST[CHAT], "max_tokens": 10}
+    assert sent(CHAT, body, 20, output_field="max_tokens") is body
+
+
 def test_usage_is_asked_for_in_streams() -> None:
     body = {**LEAST[CHAT], "stream": True, "stream_options": {"include_obfuscation": False}}
 

@@ -35,7 +35,8 @@ def sent_upstream(
 ) -> Body:
     """The body with the output maximum that was granted; the same object if nothing changes.
 
-    `output_field` names the field of a maximum where the client gave none. `usage` asks for usage
+    `output_field` names the field of a maximum that the provider reads for certain: it is set
+    beside the client's own, which some providers pass over in silence. `usage` asks for usage
     in the last frame of a stream; `note` is a word to the model about what is left.
     """
     changed: Body = {}
@@ -62,7 +63,10 @@ def _maxima(api: Api, body: Body, most: int, output_field: str | None) -> Body:
     given = [name for name in names if body.get(name) is not None]
     if not given:
         return {output_field or names[0]: most}
-    return {name: most for name in given if body[name] > most}
+    changed = {name: most for name in given if body[name] > most}
+    if output_field is not None and output_field not in given:
+        changed[output_field] = min(most, *(body[name] for name in given))
+    return changed
 
 
 def _thinking(body: Body, most: int) -> Body:

@@ -9,7 +9,7 @@ import msgspec
 from starlette.types import Receive, Send
 
 from tekton_budget.domain.answer import Ended
-from tekton_budget.domain.call import sent_upstream
+from tekton_budget.domain.call import Api, sent_upstream
 from tekton_budget.domain.providers import Family
 from tekton_budget.frontends.gateway.callers import Admission
 from tekton_budget.frontends.gateway.headers import to_upstream, without_keys
@@ -26,6 +26,12 @@ from tekton_budget.service.calls import Admitted
 
 Body = dict[str, Any]  # Any: JSON
 Sender = Callable[[UpstreamRequest], Awaitable[UpstreamAnswer]]
+_CHATS = frozenset({Api.OPENAI_CHAT, Api.OPENAI_COMPLETIONS})
+# As their documentation has it (read November 2026): both `max_completion_tokens` and the older
+# `max_tokens`. Others, like DeepSeek and Ollama, pass the newer one over and answer at length.
+_KNOW_BOTH_NAMES = frozenset(
+    {"openai", "demo", "openrouter", "groq", "xai", "fireworks", "cerebras", "vllm"}
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,10 +81,11 @@ class Exchange:
 
 
 def _output_field(route: Route) -> str | None:
-    """How the provider calls the maximum where the client gave none."""
-    if route.provider.family is Family.AZURE or route.provider.name in ("openai", "demo"):
+    """How the provider calls the maximum, where it may not know the newer name."""
+    provider = route.provider
+    if provider.family is not Family.OPENAI or provider.name in _KNOW_BOTH_NAMES:
         return None
-    return "max_tokens" if route.provider.family is Family.OPENAI else None
+    return "max_tokens" if route.api in _CHATS else None
 
 
 def away(error: UpstreamAway, route: Route) -> Refusal:
