@@ -90,6 +90,11 @@ CODES: dict[str, Explained] = {
         "The provider went away when it may have had the request; what it may bill was charged as an estimate",
         "Ask again; that is another call",
     ),
+    "upstream_redirects": Explained(
+        502,
+        "The provider answered with a redirect, which would lead around the gateway; nothing was charged",
+        "Set `BUDGET_UPSTREAM_<NAME>` to the address that the message names",
+    ),
     # runs
     "run_unknown": Explained(
         404,

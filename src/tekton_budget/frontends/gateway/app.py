@@ -84,6 +84,8 @@ class Gateway:
                 template, family = route.template, _spoken(route)
                 status = await self._answered(scope, receive, watched, route)
             except BudgetError as error:
+                if started:
+                    raise
                 status = await _refused(watched, of_error(error), family)
             except (ClientDisconnect, ConnectionResetError):
                 raise

@@ -33,7 +33,7 @@ class Route:
 
 
 _BASES = ("/gateway/", "/r/")
-_RUN = re.compile(r"/(?:gateway/)?r/([^/]+)/")
+_RUN = re.compile(r"/(?:gateway/)?r/([^/]+)(?:/|$)")
 _OPENAI_CALLS = {
     "/chat/completions": Api.OPENAI_CHAT,
     "/responses": Api.OPENAI_RESPONSES,

@@ -17,11 +17,12 @@ from tekton_budget.frontends.gateway.exchange import (
     left_headers,
 )
 from tekton_budget.frontends.gateway.headers import to_client
-from tekton_budget.frontends.gateway.refusals import told
+from tekton_budget.frontends.gateway.refusals import Refusal, told
 from tekton_budget.frontends.gateway.upstream import Headers, UpstreamAnswer, UpstreamAway
 from tekton_budget.service.calls import Admitted, Calls
 from tekton_budget.service.calls.ending import Endings
 
+_ERRORS_FROM = 400
 REFUSED_FROM = 300  # a redirect has done nothing either, and is not followed
 Answer = tuple[int, bytes, Headers]
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -71,6 +72,8 @@ async def ended(
         answer.close()
     if answer.status >= REFUSED_FROM:
         await endings.released(admitted)
+        if answer.status < _ERRORS_FROM:
+            return told(_redirected(answer, exchange), exchange.route.provider.family)
         return answer.status, body, to_client(answer.headers) + granted_headers(admitted)
     api = admitted.call.need.api
     response = read(body, api)
@@ -86,6 +89,20 @@ async def ended(
         asyncio.get_running_loop().call_soon(calls.learn, admitted, counted)
     headers = to_client(answer.headers) + granted_headers(admitted)
     return answer.status, body, headers + left_headers(admitted, settled)
+
+
+def _redirected(answer: UpstreamAnswer, exchange: Exchange) -> Refusal:
+    """A client that follows a redirect goes around us, with its own key: it is not told where."""
+    provider = exchange.route.provider
+    place = dict(answer.headers).get(b"location", b"").decode("latin-1")
+    return Refusal(
+        502,
+        "upstream_redirects",
+        f"The provider {provider.name} answered {answer.status}: what was asked is not at "
+        f"{provider.url}. Nothing was charged. Set BUDGET_UPSTREAM_{provider.name.upper()} to the "
+        f"address that it redirects to ({place.partition('?')[0][:200] or 'it names none'}).",
+        headers=((b"x-should-retry", b"false"),),
+    )
 
 
 def read(body: bytes, api: Api) -> dict[str, Any] | list[Any] | None:  # Any: JSON
