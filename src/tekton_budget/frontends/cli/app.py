@@ -94,7 +94,8 @@ def program(
     tekton-budget set team=a 2000usd/month
     tekton-budget set 50usd/month --per user
     tekton-budget status team=a
-    tekton-budget serve                           the service on 127.0.0.1:8013
+    tekton-budget run --cost 2 -- claude          one run of an agent, under a cap
+    tekton-budget serve                           the service and gateway on 127.0.0.1:8013
 
     These options may stand anywhere on the line. Every option has an environment variable: BUDGET_,
     the words of the command and the option, as in BUDGET_USAGE_LIST_LIMIT.
