@@ -77,3 +77,24 @@ def test_a_growing_stream_is_ended_by_its_hold(gates: Callable[..., Gate]) -> No
     )
     assert chunks[-1].choices[0].finish_reason == "stop"
     assert "max_completion_tokens" not in sent(gate)
+
+
+def test_what_is_read_twice_is_held_twice_and_at_most_two_windows(gate: Gate) -> None:
+    with_a_novel_model(gate)
+    gate.limit("5usd/day", name="day")
+    once = [{"role": "user", "content": "word " * 1_000}]
+    for said, least, most in (
+        (once, 5_000, 5_400),
+        ([*once, {"type": "compaction_trigger"}], 10_000, 10_900),
+        ([{"role": "user", "content": "x" * 1_000_000}, {"type": "compaction_trigger"}], *[2 * CONTEXT] * 2),
+    ):  # fmt: skip
+        asked: Any = {"model": "gpt-novel", "input": said, "max_output_tokens": 16}
+        answer = gate.openai().responses.with_raw_response.create(**asked)
+        found = allocation(gate, answer.headers["x-budget-allocation"])
+        assert least <= found <= most
+
+
+def allocation(gate: Gate, allocation_id: str) -> int:
+    """Tokens of input that were held, at a dollar for a million, 16 tokens of output at ten."""
+    view: Any = gate.http.get(f"/api/v1/allocations/{allocation_id}").json()
+    return round((float(view["estimated_cost"]) - 16 * 10 / 1e6) * 1e6)

@@ -26,8 +26,8 @@ class Need:
     model: str
     stream: bool = False
     input_tokens: int = 0
-    window: bool = False  # the input may be anything up to the model's context window …
-    rounds: int = 1  # … this many times over
+    window: bool = False  # the input may be anything up to the model's context window
+    rounds: int = 1  # the input is read this many times over
     units: tuple[tuple[str, int], ...] = ()  # further priced units, in the order of UNITS
     max_output: int | None = None  # per answer, as the client said
     min_output: int = 1  # with less the provider refuses the request

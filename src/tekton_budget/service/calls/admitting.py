@@ -145,6 +145,8 @@ class Calls:
         """A provider counted the input of a call: the next one that goes on from it is bounded."""
         if input_tokens is None or admitted.input_tokens < LEARN_FROM or admitted.landing:
             return
+        if admitted.call.need.rounds > 1:
+            return
         boundaries = admitted.call.need.boundaries
         if boundaries:
             owner = (admitted.call.owner, admitted.call.provider, admitted.model)
@@ -159,7 +161,9 @@ class Calls:
         if not len(book):
             book = self._reader.book()
         ceiling = self._ceilings.of(book, call.provider, model, host_now_us())
-        tokens = need.input_tokens
+        tokens = need.input_tokens if need.window else need.rounds * need.input_tokens
+        if not need.window and need.rounds > 1 and ceiling.context_tokens is not None:
+            tokens = min(tokens, need.rounds * ceiling.context_tokens)
         if need.window:
             if ceiling.context_tokens is None:
                 raise invalid(
@@ -188,7 +192,10 @@ class Calls:
         if size.input_tokens < COUNT_FROM or call.need.window:
             return None, size
         owner = (call.owner, call.provider, size.model)
-        bound = self._measured.bound(owner, call.need.boundaries, size.input_tokens)
+        rounds = call.need.rounds
+        whole = size.input_tokens if rounds == 1 else call.need.input_tokens
+        once = self._measured.bound(owner, call.need.boundaries, whole)
+        bound = None if once is None else rounds * once
         if bound is not None and bound < size.input_tokens:
             size = replace(size, input_tokens=bound)
             answer = await self._ask(call, size, way)
@@ -213,12 +220,12 @@ class Calls:
         if call.need.window or not await self._might_fit(call, size):
             return size
         counted = await call.count()
-        if counted is None or counted >= size.input_tokens:
+        if counted is None or call.need.rounds * counted >= size.input_tokens:
             return replace(size, is_counted=True)
         if call.need.boundaries:  # whoever was told to come again is not counted again
             owner = (call.owner, call.provider, size.model)
             self._measured.learn(owner, call.need.boundaries[-1], counted)
-        return replace(size, input_tokens=counted, is_counted=True)
+        return replace(size, input_tokens=call.need.rounds * counted, is_counted=True)
 
     async def _might_fit(self, call: Call, size: _Size) -> bool:
         """Whether the shortest input that the text can be fits with the least output, or will."""

@@ -78,8 +78,9 @@ def _reference(draft: Draft, _item: dict[str, Any], _path: str) -> int:  # Any: 
     return 0
 
 
-def _compaction(draft: Draft, item: dict[str, Any], path: str) -> int:  # Any: JSON
-    draft.unknown(f"{path}.type", "compaction in a request reads it twice; use responses/compact")
+def _compaction(draft: Draft, item: dict[str, Any], _path: str) -> int:  # Any: JSON
+    """All before it is read once to be put in short, and may be once more to be answered."""
+    draft.rounds = 2
     return json_bytes(item)
 
 

@@ -67,7 +67,7 @@ def finish_tools(draft: Draft, max_calls: int | None, tools: Any) -> None:  # An
         return
     if max_calls is not None:
         draft.units["web_search"] = max_calls
-        draft.rounds = max_calls + 1
+        draft.rounds += max_calls
         draft.window = True
         return
     why = "searches have a price each and no number; send max_tool_calls"
