@@ -1,6 +1,7 @@
 """The provider's own count of an input, where it counts for free."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -62,6 +63,8 @@ def counter(exchange: Exchange, need: Need, sender: Sender) -> Count | None:
             path = exchange.route.path.rpartition(":")[0] + path
             body = {"generateContentRequest": {"model": f"models/{need.model}", **body}}
         request = exchange.upstream_request("POST", path, _encode(body))
+        if need.stream:  # the stream's form of an answer is none of a count
+            request = replace(request, url=request.url.replace("alt=sse", "alt=json"))
         try:
             answer = await sender(request)
             try:
