@@ -172,7 +172,7 @@ _ANTHROPIC_TYPES = {
 }
 _GOOGLE_STATUSES = {
     401: "UNAUTHENTICATED",
-    402: "RESOURCE_EXHAUSTED",
+    402: "FAILED_PRECONDITION",  # exhausted resources are asked for again by some clients
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     409: "ABORTED",
