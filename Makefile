@@ -69,6 +69,10 @@ else
 	@$(BIN)/pytest $(ARGS)
 endif
 
+.PHONY: test-tools
+test-tools: $(BIN)/.dev ## real programs and SDKs from npm and PyPI, installed once, under a cap; needs node (ARGS: -k codex)
+	@$(BIN)/pytest -m registry -p no:randomly tests/tools $(ARGS)
+
 .PHONY: cover
 cover: ## rules and verbs: every branch taken by the last `make test`
 	@$(BIN)/coverage report --include='src/tekton_budget/domain/*,src/tekton_budget/service/*' --fail-under=100

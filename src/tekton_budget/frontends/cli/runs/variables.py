@@ -26,12 +26,27 @@ class Base:
 # langchain-anthropic 1.7, aider 0.86, @ai-sdk/openai and @ai-sdk/anthropic 3.0, and Claude Code's
 # documentation of its variables.
 BASES: tuple[Base, ...] = (
-    Base("OPENAI_BASE_URL", "openai", "/v1", "OpenAI SDKs, LangChain, LiteLLM, AI SDK"),
+    Base(
+        "OPENAI_BASE_URL",
+        "openai",
+        "/v1",
+        "OpenAI SDKs, LangChain, LiteLLM, Pydantic AI, AI SDK, llm",
+    ),
     Base("OPENAI_API_BASE", "openai", "/v1", "aider, LiteLLM, LangChain, OpenAI SDK before 1.0"),
-    Base("ANTHROPIC_BASE_URL", "anthropic", "", "Anthropic SDKs, Claude Code, LangChain, LiteLLM"),
+    Base(
+        "ANTHROPIC_BASE_URL",
+        "anthropic",
+        "",
+        "Anthropic SDKs, Claude Code, LangChain, LiteLLM, Pydantic AI, AI SDK",
+    ),
     Base("ANTHROPIC_API_BASE", "anthropic", "", "aider, LiteLLM"),
     Base("ANTHROPIC_API_URL", "anthropic", "", "LangChain"),
-    Base("GOOGLE_GEMINI_BASE_URL", "gemini", "", "Google Gen AI SDKs, Gemini CLI"),
+    Base(
+        "GOOGLE_GEMINI_BASE_URL",
+        "gemini",
+        "",
+        "Google Gen AI SDKs, Gemini CLI, LangChain, Pydantic AI",
+    ),
     Base("GEMINI_API_BASE", "gemini", "/v1beta", "aider, LiteLLM"),
 )
 
