@@ -71,7 +71,7 @@ def test_a_setting_says_how_many(gates: Callable[..., Gate]) -> None:
 def test_a_growing_stream_is_ended_by_its_hold(gates: Callable[..., Gate]) -> None:
     gate = gates(gateway_hold="growing")
     with_a_novel_model(gate)
-    gate.limit("1usd/day", name="day")
+    gate.limit("5usd/day", name="day")
     chunks = list(
         gate.openai().chat.completions.create(model="gpt-novel", messages=HELLO, stream=True)
     )
