@@ -6,11 +6,13 @@ counts it, could have been paid.
 """
 
 import asyncio
+import logging
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 
 import aiohttp
+import structlog
 from tests.frontends.gateway.conftest import gating, nano
 from tests.providers.coding import Agent, Work
 from tests.providers.server import MockProvider, provider
@@ -46,6 +48,7 @@ CASES: dict[str, tuple[Sequence[Work], int]] = {
 
 def rows(*, quick: bool = False) -> Iterator[Row]:
     """For each case what was used of the cap, what was above it, and who was refused wrongly."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     for name, (works, landing) in list(CASES.items())[: 1 if quick else None]:
         agents, billed, spent, counts = measured(works, landing)
         said = [one for agent in agents for one in agent.said]

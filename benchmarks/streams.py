@@ -5,6 +5,7 @@ with a median of 150. What the provider bills is set against the budget.
 """
 
 import asyncio
+import logging
 import os
 import tempfile
 import uuid
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
+import structlog
 from tests.frontends.gateway.conftest import gating
 from tests.providers.server import provider
 from tests.providers.streaming import Heard, Load, stream_all
@@ -27,6 +29,7 @@ SHARE = 98.7
 
 def rows(*, quick: bool = False) -> Iterator[Row]:
     """What part of the budget the provider bills, and what it bills above it."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     load = Load(streams=16) if quick else Load()
     for unit in BUDGETS:
         for hold in ("growing", "full"):

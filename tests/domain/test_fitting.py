@@ -213,3 +213,35 @@ def test_only_hard_limits_keep_a_part() -> None:
         )
 
         assert view.is_landing == (enforcement is Enforcement.HARD_LIMIT)
+
+
+def growing(world: World, *, wait: bool = True):
+    """An ask of 100 that may want 500 more."""
+    return world.allocate(
+        "ask",
+        input_tokens=0,
+        max_output_tokens=100,
+        headroom=500,
+        fit=Fit.CLAMP,
+        min_grant=100,
+        wait_us=SECOND_US if wait else 0,
+    )
+
+
+def test_headroom_must_be_free_and_is_not_held() -> None:
+    world = words(held=400)
+    answer = growing(world)
+
+    assert size(answer) == 100
+    assert size(world.allocate("more", tokens=500)) == 500
+
+
+def test_headroom_is_waited_for_where_holds_are_in_its_way() -> None:
+    assert isinstance(growing(words(held=401)), Waiting)
+    late = growing(words(held=401), wait=False)
+    poor = growing(words(spent=401))
+
+    assert isinstance(late, Denial)
+    assert late.blocked_on == "held"
+    assert isinstance(poor, Denial)
+    assert poor.blocked_on == "spent"
