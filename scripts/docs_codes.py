@@ -95,6 +95,11 @@ CODES: dict[str, Explained] = {
         "The provider answered with a redirect, which would lead around the gateway; nothing was charged",
         "Set `BUDGET_UPSTREAM_<NAME>` to the address that the message names",
     ),
+    "held_by_gateway": Explained(
+        403,
+        "The allocation is the gateway's, for a call under way; a client's key neither ends nor shares it",
+        "Nothing: it ends with the call. Ask for an allocation of your own",
+    ),
     # runs
     "run_unknown": Explained(
         404,

@@ -49,6 +49,7 @@ class Stated(NamedTuple):
     cost_nano: int | None = None
     further: Further | None = None
     landing: bool = False  # it is told to finish, so it may use what is kept for the end
+    in_gateway: bool = False  # the gateway holds it for a call under way, and alone ends it
 
 
 class Children(NamedTuple):

@@ -31,6 +31,7 @@ class Caller:
     max_priority: int = MAX_PRIORITY_OF_KEYS
     ladder: tuple[str, ...] = ()  # models to go on with where the one asked for does not fit
     takes_user: bool = False  # whether the body of a call may say its label `user`
+    in_gateway: bool = False  # the gateway asks on its behalf
 
     def forced(self, labels: Mapping[str, str]) -> dict[str, str]:
         """A call's labels with the key's own in their place."""

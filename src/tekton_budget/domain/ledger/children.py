@@ -11,6 +11,7 @@ from tekton_budget.domain.balance import parts_of
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.decide import Decision, Judgement, Verdict, judge, stands_at_threshold
 from tekton_budget.domain.errors import Conflict, NotFound, invalid
+from tekton_budget.domain.ledger.kept import kept_by_gateway
 from tekton_budget.domain.ledger.labelling import gives_tiers, with_tier
 from tekton_budget.domain.period import Window
 from tekton_budget.domain.policy import Enforcement
@@ -58,6 +59,9 @@ def asked_below(state: "State", ask: Allocate) -> tuple[Allocate, list[Concern]]
             f"There is no allocation {ask.parent_id!r} for this key: check parent_id and the key.",
             code="allocation_not_found",
         )
+    kept = kept_by_gateway(parent, ask.caller)
+    if kept is not None:
+        raise kept
     now_us = state.now_us
     if not parent.is_active or parent.expires_us <= now_us:
         over = "past its time" if parent.is_active else parent.status.value

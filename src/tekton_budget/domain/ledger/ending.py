@@ -11,6 +11,7 @@ from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger import ends
 from tekton_budget.domain.ledger.draft import Draft
 from tekton_budget.domain.ledger.family import below, cut_below, with_others, within_parent
+from tekton_budget.domain.ledger.kept import kept_by_gateway
 from tekton_budget.domain.ledger.retry import remember, remembered_answer
 from tekton_budget.domain.ledger.settle import already_ended, unknown_allocation
 from tekton_budget.domain.ledger.state import (
@@ -26,6 +27,9 @@ def release(state: State, command: Release) -> Outcome:
     allocation = state.allocations.get(allocation_key(command))
     if allocation is None or not command.caller.sees(allocation.labels):
         return Outcome(unknown_allocation(command.allocation_id))
+    kept = kept_by_gateway(allocation, command.caller)
+    if kept is not None:
+        return Outcome(kept)
     first = remembered_answer(state, command)
     is_release = allocation.status is AllocationStatus.RELEASED
     if is_release and first is not None and not isinstance(first, Conflict):
@@ -58,6 +62,9 @@ def extend(state: State, command: Extend) -> Outcome:
     allocation = state.allocations.get(allocation_key(command))
     if allocation is None or not command.caller.sees(allocation.labels):
         return Outcome(unknown_allocation(command.allocation_id))
+    kept = kept_by_gateway(allocation, command.caller)
+    if kept is not None:
+        return Outcome(kept)
     if not allocation.is_active:
         return Outcome(already_ended(allocation))
     lifetime_us = command.lifetime_us or 0

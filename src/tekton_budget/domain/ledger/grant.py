@@ -154,6 +154,7 @@ def _stated(ask: Allocate, grant: Grant, size: int | None) -> Stated:
         None if ask.cost_nano is None else grant.granted.cost_nano,
         ask.further,
         ask.landing is Landing.MAY or (ask.landing is Landing.AUTO and grant.landing),
+        ask.caller.in_gateway,
     )
 
 

@@ -26,6 +26,7 @@ from tekton_budget.domain.ledger.children import (
 from tekton_budget.domain.ledger.denial import denial_of
 from tekton_budget.domain.ledger.family import cut_below, with_others, within_parent
 from tekton_budget.domain.ledger.grant import decision_counts, reason_of
+from tekton_budget.domain.ledger.kept import kept_by_gateway
 from tekton_budget.domain.ledger.pricing import prices_for
 from tekton_budget.domain.ledger.refusal import left_open
 from tekton_budget.domain.ledger.retry import remember, remembered_answer
@@ -65,6 +66,9 @@ def grow(state: State, command: Extend) -> Outcome:
     allocation = state.allocations.get(allocation_key(command))
     if allocation is None or not command.caller.sees(allocation.labels):
         return Outcome(unknown_allocation(command.allocation_id))
+    kept = kept_by_gateway(allocation, command.caller)
+    if kept is not None:
+        return Outcome(kept)
     if not allocation.is_active:
         return Outcome(already_ended(allocation))
     refused = _refusal_of(command, allocation)
@@ -285,6 +289,7 @@ class _Growth:
                 None if ask.cost_nano is None else cost_nano,
                 ask.further,
                 self._lands,
+                allocation.stated is not None and allocation.stated.in_gateway,
             ),
         )
 

@@ -12,6 +12,7 @@ from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger import ends
 from tekton_budget.domain.ledger.costing import Costed, call_of, costed, usage_record
 from tekton_budget.domain.ledger.draft import Draft
+from tekton_budget.domain.ledger.kept import kept_by_gateway
 from tekton_budget.domain.ledger.reading import fault_of, usage_read
 from tekton_budget.domain.ledger.refusal import unknown_budget
 from tekton_budget.domain.ledger.retry import remember, remembered_answer
@@ -48,6 +49,9 @@ def settle(state: State, command: Settle) -> Outcome:
     allocation = state.allocations.get(allocation_key(command))
     if allocation is None or not command.caller.sees(allocation.labels):
         return Outcome(unknown_allocation(command.allocation_id))
+    kept = kept_by_gateway(allocation, command.caller)
+    if kept is not None:
+        return Outcome(kept)
     first = remembered_answer(state, command)
     if first is not None:
         if allocation.status is AllocationStatus.RELEASED or isinstance(first, Conflict):
@@ -99,7 +103,7 @@ def record(state: State, command: Record) -> Outcome:
     allocation = state.allocations.get(allocation_key(command))
     if allocation is None or not command.caller.sees(allocation.labels):
         return Outcome(unknown_allocation(command.allocation_id))
-    refused = _changed_labels(allocation, command)
+    refused = kept_by_gateway(allocation, command.caller) or _changed_labels(allocation, command)
     if refused is not None:
         return Outcome(refused)
     try:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -201,7 +202,7 @@ class Gateway:
         admission, route = exchange.admission, exchange.route
         try:
             call = Call(
-                caller=admission.caller,
+                caller=replace(admission.caller, in_gateway=True),
                 provider=route.provider.seller,
                 labels=admission.labels,
                 need=need,
