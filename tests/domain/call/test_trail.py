@@ -100,3 +100,12 @@ def test_an_end_is_the_same_in_every_process() -> None:
     (end,) = ends(CLAUDE, LEAST[CLAUDE])
 
     assert end.hex() == "096bb675db8198298dd32a3ec8d4855c"
+
+
+def test_what_is_nested_too_deep_to_be_compared_has_no_trail() -> None:
+    deep: Any = {"cache_control": {}}
+    for _ in range(600):
+        deep = [deep]
+    message = {"role": "assistant", "tool_calls": [deep]}
+    need = read_request(Api.OPENAI_CHAT, {"model": "gpt-4o", "messages": [message]})
+    assert need.boundaries == ()

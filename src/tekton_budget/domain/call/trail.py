@@ -31,12 +31,19 @@ class Trail:
     def marks(self) -> list[tuple[bytes, int]]:
         """For each message the digest of all up to its end, and the bound of its tokens."""
         if self._found is None:
-            state = blake2b(canonical(self._head).encode(), digest_size=_DIGEST_BYTES)
-            self._found = []
-            for message, tokens in zip(self._messages, self._tokens, strict=True):
-                state.update(b"\n" + canonical(message).encode())
-                self._found.append((state.digest(), self._before + tokens))
+            try:
+                self._found = self._made()
+            except RecursionError:  # nested so deep that no later request is worth a comparison
+                self._found = []
         return self._found
+
+    def _made(self) -> list[tuple[bytes, int]]:
+        state = blake2b(canonical(self._head).encode(), digest_size=_DIGEST_BYTES)
+        found = []
+        for message, tokens in zip(self._messages, self._tokens, strict=True):
+            state.update(b"\n" + canonical(message).encode())
+            found.append((state.digest(), self._before + tokens))
+        return found
 
 
 NO_TRAIL = Trail({}, (), 0, ())

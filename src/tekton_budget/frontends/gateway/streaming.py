@@ -185,6 +185,19 @@ async def streamed(
     except Exception:  # a fault of ours, so nothing was sent
         await endings.released(admitted)
         raise
+    try:
+        return await _answered(exchange, admitted, answer, calls, endings)
+    finally:
+        endings.left(admitted)  # whatever went wrong: it is not kept alive for ever
+
+
+async def _answered(
+    exchange: Exchange,
+    admitted: Admitted,
+    answer: UpstreamAnswer,
+    calls: Calls,
+    endings: Endings,
+) -> int:
     if not _is_stream(answer.headers):
         ended = await whole.ended(exchange, admitted, answer, calls, endings)
         return await _sent_whole(exchange, ended)

@@ -49,7 +49,10 @@ async def exchanged(
     except Exception:  # a fault of ours, so nothing was sent
         await endings.released(admitted)
         raise
-    return await ended(exchange, admitted, answer, calls, endings)
+    try:
+        return await ended(exchange, admitted, answer, calls, endings)
+    finally:
+        endings.left(admitted)  # whatever went wrong: it is not kept alive for ever
 
 
 async def ended(
