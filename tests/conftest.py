@@ -17,11 +17,16 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 import structlog
+from hypothesis import settings
 
 HOME_VARIABLE = "BUDGET_TEST_POSTGRES_HOME"
 """Where the run's server lives: set once by the process that owns the run, inherited by its workers."""
 
 START_SECONDS_MAX = 120
+
+# What an example takes says more of the machine and its other users than of what is tested.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:
