@@ -341,3 +341,43 @@ def test_the_cost_that_is_charged_is_exact_to_the_last_digit() -> None:
     row = recorded(world, chat(3, 0), {"provider": "p", "model": "m"})
 
     assert Decimal(row.cost_nano or 0) == Decimal(112)  # 112.5, half to even
+
+
+@pytest.mark.parametrize(
+    ("answered", "cost", "source"),
+    [
+        ("gpt", "0.00002", "book"),
+        ("gpt-2026-08-07", "0.00002", "book"),
+        ("gpt-20260807", "0.00002", "book"),
+        ("gpt-0807", "0.00002", "book"),
+        ("gpt@08-2026", "0.00002", "book"),
+        ("gpt-mini", "0.002", "estimated"),
+        ("gpt-4", "0.002", "estimated"),
+        ("other", "0.002", "estimated"),
+    ],
+)
+def test_a_dated_name_is_charged_as_the_model_that_was_asked_for(
+    answered: str, cost: str, source: str
+) -> None:
+    world = world_of({"provider": "p", "model": "gpt", "rates": {"input": 1, "output": 1}})
+    labels = {"provider": "p", "model": "gpt"}
+    world.allocate("a", labels, input_tokens=1000, max_output_tokens=1000)
+    body = {"model": answered, "usage": {"prompt_tokens": 10, "completion_tokens": 10}}
+
+    ended = world.settle("a", response=Response(body))
+
+    assert isinstance(ended, Ended)
+    assert (ended.cost_nano, ended.cost_source) == (usd(cost), source)
+
+
+def test_a_dated_name_with_a_card_of_its_own_is_charged_by_that() -> None:
+    rates = {"input": 1, "output": 1}
+    dated = {"provider": "p", "model": "gpt-2026-08-07", "rates": {"input": 9, "output": 9}}
+    world = world_of({"provider": "p", "model": "gpt", "rates": rates}, dated)
+    world.allocate("a", {"model": "gpt", "provider": "p"}, input_tokens=100, max_output_tokens=100)
+    body = {"model": "gpt-2026-08-07", "usage": {"prompt_tokens": 10, "completion_tokens": 10}}
+
+    ended = world.settle("a", response=Response(body))
+
+    assert isinstance(ended, Ended)
+    assert ended.cost_nano == usd("0.00018")

@@ -1,5 +1,6 @@
 """Costing: what a usage costs, from whom that is known, and the row it is stored as."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from tekton_budget.domain.price import Card, input_tokens, nano_half_even, with_
 from tekton_budget.domain.price import Unpriced as NoRate
 from tekton_budget.domain.units import KIND_OF_UNIT, STANDARD, Part
 from tekton_budget.domain.usage import CostSource, TokenCounts, Usage
+
+# 2026-08-07, 20260807, 08-2026, 0807 or 2608: as providers date their models.
+_DATE = re.compile(r"[-@](20\d{2}-?\d{2}-?\d{2}|\d{2}-20\d{2}|\d{4})")
 
 
 class Costed(NamedTuple):
@@ -200,7 +204,8 @@ def _card_of(state: State, usage: Usage, call: Call) -> Card | None:
     """The card of the model that answered.
 
     Where models are deployed under names that say more than a response does (a data zone), the
-    name that was asked for decides.
+    name that was asked for decides. It stands in for a dated name of the same model too, by which
+    providers answer a call of the undated one, where that has no card of its own.
     """
     found: Card | None = None
     if usage.model_is_read and seller_id(call.provider or "") in DEPLOYED:
@@ -211,7 +216,16 @@ def _card_of(state: State, usage: Usage, call: Call) -> Card | None:
     if found is None and said and usage.provider_used is None:
         # The provider is that of the ask, and another one's model answered.
         found = _found(state, (None, call.model), call)
+    if found is None and usage.model_is_read and _is_dated(call.model, call.asked):
+        found = _found(state, (call.provider, call.asked), call)
     return found
+
+
+def _is_dated(answered: str | None, asked: str | None) -> bool:
+    """Whether a name is another one with a date behind it."""
+    if not answered or not asked or not answered.startswith(asked):
+        return False
+    return _DATE.fullmatch(answered, len(asked)) is not None
 
 
 def _found(state: State, name: tuple[str | None, str | None], call: Call) -> Card | None:
