@@ -152,7 +152,9 @@ class Gateway:
         else:
             who = exchange.admission
             place = who.caller.key_id, who.run_id or "", key
-            content = b"\n".join((exchange.route.path.encode(), exchange.query, exchange.raw))
+            route = exchange.route
+            asked = f"{route.provider.name} {route.path}".encode()
+            content = b"\n".join((asked, exchange.query, exchange.raw))
             answer = await self._replays.once(
                 place, content, lambda: self._whole(exchange, headers, need)
             )

@@ -14,14 +14,13 @@ from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import BudgetError, Unauthenticated
 from tekton_budget.domain.providers import Family, Provider
 from tekton_budget.domain.scope import checked_labels
-from tekton_budget.frontends.gateway.headers import keys_in, secret_of
+from tekton_budget.frontends.gateway.headers import CREDENTIALS, keys_in, secret_of
 from tekton_budget.frontends.gateway.routes import Route
 from tekton_budget.frontends.gateway.upstream import Headers
 from tekton_budget.frontends.http.auth import FRESH_SECONDS, Doorkeeper
 from tekton_budget.service.keys import PREFIX
 from tekton_budget.service.runs import RunVerbs
 
-_KEY_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 _OURS = PREFIX.partition("_")[0].encode() + b"_"
 _FOREIGN_MAX = 10_000
 _NOT_LABELS = ("sentry-",)  # what tracing puts into baggage
@@ -40,13 +39,10 @@ class Admission:
     parent_id: str | None = None  # of what its run holds ahead
 
 
-def presented(headers: Mapping[bytes, bytes], query: bytes) -> list[bytes]:
-    """The keys that the client sent in the places where APIs look for one."""
-    found = [headers[name].strip() for name in _KEY_HEADERS if headers.get(name)]
-    bearer = secret_of(b"authorization", headers.get(b"authorization", b""))
-    if bearer:
-        found.append(bearer)
-    return [*found, *keys_in(query)]
+def presented(headers: Headers, query: bytes) -> list[bytes]:
+    """The keys that the client sent in the places where APIs look for one, repeated or not."""
+    found = [secret_of(name, value) for name, value in headers if name in CREDENTIALS]
+    return [*filter(None, found), *keys_in(query)]
 
 
 def labels_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
@@ -100,7 +96,7 @@ class Callers:
 
     async def admit(self, scope: Scope, headers: dict[bytes, bytes], route: Route) -> Admission:
         """The caller of a request; 401 or 403 where it may not come in."""
-        sent = presented(headers, scope["query_string"])
+        sent = presented(scope["headers"], scope["query_string"])
         labels = labels_of(headers)
         if route.run is not None:
             ours = await self._ours_of(scope, sent)
@@ -189,9 +185,9 @@ class Callers:
     def _secret(self, provider: Provider) -> bytes | None:
         set_up = self._keys.get(provider.name)
         if set_up is not None:
-            return set_up.get_secret_value().encode()
+            return set_up.get_secret_value().strip().encode()
         for name in provider.keys:
-            if value := os.environ.get(name):
+            if value := os.environ.get(name, "").strip():
                 return value.encode()
         return None
 

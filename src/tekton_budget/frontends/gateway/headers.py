@@ -24,7 +24,7 @@ _OTHER_METHODS = {b"x-http-method-override", b"x-http-method", b"x-method-overri
 _NOT_UP = _HOP | _OTHER_METHODS
 _NOT_UP |= {b"host", b"accept-encoding", b"expect", b"baggage", b"cookie", b"origin"}
 _NOT_DOWN = _HOP | {b"content-encoding", b"set-cookie", b"server", b"date", b"alt-svc"}
-_CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"x-goog-api-key", b"api-key"})
 _OURS = b"x-budget-"
 
 
@@ -43,7 +43,7 @@ def to_upstream(
         if name not in _NOT_UP
         and not name.startswith(_OURS)
         and (
-            name not in _CREDENTIALS
+            name not in CREDENTIALS
             or (credential is None and (not ours or secret_of(name, value) not in ours))
         )
     ]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.frontends.gateway.conftest import gating
+from tests.frontends.gateway.conftest import Gate, gating
 from tests.frontends.gateway.exact.odd import answering
 from tests.providers.server import MockProvider
 
@@ -54,3 +54,32 @@ def test_a_provider_that_passes_the_newer_name_over_is_told_the_older(
         told = [json.loads(request.body) for request in mock.requests]
     assert [body.get("max_tokens") for body in told] == [50, None]
     assert [body["max_completion_tokens"] for body in told] == [50, 50]
+
+
+def test_a_key_of_ours_goes_no_further_when_it_is_sent_twice(gate: Gate) -> None:
+    key = gate.key()
+    twice = [("authorization", f"Bearer {key}"), ("authorization", "Bearer sk-theirs")]
+    answer = gate.http.post(PATH, json=CHAT, headers=[("x-budget-key", key), *twice])
+    assert answer.status_code == 200
+    [request] = gate.mock.requests
+    assert key not in str(request.headers)
+    assert "sk-theirs" in str(request.headers)
+
+
+def test_a_provider_s_key_is_taken_without_the_line_s_end_of_its_file(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-own\n")
+    answer = gate.http.post(PATH, json=CHAT, headers={"authorization": f"Bearer {gate.key()}"})
+    assert answer.status_code == 200
+    assert "sk-own" in str(gate.mock.requests[0].headers)
+
+
+def test_the_same_idempotency_key_at_another_provider_is_no_retry(
+    sqlite_url: str, mock: MockProvider
+) -> None:
+    with gating(sqlite_url, mock, upstreams={"deepseek": f"{mock.url}/v1"}) as gate:
+        paths = (PATH, PATH.replace("openai", "deepseek", 1))
+        headers = {**OURS, "idempotency-key": "k"}
+        answers = [gate.http.post(path, json=CHAT, headers=headers) for path in paths]
+    assert [answer.status_code for answer in answers] == [200, 409]
