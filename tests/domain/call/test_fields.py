@@ -334,3 +334,24 @@ def test_a_field_in_both_spellings_is_refused(fields: dict[str, Any]) -> None:
     body = {**LEAST[Api.GEMINI_GENERATE], **fields}
     with pytest.raises(InvalidInput, match="send one of them"):
         read_request(Api.GEMINI_GENERATE, body)
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "hidden"),
+    [
+        ("google/gemini-2.5-pro", {}, True),
+        ("google/gemini-2.0-flash", {}, False),
+        ("anthropic/claude-sonnet-5", {}, True),
+        ("anthropic/claude-sonnet-4.5", {}, False),
+        ("anthropic/claude-sonnet-4.5", {"reasoning_effort": "high"}, True),
+        ("anthropic/claude-sonnet-4.5", {"reasoning": {"max_tokens": 2_000}}, True),
+        ("anthropic/claude-sonnet-5", {"reasoning_effort": "none"}, False),
+        ("deepseek/deepseek-r1", {"reasoning_effort": "high"}, False),
+    ],
+)
+def test_what_models_of_others_think_is_hidden_through_their_sellers_too(
+    model: str, fields: Body, hidden: bool
+) -> None:
+    """A hold must not grow by what is seen where more is billed."""
+    body = {**LEAST[Api.OPENAI_CHAT], "model": model, **fields}
+    assert read_request(Api.OPENAI_CHAT, body).hidden_output is hidden

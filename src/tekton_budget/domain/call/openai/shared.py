@@ -12,7 +12,10 @@ TOOLS = 64  # the frame of a list of tools
 TOOL = 16  # the frame of one
 SCHEMA = 64  # the frame of a schema that the answer must follow
 
-_HIDES_REASONING = re.compile(r"o\d|gpt-([5-9]|\d\d)|codex|grok")
+# Claude and Gemini too, through those that sell the models of others: at most a summary is shown.
+_HIDES_REASONING = re.compile(
+    r"o\d|gpt-([5-9]|\d\d)|codex|grok|claude-(?!3|2|instant|\w+-4)|gemini-(?!1|2\.0)"
+)
 _ONLINE = ":online"  # OpenRouter's
 _PAYS_FOR_CACHE = re.compile(r"gpt-(5\.[6-9]|5\.\d\d|[6-9]|\d\d)")
 _STANDARD_TIERS = {"auto", "default", "standard", "on_demand", "standard_only"}
@@ -51,6 +54,8 @@ def read_effort(draft: Draft, value: Any, _path: str) -> None:  # Any: JSON
     draft.wants.add("reasoning")
     if value == "none":
         draft.hidden_output = False
+    elif bare(draft.model).startswith("claude"):
+        draft.hidden_output = True
 
 
 def read_thinking_budget(draft: Draft, value: Any, path: str) -> None:  # Any: JSON
