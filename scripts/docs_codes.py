@@ -202,6 +202,9 @@ CODES: dict[str, Explained] = {
     ),
     # 400, 405, 413, 415: the request itself
     "malformed_json": Explained(400, "The body is not JSON", "Mend it where the message says"),
+    "body_compressed": Explained(
+        415, "The gateway reads bodies as they are", "Send the body uncompressed"
+    ),
     "json_needed": Explained(
         415, "The body is of another kind than JSON", "Send `Content-Type: application/json`"
     ),

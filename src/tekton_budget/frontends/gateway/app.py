@@ -22,9 +22,14 @@ from tekton_budget.frontends.gateway.refusals import Refusal, of_denial, of_erro
 from tekton_budget.frontends.gateway.replays import Replays
 from tekton_budget.frontends.gateway.routes import Route, Routes, Treatment, hidden
 from tekton_budget.frontends.gateway.streaming import send_whole
-from tekton_budget.frontends.gateway.upstream import Upstream, UpstreamAnswer, UpstreamRequest
+from tekton_budget.frontends.gateway.upstream import (
+    Headers,
+    Upstream,
+    UpstreamAnswer,
+    UpstreamRequest,
+)
 from tekton_budget.frontends.http.receiving import read_body
-from tekton_budget.frontends.http.refused import Malformed
+from tekton_budget.frontends.http.refused import Malformed, NotJson
 from tekton_budget.frontends.http.watched import AccessLog, Meter
 from tekton_budget.service.calls import Admitted, Call, Calls
 from tekton_budget.settings import Settings, Unmetered
@@ -32,6 +37,7 @@ from tekton_budget.settings import Settings, Unmetered
 BODY_MAX = 64 << 20
 log = structlog.get_logger(__name__)
 _decode = msgspec.json.Decoder(dict[str, Any]).decode  # Any: JSON
+_PLAIN = (b"identity", b"")
 _CLAMPS = {b"clamp": True, b"all": False}
 _ALT_SSE = re.compile(rb"(?:^|&)(?:\$|%24)?alt=sse(?:&|$)")
 _HOLDS = {b"growing": True, b"full": False}
@@ -175,7 +181,7 @@ class Gateway:
         """What a request needs; refuses what cannot be bounded."""
         route = exchange.route
         try:
-            exchange.body = _json(exchange.raw)
+            exchange.body = _json(exchange.raw, exchange.headers)
             need = self._need(exchange, route.model)
         except BudgetError:
             self._callers.count(exchange.admission, refused=True)
@@ -278,7 +284,9 @@ def _streams(route: Route, query: bytes) -> bool | None:
     return _ALT_SSE.search(query) is not None if route.stream else route.stream
 
 
-def _json(raw: bytes) -> dict[str, Any]:  # Any: JSON
+def _json(raw: bytes, headers: Headers) -> dict[str, Any]:  # Any: JSON
+    if any(name == b"content-encoding" and value not in _PLAIN for name, value in headers):
+        raise NotJson("Send the body uncompressed.", code="body_compressed")
     try:
         return _decode(raw)
     except msgspec.ValidationError as error:

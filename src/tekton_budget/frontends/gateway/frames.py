@@ -1,6 +1,7 @@
 """Server-sent events, as bytes: cut out of the stream whole, passed on as they came."""
 
 DONE = b"[DONE]"
+FRAME_MAX = 16 << 20  # what has no end by then is handed on as it is
 
 
 class Frames:
@@ -24,11 +25,14 @@ class Frames:
             begin = looked = end
         self._rest = bytearray(data[begin:]) if begin or data is chunk else self._rest
         self._looked = max(0, len(self._rest) - 3)
+        if len(self._rest) > FRAME_MAX:
+            found.append(self.rest())
         return found
 
     def rest(self) -> bytes:
         """What came after the last whole event; nothing more will."""
         rest, self._rest = bytes(self._rest), bytearray()
+        self._looked = 0
         return rest
 
 

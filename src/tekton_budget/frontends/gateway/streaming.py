@@ -26,6 +26,7 @@ from tekton_budget.service.calls import Admitted, Calls
 from tekton_budget.service.calls.ending import Endings
 from tekton_budget.service.calls.growing import Growth
 
+_WITHOUT_BODY = frozenset({204, 304})
 DRAIN_SECONDS = 2  # for the usage of a stream that had come to its end when its client went
 
 
@@ -129,7 +130,8 @@ class Stream:
             await self.growth.close()
         need, watch = self.admitted.call.need, self.watch
         kept = watch.kept
-        response = partial.complete(need.api, kept)
+        ended = watch.finished or not (self.gone or self.broke or self.cut)
+        response = partial.complete(need.api, kept) if ended else None  # counts so far are no end
         context = context_of(self.exchange.body)
         if response is not None:
             self.calls.learn(self.admitted, measured_input(need.api, partial.last(need.api, kept)))
@@ -199,6 +201,9 @@ async def _answered(
     endings: Endings,
 ) -> int:
     if not _is_stream(answer.headers):
+        growth = calls.growth(admitted)
+        if growth is not None:  # it answers whole, so nothing of it can be cut
+            await growth.to_the_most()
         ended = await whole.ended(exchange, admitted, answer, calls, endings)
         return await _sent_whole(exchange, ended)
     need = admitted.call.need
@@ -225,6 +230,7 @@ async def _sent_whole(exchange: Exchange, answer: whole.Answer) -> int:
 async def send_whole(send: Any, answer: whole.Answer) -> None:  # Any: ASGI's send
     """An answer at once."""
     status, body, headers = answer
-    headers = [*headers, (b"content-length", b"%d" % len(body))]
+    if status not in _WITHOUT_BODY:
+        headers = [*headers, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -97,7 +97,7 @@ class _Delta(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    delta: _Delta | None = None
+    delta: msgspec.Raw = _ABSENT
     text: msgspec.Raw = _ABSENT
     finish_reason: str | None = None
 
@@ -109,6 +109,8 @@ class _Chunk(msgspec.Struct):
 
 
 _chunk = msgspec.json.Decoder(_Chunk).decode
+_delta = msgspec.json.Decoder(_Delta).decode
+_SAYS_NOTHING = 80  # bytes at most: a role, and empty fields
 
 
 def _chat(watch: Watch, data: bytes) -> Seen:
@@ -116,9 +118,10 @@ def _chat(watch: Watch, data: bytes) -> Seen:
     chunk = _chunk(data)
     notes = False
     for choice in chunk.choices:
-        if choice.delta is not None:
-            watch.said += _length(choice.delta)
-            notes = notes or _is_there(choice.delta.annotations)
+        if _is_there(choice.delta):
+            delta = _delta(choice.delta)
+            watch.said += _length(delta, len(choice.delta))
+            notes = notes or _is_there(delta.annotations)
         elif _is_there(choice.text):
             watch.said += len(choice.text) - _QUOTES
         if choice.finish_reason is not None:
@@ -131,8 +134,11 @@ def _chat(watch: Watch, data: bytes) -> Seen:
     return _PASS
 
 
-def _length(delta: _Delta) -> int:
-    """Bytes of all that a model wrote here: JSON's escapes only make it longer."""
+def _length(delta: _Delta, whole: int) -> int:
+    """Bytes of all that a model wrote here: JSON's escapes only make it longer.
+
+    Where it wrote in fields that are not known, all of the delta counts.
+    """
     said = 0
     for text in (delta.content, delta.reasoning_content, delta.reasoning):
         if _is_there(text):
@@ -140,7 +146,7 @@ def _length(delta: _Delta) -> int:
     for part in (delta.tool_calls, delta.refusal, delta.function_call, delta.audio):
         if _is_there(part):
             said += len(part)
-    return said
+    return said if said or whole <= _SAYS_NOTHING else whole
 
 
 class _Event(msgspec.Struct):

@@ -46,6 +46,11 @@ class Growth:
                 self._ask()
         return not self._is_short(said)
 
+    async def to_the_most(self) -> None:
+        """Hold all that it may want, as far as there is room: what comes cannot be cut."""
+        await self.close()
+        await self._grow(self._most)
+
     async def close(self) -> None:
         """Let the last slice be answered, so that nothing is asked for after the end."""
         if self._asked is not None:
@@ -56,14 +61,16 @@ class Growth:
 
     def _ask(self) -> None:
         if self._asked is None and time.monotonic() >= self._again_at:
-            self._asked = asyncio.get_running_loop().create_task(self._grow())
+            self._asked = asyncio.get_running_loop().create_task(
+                self._grow(self.covered + self._slice)
+            )
 
-    async def _grow(self) -> None:
+    async def _grow(self, total: int) -> None:
         try:
             answer = await self._ledger.extend(
                 self._admitted.call.caller,
                 self._admitted.grant.allocation_id,
-                max_output_tokens=min(self._most, self.covered + self._slice),
+                max_output_tokens=max(self.covered, min(self._most, total)),
                 fit="clamp",
                 min_grant=1,
                 quiet=True,
