@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import structlog
 from hypothesis import settings
+from tests.postgres_pool import Pool
 
 HOME_VARIABLE = "BUDGET_TEST_POSTGRES_HOME"
 """Where the run's server lives: set once by the process that owns the run, inherited by its workers."""
@@ -81,9 +82,24 @@ def postgres_server() -> str:
     pytest.skip(message)
 
 
+@pytest.fixture(scope="session")
+def postgres_pool(postgres_server: str) -> Iterator[Pool]:
+    """Databases to borrow."""
+    pool = Pool(postgres_server)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """A fresh, empty database of its own for one test."""
+def postgres_url(postgres_pool: Pool) -> Iterator[str]:
+    """A database for one test: the schema is made, and nothing is in it."""
+    with postgres_pool.borrowed() as url:
+        yield url
+
+
+@pytest.fixture
+def new_postgres_url(postgres_server: str) -> Iterator[str]:
+    """A fresh database of its own for one test, without any table."""
     name = f"budget_test_{uuid.uuid4().hex}"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
@@ -100,9 +116,17 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str:
-    """An empty database: the test runs once on each store."""
+    """A store with nothing in it: the test runs once on each."""
     return request.getfixturevalue(
         {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_store_url(request: pytest.FixtureRequest) -> str:
+    """A store that is not made yet: the test runs once on each."""
+    return request.getfixturevalue(
+        {"sqlite": "sqlite_url", "postgresql": "new_postgres_url"}[request.param]
     )
 
 

@@ -74,8 +74,8 @@ def forget(store: Store) -> None:
         connection.execute(text("DROP TABLE alembic_version"))
 
 
-def test_the_revisions_make_exactly_the_tables(store_url: str) -> None:
-    store = Store(store_url)
+def test_the_revisions_make_exactly_the_tables(new_store_url: str) -> None:
+    store = Store(new_store_url)
     prepare(store)
     at_once = described(store)
     forget(store)
@@ -95,8 +95,8 @@ def test_every_revision_is_known_by_name_and_in_order() -> None:
     assert tuple(s.revision for s in reversed(list(scripts.walk_revisions()))) == REVISIONS
 
 
-def test_a_fresh_store_is_made_once_and_then_left_alone(store_url: str) -> None:
-    store = Store(store_url)
+def test_a_fresh_store_is_made_once_and_then_left_alone(new_store_url: str) -> None:
+    store = Store(new_store_url)
     assert schema_state(store) is SchemaState.FRESH
 
     assert upgrade(store) == list(REVISIONS)
@@ -127,9 +127,9 @@ def set_version(store: Store, version: str) -> None:
 
 
 def test_an_older_store_is_migrated_when_embedded_and_refused_otherwise(
-    store_url: str, monkeypatch: pytest.MonkeyPatch
+    new_store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(store_url)
+    store = Store(new_store_url)
     prepare(store)
     monkeypatch.setattr(schema, "REVISIONS", (HEAD, "later"))
     monkeypatch.setattr(schema, "HEAD", "later")
@@ -148,8 +148,8 @@ def test_an_older_store_is_migrated_when_embedded_and_refused_otherwise(
     assert schema_state(store) is SchemaState.CURRENT
 
 
-def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(store_url: str) -> None:
-    store = Store(store_url)
+def test_a_store_of_the_first_schema_is_migrated_with_what_it_holds(new_store_url: str) -> None:
+    store = Store(new_store_url)
     with schema._alone(store) as connection:
         run_revisions(connection, "0001")
         connection.execute(
@@ -202,8 +202,8 @@ def test_a_policy_stored_before_says_nothing_of_calls_through_the_gateway() -> N
     assert policy_from_row({**row, "spec": json.dumps(spec)}) == policy
 
 
-def test_a_newer_store_is_refused_with_the_way_out(store_url: str) -> None:
-    store = Store(store_url)
+def test_a_newer_store_is_refused_with_the_way_out(new_store_url: str) -> None:
+    store = Store(new_store_url)
     prepare(store)
     set_version(store, "9999")
 
@@ -214,8 +214,8 @@ def test_a_newer_store_is_refused_with_the_way_out(store_url: str) -> None:
     assert schema_state(store) is SchemaState.NEWER
 
 
-def test_tables_of_something_else_are_left_as_they_are(store_url: str) -> None:
-    store = Store(store_url)
+def test_tables_of_something_else_are_left_as_they_are(new_store_url: str) -> None:
+    store = Store(new_store_url)
     with engine_of(store).begin() as connection:
         connection.execute(text("CREATE TABLE budgets (id TEXT)"))
 
@@ -235,12 +235,12 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "store_unusable"
 
 
-def test_many_first_starts_at_once_make_one_store(store_url: str) -> None:
+def test_many_first_starts_at_once_make_one_store(new_store_url: str) -> None:
     faults: list[BaseException] = []
 
     def start() -> None:
         try:
-            prepare(Store(store_url))
+            prepare(Store(new_store_url))
         except BaseException as error:
             faults.append(error)
 
@@ -251,23 +251,23 @@ def test_many_first_starts_at_once_make_one_store(store_url: str) -> None:
         thread.join()
 
     assert faults == []
-    assert schema_state(Store(store_url)) is SchemaState.CURRENT
+    assert schema_state(Store(new_store_url)) is SchemaState.CURRENT
 
 
-def test_first_starts_of_several_processes_make_one_store(store_url: str) -> None:
+def test_first_starts_of_several_processes_make_one_store(new_store_url: str) -> None:
     code = (
         "import sys; from tekton_budget.storage.store import Store; "
         "from tekton_budget.storage.schema import prepare; sys.stdin.read(); prepare(Store(sys.argv[1]))"
     )
     children = [
-        subprocess.Popen([sys.executable, "-c", code, store_url], stdin=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-c", code, new_store_url], stdin=subprocess.PIPE)
         for _ in range(3)
     ]
     for child in children:
         child.stdin.close()
 
     assert [child.wait(60) for child in children] == [0, 0, 0]
-    with engine_of(Store(store_url)).connect() as connection:
+    with engine_of(Store(new_store_url)).connect() as connection:
         assert len(connection.execute(text("SELECT id FROM meta")).all()) == 1
 
 
