@@ -6,6 +6,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# What is compiled once is not compiled again: tests start a hundred processes.
+export PYTHONDONTWRITEBYTECODE :=
 MAKEFLAGS += --no-print-directory
 
 AT_LEAST := import sys; sys.exit(sys.version_info < (3, 11))
