@@ -1,6 +1,5 @@
 """A policy whose older usage has many groups: posted in short steps, exactly once."""
 
-import signal
 import subprocess
 import sys
 import threading
