@@ -1,8 +1,6 @@
 """A reader with a fresh account: follows a page from top to bottom and believes what it says."""
 
-import atexit
 import contextlib
-import functools
 import importlib.util
 import json
 import os
@@ -13,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import termios
 import threading
 import time
@@ -28,11 +25,11 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import yaml
 from blocks import ROOT, Block, agrees
+from tests.keeper import warm_program
 
 from tekton_budget.settings import Settings, load_settings
 
 BIN = Path(sys.executable).parent
-PROGRAM = Path(__file__).with_name("program.py")
 START_SECONDS_MAX = 60
 BLOCK_SECONDS_MAX = 120
 
@@ -325,36 +322,9 @@ def _make() -> str:
 
 def _program() -> str:
     """`tekton-budget`: quick commands where they are kept warm, those that start others as they are."""
-    warm = shlex.join([sys.executable, "-I", "-S", str(PROGRAM), _keeper()])
+    warm = shlex.join(warm_program())
     real = f'PATH={shlex.quote(str(BIN))}:"$PATH"; exec tekton-budget "$@"'
     return f'case " $* " in *" serve "*|*" proof "*) {real};; *) exec {warm} "$@";; esac'
-
-
-@functools.cache
-def _keeper() -> str:
-    """The address of this process's keeper of the command line; it ends with this process."""
-    address = str(Path(tempfile.mkdtemp(prefix="budget-docs-")) / "keeper")
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("BUDGET_", "COVERAGE_"))
-    }
-    keeper = subprocess.Popen(
-        [sys.executable, str(PROGRAM), address],
-        env={**environment, "PYTHONPATH": str(ROOT / "src")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert keeper.stdin is not None
-    assert keeper.stdout is not None
-    assert keeper.stdout.readline() == b"ready\n"
-
-    def end() -> None:
-        keeper.communicate()
-        shutil.rmtree(Path(address).parent)
-
-    atexit.register(end)
-    return address
 
 
 def _tool(path: Path, text: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import typer.testing
+from tests.keeper import warm_program
 
 from tekton_budget.frontends.cli import app
 from tekton_budget.frontends.cli import output as output_module
@@ -75,16 +76,27 @@ def run_command(*words: str, stdin: str | None = None) -> Told:
 
 
 def run_process(*words: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A real process with a home of its own."""
+    """A real process with a home of its own, from its very start."""
+    code = "from tekton_budget.frontends.cli import main; main()"
+    return _run([sys.executable, "-c", code, *words], folder, variables)
+
+
+def run_warm(*words: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The same of one that has read its modules."""
+    return _run([*warm_program(), *words], folder, variables)
+
+
+def _run(
+    command: list[str], folder: Path, variables: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("BUDGET_")},
         "XDG_DATA_HOME": str(folder),
         "HOME": str(folder),
         **variables,
     }
-    code = "from tekton_budget.frontends.cli import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", code, *words],
+        command,
         capture_output=True,
         text=True,
         env=environment,

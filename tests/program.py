@@ -1,4 +1,4 @@
-"""The command line, kept warm: a page's commands are forks of one process that has read its modules.
+"""The command line, kept warm: commands are forks of one process that has read its modules.
 
     python program.py SOCKET          keeps, until its standard input ends
     python program.py SOCKET WORD…    runs `tekton-budget WORD…` there, on this terminal
