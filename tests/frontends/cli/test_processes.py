@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from decimal import Decimal
 
 import tekton_budget
@@ -52,6 +52,8 @@ def test_commands_beside_a_running_server_on_one_file_stay_exact(served, tmp_pat
         commands = [threads.submit(command, number) for number in range(3)]
         by_server = 0
         while True:
+            if by_server == 50:
+                wait(commands, timeout=60, return_when=FIRST_COMPLETED)
             try:
                 client.allocate(cost="0.01")
             except tekton_budget.BudgetExceeded:
@@ -63,6 +65,7 @@ def test_commands_beside_a_running_server_on_one_file_stay_exact(served, tmp_pat
         verified = run_warm(*on_it, "verify", folder=tmp_path)
 
     assert set(codes) <= {0, 4}
+    assert 0 in codes, "one at least came in between"
     assert codes.count(0) * Decimal("0.07") + by_server * Decimal("0.01") == 2
     assert standing["held"]["cost"] == 2
     assert late.returncode == 4

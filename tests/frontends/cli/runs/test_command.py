@@ -19,7 +19,7 @@ import pytest
 from tekton_budget.frontends.cli.runs.command import Bell, Outcome, Stop, run_command
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 120
 
 
 @pytest.fixture
