@@ -146,7 +146,7 @@ def schedules_and_instants(
 
 
 @given(case=schedules_and_instants())
-@settings(max_examples=400)
+@settings(max_examples=120)
 def test_windows_hold_their_instants_and_touch_each_other(case: tuple[Schedule, int]) -> None:
     schedule, at = case
     window = schedule.window_at(at)
@@ -162,7 +162,7 @@ def test_windows_hold_their_instants_and_touch_each_other(case: tuple[Schedule, 
 
 
 @given(case=schedules_and_instants(CALENDAR))
-@settings(max_examples=400)
+@settings(max_examples=120)
 def test_a_window_opens_when_the_clock_first_reaches_its_boundary(
     case: tuple[Schedule, int],
 ) -> None:
@@ -215,7 +215,7 @@ def test_hours_last_3600_seconds_and_begin_on_the_standard_hour(
 
 
 @given(case=schedules_and_instants(), steps=st.integers(0, 40))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_counting_windows_agrees_with_stepping_through_them(
     case: tuple[Schedule, int], steps: int
 ) -> None:

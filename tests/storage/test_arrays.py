@@ -12,7 +12,7 @@ EDGES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(st.none() | TEXTS | EDGES, max_size=8))
 def test_texts_and_nulls_come_back_as_they_were(
     postgres_server: str, values: list[str | None]
