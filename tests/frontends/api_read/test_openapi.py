@@ -25,7 +25,7 @@ from tests.frontends.api_read.conftest import Served, served
 from tekton_budget.domain.caller import Role
 from tekton_budget.frontends.api.document import EXAMPLES_FILE
 
-CASES = 20  # requests a route
+CASES = 10  # requests a route
 ROOT = Path(__file__).parents[3]
 CHECKS = [
     not_a_server_error,
