@@ -88,6 +88,9 @@ def _team_b(server: Served) -> dict[str, str]:
     server.http.post("/api/v1/allocations", json={**for_a, "cost": 0.5}).raise_for_status()
     told_all = server.http.post("/api/v1/allocations", json={"cost": 500, "team": "a"})
     assert "$98.73" in told_all.json()["detail"]
+    run = {"name": "run-of-b", "cost_limit": 1, "command": ["bravo"], "lease_seconds": 600}
+    begun = bravo.post("/api/v1/runs", json=run)
+    begun.raise_for_status()
     credit = {"tokens": 1, "group": "bravo-user", "reason": "bravo"}
     server.http.post(f"/api/v1/policies/{own}/credit", json=credit).raise_for_status()
     key = next(k for k in server.http.get("/api/v1/keys").json()["items"] if "bravo" in k["name"])
@@ -100,6 +103,7 @@ def _team_b(server: Served) -> dict[str, str]:
         "record_id": "record-of-b",
         "context_id": "context-of-b",
         "key": key["key_id"],
+        "run": begun.json()["run_id"],
     }
 
 
@@ -110,6 +114,7 @@ def rules_of(ids: dict[str, str]) -> Rules:
     budget, default = {"budget": ids["budget"]}, {"budget": "default"}
     allocation = {"allocation_id": ids["allocation_id"]}
     key = {"key": ids["key"]}
+    runs = [{"run": ids["run"]}, {"run": "run-of-b"}]
     as_b = {"team": "b", "user": "someone"}
     dear = {"cost": 5000}
 
@@ -167,6 +172,13 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ("POST", "/allocations/{allocation_id}/extend"): [
             Try(404, allocation, {"lifetime_seconds": 9})
         ],
+        ("POST", "/allocations/{allocation_id}/children"): [Try(404, allocation, {"cost": 0})],
+        ("GET", "/activity"): [Try(200)],
+        ("GET", "/runs"): [Try(200)],
+        ("POST", "/runs"): [Try(403, body={"name": "run-of-b", "add_cost": 1})],
+        ("GET", "/runs/{run}"): [Try(404, path) for path in runs],
+        ("POST", "/runs/{run}/beat"): [Try(404, path) for path in runs],
+        ("POST", "/runs/{run}/end"): [Try(404, path) for path in runs],
         ("GET", "/allocations/context/{context_id}"): [
             Try(200, {"context_id": ids["context_id"]}, also=(404,))
         ],
@@ -310,6 +322,7 @@ def test_no_route_is_left_out_of_the_document() -> None:
                     "record_id",
                     "context_id",
                     "key",
+                    "run",
                 ),
                 "x",
             )
