@@ -172,7 +172,12 @@ STORY = (
         {"input_tokens": 874, "output_tokens": 312},
         FIRST,
     ),
-    Step(f"POST {V1}/allocations/{{allocation_id}}/release", path=SECOND),
+    Step(
+        f"POST {V1}/allocations/{{allocation_id}}/children",
+        {"allocation_id": "call-2-part", "cost": 0.3, "agent": "reader"},
+        SECOND,
+    ),
+    Step(f"POST {V1}/allocations/{{allocation_id}}/release", {"cascade": True}, SECOND),
     Step(
         f"POST {V1}/batch",
         {
