@@ -14,7 +14,7 @@ AT_LEAST := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	if $$name -c '$(AT_LEAST)' 2>/dev/null; then echo $$name; break; fi; done)
 BIN := .venv/bin
-JOBS ?= 2
+JOBS ?= 3
 ARGS ?=
 
 # uv is quick; pip does the same where only pip knows the way to a package index.

@@ -152,9 +152,8 @@ def _labels_of(caller: Caller, ask: Ask) -> dict[str, str]:
 
 def _content_of_ask(ask: Ask) -> str:
     """What a retry must say again; as before where nothing is said that was not known before."""
-    if any(getattr(ask, name) != getattr(_PLAIN, name) for name in _LATER):
-        return content_of(ask)
-    return content_of({name: getattr(ask, name) for name in _KNOWN_BEFORE})
+    said = [name for name in _LATER if getattr(ask, name) != getattr(_PLAIN, name)]
+    return content_of({name: getattr(ask, name) for name in (*_KNOWN_BEFORE, *said)})
 
 
 _PLAIN = Ask()
