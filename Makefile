@@ -64,9 +64,9 @@ bench: $(BIN)/.dev ## the numbers of the design, as ratios
 # --- work -------------------------------------------------------------------------------------
 
 .PHONY: test
-test: $(BIN)/.dev ## every test, PostgreSQL included, with coverage (ARGS: some of them, without)
+test: $(BIN)/.dev ## every test, PostgreSQL included (ARGS: some of them, in one process)
 ifeq ($(strip $(ARGS)),)
-	@$(BIN)/pytest --numprocesses $(JOBS) --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest --numprocesses $(JOBS)
 else
 	@$(BIN)/pytest $(ARGS)
 endif
@@ -76,7 +76,8 @@ test-tools: $(BIN)/.dev ## real programs and SDKs from npm and PyPI, installed o
 	@$(BIN)/pytest -m registry -p no:randomly tests/tools $(ARGS)
 
 .PHONY: cover
-cover: ## rules and verbs: every branch taken by the last `make test`
+cover: $(BIN)/.dev ## the same with coverage, in twice the time; of rules and verbs every branch must be taken
+	@$(BIN)/pytest --numprocesses $(JOBS) --cov --cov-report=term:skip-covered
 	@$(BIN)/coverage report --include='src/tekton_budget/domain/*,src/tekton_budget/service/*' --fail-under=100
 
 .PHONY: check
