@@ -57,10 +57,11 @@ def test_it_is_alone_in_its_group_with_the_default_signals(bell: Bell) -> None:
 
 
 def test_what_cannot_be_started_is_told_at_once(bell: Bell) -> None:
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(FileNotFoundError):
         run_command(["/there/is/none"], {}, bell)
 
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 SAYS_WHEN = "import os, signal, sys, time\nopen(sys.argv[1], 'w').close()\n"
