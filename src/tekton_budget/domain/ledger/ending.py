@@ -6,7 +6,7 @@ from tekton_budget.domain.allocation import LIFETIME_MAX_US, Allocation, Allocat
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Ended, Expired, Kept
 from tekton_budget.domain.command import Expire, Extend, KeepAlive, Release
-from tekton_budget.domain.errors import Conflict, invalid
+from tekton_budget.domain.errors import BudgetError, Conflict, invalid
 from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger import ends
 from tekton_budget.domain.ledger.draft import Draft
@@ -51,6 +51,22 @@ def release(state: State, command: Release) -> Outcome:
     )
 
 
+def active_allocation(state: State, command: Extend) -> Allocation | BudgetError:
+    """The allocation that is to go on longer, or with more; or why it is not this caller's to."""
+    allocation = state.allocations.get(allocation_key(command))
+    if allocation is None or not command.caller.sees(allocation.labels):
+        return unknown_allocation(command.allocation_id)
+    kept = kept_by_gateway(allocation, command.caller)
+    if kept is not None:
+        return kept
+    if not allocation.is_active:
+        return already_ended(allocation)
+    lifetime_us = command.lifetime_us
+    if lifetime_us is not None and not 0 < lifetime_us <= LIFETIME_MAX_US:
+        return invalid("lifetime_seconds", "send 1 to 86400")
+    return allocation
+
+
 def extend(state: State, command: Extend) -> Outcome:
     """Move an active allocation's expiry; what it holds stays as it is.
 
@@ -59,18 +75,11 @@ def extend(state: State, command: Extend) -> Outcome:
     first = remembered_answer(state, command)
     if first is not None:
         return Outcome(first)
-    allocation = state.allocations.get(allocation_key(command))
-    if allocation is None or not command.caller.sees(allocation.labels):
-        return Outcome(unknown_allocation(command.allocation_id))
-    kept = kept_by_gateway(allocation, command.caller)
-    if kept is not None:
-        return Outcome(kept)
-    if not allocation.is_active:
-        return Outcome(already_ended(allocation))
-    lifetime_us = command.lifetime_us or 0
-    if not 0 < lifetime_us <= LIFETIME_MAX_US:
-        return Outcome(invalid("lifetime_seconds", "send 1 to 86400"))
-    expires_us = within_parent(state, allocation, state.now_us + lifetime_us)
+    allocation = active_allocation(state, command)
+    if isinstance(allocation, BudgetError):
+        return Outcome(allocation)
+    assert command.lifetime_us is not None, "what moves nothing grows"
+    expires_us = within_parent(state, allocation, state.now_us + command.lifetime_us)
     moved = replace(allocation, expires_us=expires_us, updated_us=state.now_us)
     answer = _ended(moved, NOTHING)
     event = Event(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from tekton_budget.domain.allocation import LIFETIME_MAX_US, Allocation, Hold, Stated
+from tekton_budget.domain.allocation import Allocation, Hold, Stated
 from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.domain.answer import Ended, Standing
 from tekton_budget.domain.command import WORDS, Allocate, Extend, Fit
@@ -24,13 +24,12 @@ from tekton_budget.domain.ledger.children import (
     lent_more,
 )
 from tekton_budget.domain.ledger.denial import denial_of
+from tekton_budget.domain.ledger.ending import active_allocation
 from tekton_budget.domain.ledger.family import cut_below, with_others, within_parent
 from tekton_budget.domain.ledger.grant import decision_counts, reason_of
-from tekton_budget.domain.ledger.kept import kept_by_gateway
 from tekton_budget.domain.ledger.pricing import prices_for
 from tekton_budget.domain.ledger.refusal import left_open
 from tekton_budget.domain.ledger.retry import remember, remembered_answer
-from tekton_budget.domain.ledger.settle import already_ended, unknown_allocation
 from tekton_budget.domain.ledger.standing import standing_after
 from tekton_budget.domain.ledger.state import (
     ADOPTED,
@@ -38,7 +37,6 @@ from tekton_budget.domain.ledger.state import (
     Outcome,
     Posting,
     State,
-    allocation_key,
     concern_of_group,
 )
 from tekton_budget.domain.ledger.thresholds import newly_told
@@ -63,14 +61,9 @@ def grow(state: State, command: Extend) -> Outcome:
     first = remembered_answer(state, command)
     if first is not None:
         return Outcome(first)
-    allocation = state.allocations.get(allocation_key(command))
-    if allocation is None or not command.caller.sees(allocation.labels):
-        return Outcome(unknown_allocation(command.allocation_id))
-    kept = kept_by_gateway(allocation, command.caller)
-    if kept is not None:
-        return Outcome(kept)
-    if not allocation.is_active:
-        return Outcome(already_ended(allocation))
+    allocation = active_allocation(state, command)
+    if isinstance(allocation, BudgetError):
+        return Outcome(allocation)
     refused = _refusal_of(command, allocation)
     if refused is not None:
         return Outcome(refused)
@@ -79,8 +72,6 @@ def grow(state: State, command: Extend) -> Outcome:
 
 def _refusal_of(command: Extend, allocation: Allocation) -> BudgetError | None:
     """Why the new totals cannot be those of this allocation, whatever room there is."""
-    if command.lifetime_us is not None and not 0 < command.lifetime_us <= LIFETIME_MAX_US:
-        return invalid("lifetime_seconds", "send 1 to 86400")
     if allocation.stated is None:
         return Conflict(
             f"The allocation {allocation.id!r} was granted by an earlier version, which did not "

@@ -62,7 +62,6 @@ class Gateway:
         self._routes = routes
         self._callers = callers
         self._calls = calls
-        self._endings = calls.endings
         self._upstream = upstream
         self._demo = demo
         self._meter = meter
@@ -146,13 +145,13 @@ class Gateway:
 
     async def _metered(self, exchange: Exchange, headers: dict[bytes, bytes]) -> int:
         need = self._read(exchange)
-        key = None if need.stream else headers.get(b"idempotency-key")
         if need.stream:
             admitted = await self._admitted(exchange, headers, need)
             if isinstance(admitted, Refusal):
                 return await _refused(exchange.send, admitted, _spoken(exchange.route))
             sender = self._sender(exchange.route)
-            return await streaming.streamed(exchange, admitted, sender, self._calls, self._endings)
+            return await streaming.streamed(exchange, admitted, sender, self._calls)
+        key = headers.get(b"idempotency-key")
         if key is None:
             answer = await self._whole(exchange, headers, need)
         else:
@@ -175,7 +174,7 @@ class Gateway:
         if isinstance(admitted, Refusal):
             return told(admitted, _spoken(exchange.route))
         sender = self._sender(exchange.route)
-        return await whole.exchanged(exchange, admitted, sender, self._calls, self._endings)
+        return await whole.exchanged(exchange, admitted, sender, self._calls)
 
     def _read(self, exchange: Exchange) -> Need:
         """What a request needs; refuses what cannot be bounded."""
@@ -250,7 +249,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Write what is still to be written, and let go of the providers."""
-        await self._endings.close()
+        await self._calls.endings.close()
         close = getattr(self._upstream, "close", None)
         if close is not None:
             await close()

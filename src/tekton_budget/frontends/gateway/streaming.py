@@ -12,18 +12,15 @@ from tekton_budget.frontends.gateway.endings import Ending, ending_of
 from tekton_budget.frontends.gateway.exchange import (
     Exchange,
     Sender,
-    away,
     context_of,
     granted_headers,
     left_headers,
 )
 from tekton_budget.frontends.gateway.frames import Frames
 from tekton_budget.frontends.gateway.headers import to_client
-from tekton_budget.frontends.gateway.refusals import told
 from tekton_budget.frontends.gateway.upstream import Headers, UpstreamAnswer, UpstreamAway
 from tekton_budget.frontends.gateway.watching import Watch
 from tekton_budget.service.calls import Admitted, Calls
-from tekton_budget.service.calls.ending import Endings
 from tekton_budget.service.calls.growing import Growth
 
 _WITHOUT_BODY = frozenset({204, 304})
@@ -37,7 +34,6 @@ class Stream:
     exchange: Exchange
     admitted: Admitted
     calls: Calls
-    endings: Endings
     answer: UpstreamAnswer
     watch: Watch
     gone: bool = False  # whoever asked
@@ -135,14 +131,14 @@ class Stream:
         context = context_of(self.exchange.body)
         if response is not None:
             self.calls.learn(self.admitted, measured_input(need.api, partial.last(need.api, kept)))
-            await self.endings.settled(self.admitted, response, context=context)
+            await self.calls.endings.settled(self.admitted, response, context=context)
             return
         output = self._output()
         guess = partial.guessed(need.api, kept, output)
         if guess is not None:
-            await self.endings.settled(self.admitted, guess, context=context, estimated=True)
+            await self.calls.endings.settled(self.admitted, guess, context=context, estimated=True)
         else:
-            await self.endings.estimated(self.admitted, output_tokens=output)
+            await self.calls.endings.estimated(self.admitted, output_tokens=output)
 
     def _output(self) -> int:
         """The most tokens of output that can have been made of what was seen."""
@@ -167,48 +163,29 @@ class Stream:
         await self.exchange.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def streamed(
-    exchange: Exchange, admitted: Admitted, sender: Sender, calls: Calls, endings: Endings
-) -> int:
+async def streamed(exchange: Exchange, admitted: Admitted, sender: Sender, calls: Calls) -> int:
     """A stream; the status that was sent."""
-    endings.began(admitted)
-    family = exchange.route.provider.family
+    answer = await whole.opened(exchange, admitted, sender, calls)
+    if isinstance(answer, tuple):
+        return await _sent_whole(exchange, answer)
     try:
-        answer = await sender(exchange.request(admitted))
-    except UpstreamAway as error:
-        if error.sent:
-            await endings.estimated(admitted, output_tokens=0)
-        else:
-            await endings.released(admitted)
-        return await _sent_whole(exchange, told(away(error, exchange.route), family))
-    except asyncio.CancelledError:  # the provider may have it: it ends by time, and is charged
-        endings.left(admitted)
-        raise
-    except Exception:  # a fault of ours, so nothing was sent
-        await endings.released(admitted)
-        raise
-    try:
-        return await _answered(exchange, admitted, answer, calls, endings)
+        return await _answered(exchange, admitted, answer, calls)
     finally:
-        endings.left(admitted)  # whatever went wrong: it is not kept alive for ever
+        calls.endings.left(admitted)  # whatever went wrong: it is not kept alive for ever
 
 
 async def _answered(
-    exchange: Exchange,
-    admitted: Admitted,
-    answer: UpstreamAnswer,
-    calls: Calls,
-    endings: Endings,
+    exchange: Exchange, admitted: Admitted, answer: UpstreamAnswer, calls: Calls
 ) -> int:
     if not _is_stream(answer.headers):
         growth = calls.growth(admitted)
         if growth is not None:  # it answers whole, so nothing of it can be cut
             await growth.to_the_most()
-        ended = await whole.ended(exchange, admitted, answer, calls, endings)
+        ended = await whole.ended(exchange, admitted, answer, calls)
         return await _sent_whole(exchange, ended)
     need = admitted.call.need
     watch = Watch(need.api, hides_usage=not need.asked_for_usage)
-    stream = Stream(exchange, admitted, calls, endings, answer, watch)
+    stream = Stream(exchange, admitted, calls, answer, watch)
     stream.growth = calls.growth(admitted)
     if stream.growth is not None:
         stream.ending = ending_of(need.api)

@@ -20,7 +20,6 @@ from tekton_budget.frontends.gateway.headers import to_client
 from tekton_budget.frontends.gateway.refusals import Refusal, told
 from tekton_budget.frontends.gateway.upstream import Headers, UpstreamAnswer, UpstreamAway
 from tekton_budget.service.calls import Admitted, Calls
-from tekton_budget.service.calls.ending import Endings
 
 _ERRORS_FROM = 400
 REFUSED_FROM = 300  # a redirect has done nothing either, and is not followed
@@ -30,13 +29,17 @@ _exact = msgspec.json.Decoder(float_hook=Decimal).decode
 _BULK = frozenset({"data", "embedding", "embeddings"})  # numbers that are on no bill
 
 
-async def exchanged(
-    exchange: Exchange, admitted: Admitted, sender: Sender, calls: Calls, endings: Endings
-) -> Answer:
-    """The provider's answer with what it cost; settled even if whoever asked has gone."""
+async def opened(
+    exchange: Exchange, admitted: Admitted, sender: Sender, calls: Calls
+) -> UpstreamAnswer | Answer:
+    """Send a call: status and headers of the provider's answer, or what is told where it is away.
+
+    From here on it is kept alive; whoever gets an answer ends it, or leaves it to its time.
+    """
+    endings = calls.endings
     endings.began(admitted)
     try:
-        answer = await sender(exchange.request(admitted))
+        return await sender(exchange.request(admitted))
     except UpstreamAway as error:
         if error.sent:
             await endings.estimated(admitted, output_tokens=0)
@@ -49,20 +52,24 @@ async def exchanged(
     except Exception:  # a fault of ours, so nothing was sent
         await endings.released(admitted)
         raise
+
+
+async def exchanged(exchange: Exchange, admitted: Admitted, sender: Sender, calls: Calls) -> Answer:
+    """The provider's answer with what it cost; settled even if whoever asked has gone."""
+    answer = await opened(exchange, admitted, sender, calls)
+    if isinstance(answer, tuple):
+        return answer
     try:
-        return await ended(exchange, admitted, answer, calls, endings)
+        return await ended(exchange, admitted, answer, calls)
     finally:
-        endings.left(admitted)  # whatever went wrong: it is not kept alive for ever
+        calls.endings.left(admitted)  # whatever went wrong: it is not kept alive for ever
 
 
 async def ended(
-    exchange: Exchange,
-    admitted: Admitted,
-    answer: UpstreamAnswer,
-    calls: Calls,
-    endings: Endings,
+    exchange: Exchange, admitted: Admitted, answer: UpstreamAnswer, calls: Calls
 ) -> Answer:
     """The rest of it, once status and headers are there."""
+    endings = calls.endings
     try:
         body = await answer.whole()
     except UpstreamAway as error:

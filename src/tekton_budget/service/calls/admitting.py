@@ -12,7 +12,7 @@ from tekton_budget.domain.errors import InvalidInput, invalid
 from tekton_budget.service.asks import Ask
 from tekton_budget.service.calls.call import Admitted, Call
 from tekton_budget.service.calls.ceilings import Ceiling, Ceilings
-from tekton_budget.service.calls.ending import Endings
+from tekton_budget.service.calls.ending import LIFETIME_SECONDS, Endings
 from tekton_budget.service.calls.growing import Growth
 from tekton_budget.service.calls.measured import Measured
 from tekton_budget.service.calls.terms import Terms, TermsOf
@@ -21,7 +21,6 @@ from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Writer
 
-LIFETIME_SECONDS = 120
 OUTPUT_UNKNOWN = 16_384  # the most that is sent upstream where nobody knows the model's maximum
 COUNT_FROM = 200  # tokens of input: a bound of fewer is tight enough
 LEARN_FROM = 500

@@ -26,7 +26,7 @@ class TermsOf:
 
     def __init__(self) -> None:
         self._policies: PolicySet | None = None
-        self._with_terms: tuple[Policy, ...] = ()
+        self._with_terms: frozenset[int] = frozenset()  # numbers: caps of runs are many
 
     def find(
         self, policies: PolicySet, caller: Caller, labels: Mapping[str, str], now_us: int
@@ -34,11 +34,11 @@ class TermsOf:
         """The terms of a call with these labels."""
         if policies is not self._policies:
             self._policies = policies
-            self._with_terms = tuple(filter(_has_terms, policies.counting))
+            self._with_terms = frozenset(p.no for p in policies.counting if _has_terms(p))
         if not self._with_terms:
             return Terms(ladder=caller.ladder) if caller.ladder else NO_TERMS
-        known = {policy.no for policy in self._with_terms}
-        found = [one for one in policies.concerning(labels, now_us) if one.no in known]
+        concerned = policies.concerning(labels, now_us)
+        found = [one for one in concerned if one.no in self._with_terms]
         outputs = [one.default_output_tokens for one in found if one.default_output_tokens]
         ladders = [caller.ladder, *(one.ladder for one in found)]
         return Terms(
