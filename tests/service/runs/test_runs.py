@@ -135,7 +135,7 @@ def test_what_is_inside_is_refused_once_the_outer_has_ended_or_is_silent(
     inner = runs.open_run(LOCAL, AskedRun("i", outer="o")).token
     clock.pass_seconds(3)
     runs.beat(LOCAL, "o/i")
-    assert runs.admit(inner).is_live
+    assert runs.admit(inner).name == "o/i"
     clock.pass_seconds(1)  # the outer was last heard of 4 s ago
     with pytest.raises(BudgetError) as silent:
         runs.admit(inner)
@@ -143,7 +143,7 @@ def test_what_is_inside_is_refused_once_the_outer_has_ended_or_is_silent(
     with pytest.raises(BudgetError, match="no sign of life"):
         runs.beat(LOCAL, "o/i")
     runs.beat(LOCAL, "o")  # the machine had been asleep
-    assert runs.admit(inner).is_live
+    assert runs.admit(inner).name == "o/i"
 
     alive = running.service.run_views.listed(LOCAL, RunsQuery(is_alive=True))
     assert {one.run.name for one in alive.items} == {"o", "o/i"}

@@ -9,7 +9,6 @@ import msgspec
 
 Json = Mapping[str, Any]  # Any: JSON
 
-CONTEXT_TOKENS = 128_000
 OUTPUT_TOKENS = {"demo-small": 16_384, "demo-large": 8_192}
 EMBEDDING = "demo-embed"
 MODELS = (*OUTPUT_TOKENS, EMBEDDING)

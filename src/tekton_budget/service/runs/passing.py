@@ -26,7 +26,6 @@ class RunPass:
     labels: Mapping[str, str]
     land_note: str | None
     parent_id: str | None = None  # of the allocation that its calls are parts of
-    is_live: bool = True
 
 
 class RunPasses:
