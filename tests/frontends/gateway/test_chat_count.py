@@ -130,3 +130,15 @@ def test_what_shapes_an_answer_of_other_providers_is_counted_too(gate: Gate) -> 
     gate.http.post(path, json=body, headers={"x-goog-api-key": "k"})
     counts = [json.loads(request.body) for request in gate.mock.requests if "ount" in request.path]
     assert [LONG in json.dumps(count) for count in counts] == [True, True]
+
+
+def test_the_shortest_chat_that_fits_by_the_provider_s_count_is_let_through(gate: Gate) -> None:
+    policy = gate.limit("60tokens/day")  # fewer than the constants of a bound alone
+    gate.mock.plays("gpt-4o", Scenario(tokens=10))
+    for _ in range(2):
+        gate.openai().chat.completions.create(
+            model="gpt-4o", messages=[{"role": "user", "content": "hi"}], max_completion_tokens=20
+        )
+    assert gate.spent(policy)[0] == sum(gate.mock.bill.units().values())
+    counts = [one for one in gate.mock.requests if one.path == "/v1/responses/input_tokens"]
+    assert len(counts) == 1  # the second time it is known

@@ -16,7 +16,8 @@ def test_the_tightest_of_what_is_known_bounds_and_the_rest_counts_by_its_size() 
     known.learn(OWNER, FIRST, 20)
     assert known.bound(OWNER, [FIRST, SECOND], 100) == 20 + 10
     known.learn(OWNER, SECOND, 22)
-    assert known.bound(OWNER, [FIRST, SECOND], 100) == 22 + 5
+    assert known.bound(OWNER, [FIRST, SECOND, THIRD], 100) == 22 + 5
+    assert known.bound(OWNER, [FIRST, SECOND], 100) == 22  # the very same
     known.learn(OWNER, SECOND, 70)
     assert known.bound(OWNER, [FIRST, SECOND], 100) == 20 + 10
     assert known.bound(("bob", "openai", "gpt-4o"), [FIRST], 100) is None
@@ -29,5 +30,7 @@ def test_the_one_that_was_told_longest_ago_is_forgotten(monkeypatch: pytest.Monk
         known.learn(OWNER, boundary, 10)
 
     assert known.bound(OWNER, [SECOND], 100) is None
-    assert known.bound(OWNER, [FIRST], 100) == 20
-    assert known.bound(OWNER, [THIRD], 100) == 11
+    assert known.bound(OWNER, [FIRST], 100) == known.bound(OWNER, [THIRD], 100) == 10
+    assert known.knows(OWNER, [SECOND, FIRST])
+    assert not known.knows(OWNER, [FIRST, SECOND])
+    assert not known.knows(OWNER, [])

@@ -22,7 +22,6 @@ from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Writer
 
 OUTPUT_UNKNOWN = 16_384  # the most that is sent upstream where nobody knows the model's maximum
-COUNT_FROM = 200  # tokens of input: a bound of fewer is tight enough
 LEARN_FROM = 500
 _LEAST_SHARE = 20  # text never has more bytes a token than a provider's count lets us hope for
 
@@ -188,7 +187,7 @@ class Calls:
         self, call: Call, terms: Terms, size: _Size, way: _Way
     ) -> tuple[Admitted | None, _Size]:
         """With tighter bounds of the input, the cheapest to have first; and the tightest."""
-        if size.input_tokens < COUNT_FROM or call.need.window:
+        if call.need.window:
             return None, size
         owner = (call.owner, call.provider, size.model)
         rounds = call.need.rounds
@@ -196,7 +195,8 @@ class Calls:
         once = self._measured.bound(owner, call.need.boundaries, whole)
         bound = None if once is None else rounds * once
         if bound is not None and bound < size.input_tokens:
-            size = replace(size, input_tokens=bound)
+            known = self._measured.knows(owner, call.need.boundaries)
+            size = replace(size, input_tokens=bound, is_counted=known)
             answer = await self._ask(call, size, way)
             if isinstance(answer, Admitted):
                 return answer, size
@@ -214,7 +214,7 @@ class Calls:
 
     async def _counted(self, call: Call, size: _Size) -> _Size:
         """With the input as the provider counts it; asked at most once, where it may help."""
-        if size.is_counted or call.count is None or size.input_tokens < COUNT_FROM:
+        if size.is_counted or call.count is None:
             return size
         if call.need.window or not await self._might_fit(call, size):
             return size

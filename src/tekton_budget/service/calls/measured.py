@@ -1,7 +1,7 @@
 """How long inputs really were: what a provider counted bounds the calls that go on from there."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from tekton_budget.domain.call import Boundary
 
@@ -27,12 +27,19 @@ class Measured:
         if len(self._known) > KEPT_MAX:
             self._known.popitem(last=False)
 
-    def bound(self, owner: Owner, boundaries: Iterable[Boundary], whole: int) -> int | None:
-        """The tightest bound of an input of `whole` tokens at most; `None`: nothing is known."""
+    def knows(self, owner: Owner, boundaries: Sequence[Boundary]) -> bool:
+        """Whether the very same input was counted."""
+        return bool(boundaries) and (owner, boundaries[-1].digest) in self._known
+
+    def bound(self, owner: Owner, boundaries: Sequence[Boundary], whole: int) -> int | None:
+        """The tightest bound of an input of `whole` tokens at most; `None`: nothing is known.
+
+        After the last boundary come constants alone, which the count of the very same input has.
+        """
         least: int | None = None
         for boundary in boundaries:
             counted = self._known.get((owner, boundary.digest))
             if counted is not None:
-                bound = counted + max(0, whole - boundary.tokens)
-                least = bound if least is None else min(least, bound)
+                rest = 0 if boundary is boundaries[-1] else max(0, whole - boundary.tokens)
+                least = counted + rest if least is None else min(least, counted + rest)
         return least
