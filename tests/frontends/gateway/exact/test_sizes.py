@@ -81,12 +81,12 @@ def test_the_rate_of_cache_writes_counts_only_where_asked_for(
 
 
 def test_less_output_is_asked_for_and_said(gate: Gate) -> None:
-    gate.limit("0.0015usd/day")  # 177 tokens of input, and 105 of output
+    gate.limit("0.0015usd/day")  # 8 tokens of input, as counted, and 148 of output
     assert post(gate, "openai", asked(most=400), x_budget_fit="all").status_code == 402
     answer = post(gate, "openai", asked(most=400))
 
-    assert answer.headers["x-budget-clamped"] == "105 of 400"
-    assert b'"max_completion_tokens":105' in gate.mock.requests[-1].body
+    assert answer.headers["x-budget-clamped"] == "148 of 400"
+    assert b'"max_completion_tokens":148' in gate.mock.requests[-1].body
 
 
 def test_thinking_is_clamped_with_the_maximum(gate: Gate) -> None:
