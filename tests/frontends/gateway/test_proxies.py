@@ -1,8 +1,11 @@
 """Providers behind a proxy: the environment is asked once for each address."""
 
+import subprocess
+import sys
+
 import pytest
 
-from tekton_budget.frontends.gateway.upstream import _way
+from tekton_budget.frontends.gateway.connections import _way
 
 
 @pytest.mark.parametrize(
@@ -25,3 +28,9 @@ def test_the_proxy_of_a_provider(
         monkeypatch.setenv(name, said)
     found = _way(address).proxy
     assert (None if found is None else str(found)) == proxy
+
+
+def test_a_start_does_not_wait_for_what_only_calls_need() -> None:
+    code = "import sys, tekton_budget.server; print('aiohttp' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"

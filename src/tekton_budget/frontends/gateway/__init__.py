@@ -5,7 +5,7 @@ from tekton_budget.frontends.gateway.app import Gateway
 from tekton_budget.frontends.gateway.callers import Callers
 from tekton_budget.frontends.gateway.demo import Demo
 from tekton_budget.frontends.gateway.routes import Routes
-from tekton_budget.frontends.gateway.upstream import Http, Upstream
+from tekton_budget.frontends.gateway.upstream import OverHttp, Upstream
 from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.frontends.http.watched import AccessLog, Meter
 from tekton_budget.wiring import Running
@@ -28,7 +28,7 @@ def create_gateway(
         Routes(providers_of(settings.upstreams)),
         Callers(doorkeeper, settings.upstream_keys, service.runs),
         service.calls,
-        upstream or Http(),
+        upstream or OverHttp(),
         Demo(),
         meter=meter,
         access_log=access_log,

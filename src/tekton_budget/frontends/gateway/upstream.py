@@ -1,20 +1,13 @@
-"""Upstream: where calls go, over connections that are kept open."""
+"""Upstream: where calls go, whoever answers them."""
 
-import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
-from urllib.request import getproxies, proxy_bypass
+from typing import TYPE_CHECKING, Protocol
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
+if TYPE_CHECKING:
+    from tekton_budget.frontends.gateway.connections import Connections
 
 Headers = list[tuple[bytes, bytes]]
-
-CONNECT_SECONDS = 10
-SILENCE_SECONDS = 600  # without a byte, while it thinks or stalls
-_AT_ONCE_MAX = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,106 +51,21 @@ class Upstream(Protocol):
         """Send, and wait for status and headers; raises `UpstreamAway`."""
 
 
-class _Way(NamedTuple):
-    """An address, and the proxy that the environment names for it."""
-
-    url: URL
-    proxy: URL | None
-
-
-def _way(address: str) -> _Way:
-    url = URL(address, encoded=True)
-    if url.host is None or proxy_bypass(url.host):
-        return _Way(url, None)
-    proxy = getproxies().get(url.scheme)
-    if not proxy or proxy.startswith("https:"):  # as aiohttp does: proxies over TLS are passed by
-        return _Way(url, None)
-    return _Way(url, URL(proxy))
-
-
-class Http:
-    """Providers over HTTP. Redirects are not followed: they would carry the key elsewhere."""
+class OverHttp:
+    """Providers over HTTP; what speaks it is loaded with the first call, not at each start."""
 
     def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
-        self._ways: dict[str, _Way] = {}
+        self._connections: Connections | None = None
 
     async def send(self, request: UpstreamRequest) -> UpstreamAnswer:
         """Send, and wait for status and headers."""
-        session = self._session or self._opened()
-        way = self._ways.get(request.url) or self._known(request.url)
-        headers = CIMultiDict(
-            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers]
-        )
-        try:
-            response = await session.request(
-                request.method,
-                way.url,
-                data=_payload(request.body),
-                headers=headers,
-                allow_redirects=False,
-                proxy=way.proxy,
-            )
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise UpstreamAway(str(error), sent=False) from error
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UpstreamAway(str(error) or type(error).__name__, sent=True) from error
-        return _Answer(response)
+        if self._connections is None:
+            from tekton_budget.frontends.gateway.connections import Connections
+
+            self._connections = Connections()
+        return await self._connections.send(request)
 
     async def close(self) -> None:
         """Let go of all connections."""
-        if self._session is not None:
-            await self._session.close()
-
-    def _opened(self) -> aiohttp.ClientSession:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60, ttl_dns_cache=60),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
-            ),
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,  # to look for a proxy anew at each call is a third of what it costs
-        )
-        return self._session
-
-    def _known(self, url: str) -> _Way:
-        found = _way(url)
-        if len(self._ways) < 1000:
-            self._ways[url] = found
-        return found
-
-
-def _payload(body: bytes) -> bytes | io.BytesIO | None:
-    """A body as aiohttp sends it: a large one in pieces, so that others are served meanwhile."""
-    if len(body) > _AT_ONCE_MAX:
-        return io.BytesIO(body)
-    return body or None
-
-
-class _Answer:
-    """aiohttp's response."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: Headers = [(name.lower(), value) for name, value in response.raw_headers]
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes."""
-        try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UpstreamAway(str(error) or type(error).__name__, sent=True) from error
-
-    async def whole(self) -> bytes:
-        """All of the body."""
-        try:
-            return await self._response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UpstreamAway(str(error) or type(error).__name__, sent=True) from error
-
-    def close(self) -> None:
-        """An answer that was read to its end gives its connection back, others end theirs."""
-        self._response.close()
+        if self._connections is not None:
+            await self._connections.close()

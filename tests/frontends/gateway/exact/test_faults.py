@@ -13,7 +13,7 @@ from tests.frontends.gateway.exact.crowd import Json, asked, path_of
 from tests.frontends.gateway.exact.odd import answering
 
 from tekton_budget.domain.event import EventType
-from tekton_budget.frontends.gateway import upstream
+from tekton_budget.frontends.gateway import connections
 from tekton_budget.storage import tables
 
 INPUT_BOUND = 177 * 2_500  # of "hello"
@@ -71,7 +71,7 @@ STREAMED: list[tuple[Json, int]] = [
 
 def test_what_can_be_proven_is_charged(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken off, garbage, without usage: at least the input, at most the hold, as an estimate."""
-    monkeypatch.setattr(upstream, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "SILENCE_SECONDS", 0.3)
     policy = gate.limit("10usd/day", per=["task"])
     told = {}
     for stream, rows in ((False, WHOLE), (True, STREAMED)):
