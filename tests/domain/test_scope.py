@@ -29,12 +29,15 @@ VALUES = st.text("ab", min_size=1, max_size=3)
 ASKED = st.text("ab*?", min_size=1, max_size=4)
 ASKED_OR_NOT = ASKED | ASKED.map(lambda value: f"!{value}")
 SCOPE_JSON = st.dictionaries(
-    NAMES, ASKED_OR_NOT | st.lists(ASKED_OR_NOT, min_size=1, max_size=3), max_size=3
+    NAMES,
+    ASKED_OR_NOT | st.lists(ASKED_OR_NOT | st.just(""), min_size=1, max_size=3),
+    max_size=3,
 )
 LABELS = st.dictionaries(NAMES, VALUES, max_size=4)
 # What has a meaning in scopes, their text and groups, next to what has none.
 ANY_VALUE = st.text('/%25F,=" \\!*?&ab日🙂', min_size=1, max_size=8)
 ANY_ASKED = ANY_VALUE.filter(lambda value: value != "!")
+ANY_OR_NONE = ANY_ASKED | st.just("")
 
 
 def fields_of(error: pytest.ExceptionInfo[InvalidInput]) -> list[str]:
@@ -150,6 +153,33 @@ def test_a_label_that_is_asked_for_and_missing_does_not_match(asked: object) -> 
     assert scope.misses({"user": "a"}) == ("team",)
 
 
+@pytest.mark.parametrize(
+    ("asked", "matching", "others"),
+    [
+        (["", "a"], [None, "a"], ["b", "A"]),
+        ([""], [None], ["a", "b"]),
+        (["", "a*"], [None, "a", "ab"], ["b"]),
+        (["", "*", "!b"], [None, "a"], ["b"]),
+    ],
+)
+def test_the_empty_value_in_a_list_takes_calls_that_lack_the_label(
+    asked: list[str], matching: list[str | None], others: list[str]
+) -> None:
+    scope = Scope.from_json({"from": asked})
+    index = ScopeIndex([(scope, 1), (Scope.from_json({"from": "a"}), 2)])
+
+    for value in matching:
+        labels = {"team": "x"} if value is None else {"team": "x", "from": value}
+        assert scope.matches(labels), value
+        assert scope.misses(labels) == ()
+        assert 1 in index.candidates(labels)
+    for value in others:
+        assert not scope.matches({"from": value}), value
+        assert scope.misses({"from": value}) == ("from",)
+    assert Scope.from_json(scope.to_json()) == scope
+    assert scope.merged(Scope.from_json({"from": "a"})).matches({}) is False
+
+
 @given(LABELS)
 def test_the_empty_scope_matches_every_call(labels: dict[str, str]) -> None:
     assert Scope().matches(labels)
@@ -165,7 +195,9 @@ def brute_match(asked: Mapping[str, str | list[str]], labels: Mapping[str, str])
         included = [value for value in values if not value.startswith("!")]
         excluded = [value[1:] for value in values if value.startswith("!")]
         if label not in labels:
-            return False
+            if "" not in values:
+                return False
+            continue
         if any(fnmatch.fnmatchcase(labels[label], glob) for glob in excluded):
             return False
         if included and not any(fnmatch.fnmatchcase(labels[label], glob) for glob in included):
@@ -198,7 +230,21 @@ def test_a_glob_of_many_stars_is_decided_at_once() -> None:
 
 @pytest.mark.parametrize(
     "asked",
-    ["", "!", None, True, 1.5, [], {}, [[]], ["a", ""], ["a", None], "a\n", "x" * 257, ["x"] * 101],
+    [
+        "",
+        "!",
+        None,
+        True,
+        1.5,
+        [],
+        {},
+        [[]],
+        ["a", "!"],
+        ["a", None],
+        "a\n",
+        "x" * 257,
+        ["x"] * 101,
+    ],
 )
 def test_what_cannot_be_asked_of_a_label_is_refused(asked: object) -> None:
     with pytest.raises(InvalidInput) as error:
@@ -242,6 +288,8 @@ def test_a_scope_asks_as_much_as_stated_and_no_more() -> None:
         ({"team": "a,b"}, 'team="a,b"', {"team": "a,b"}),
         ({"team": 'a "\\'}, 'team="a \\"\\\\"', {"team": 'a "\\'}),
         ({"run": [1, "x"]}, "run=1,x", {"run": ["1", "x"]}),
+        ({"run": ["x", ""]}, 'run="",x', {"run": ["", "x"]}),
+        ({"run": [""]}, 'run=""', {"run": [""]}),
     ],
 )
 def test_a_scope_is_written_in_one_order(
@@ -264,7 +312,7 @@ def test_a_scope_comes_back_from_json_as_itself(asked: dict[str, object]) -> Non
     assert again.text() == scope.text()
 
 
-@given(*[st.dictionaries(NAMES, ANY_ASKED | st.lists(ANY_ASKED, min_size=1, max_size=2))] * 2)
+@given(*[st.dictionaries(NAMES, ANY_ASKED | st.lists(ANY_OR_NONE, min_size=1, max_size=2))] * 2)
 @example({"team": ["a", "b"]}, {"team": "a,b"})
 @example({"team": "a b"}, {"team": '"a b"'})
 @example({"team": "a user=b"}, {"team": "a", "user": "b"})

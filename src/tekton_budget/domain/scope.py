@@ -36,6 +36,7 @@ LABEL_VALUE_MAX = 256
 SCOPE_VALUES_MAX = 100  # per label
 
 SHARED_GROUP = ""
+MISSING = ""  # in a list of what is asked of a label: the label may be missing too
 
 T = TypeVar("T")
 
@@ -108,9 +109,16 @@ class Requirement:
         return bool(self._wanted) or self._wanted_globs is not None
 
     @property
+    def takes_missing(self) -> bool:
+        """Whether a call will do that lacks the label."""
+        return MISSING in self._wanted
+
+    @property
     def only_values(self) -> frozenset[str]:
         """All values that can match, where these can be listed; else empty."""
-        return self._wanted if self._wanted_globs is None else frozenset()
+        if self._wanted_globs is not None or self.takes_missing:
+            return frozenset()
+        return self._wanted
 
     @property
     def only_roots(self) -> frozenset[str]:
@@ -118,13 +126,17 @@ class Requirement:
 
         `run=a,a/*` asks for a run and those inside it: there may be as many such scopes as runs.
         """
-        if self._wanted_globs is None:
+        if self._wanted_globs is None or self.takes_missing:
             return frozenset()
         wanted = [value for value in self.values if not value.startswith("!")]
         heads = [_WILD.split(value, maxsplit=1)[0] for value in wanted if _is_glob(value)]
         if not all("/" in head for head in heads):
             return frozenset()
         return frozenset(value.partition("/")[0] for value in wanted)
+
+    def matches(self, value: str | None) -> bool:
+        """Whether a label will do; one that is missing only where that is asked for by name."""
+        return self.takes_missing if value is None else self.accepts(value)
 
     def accepts(self, value: str) -> bool:
         """Whole values, case-sensitive."""
@@ -191,10 +203,11 @@ class Scope:
         return {label: _json_of(requirements) for label, requirements in asked.items()}
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether a call with these labels is concerned. A missing label never matches."""
+        """Whether a call with these labels is concerned. A missing label does not match, but for
+        requirements that take it.
+        """
         for requirement in self.requirements:
-            value = labels.get(requirement.label)
-            if value is None or not requirement.accepts(value):
+            if not requirement.matches(labels.get(requirement.label)):
                 return False
         return True
 
@@ -204,11 +217,7 @@ class Scope:
 
     def misses(self, labels: Mapping[str, str]) -> tuple[str, ...]:
         """The labels that keep a call out; empty exactly when it matches."""
-        missed = [
-            requirement.label
-            for requirement in self.requirements
-            if (value := labels.get(requirement.label)) is None or not requirement.accepts(value)
-        ]
+        missed = [one.label for one in self.requirements if not one.matches(labels.get(one.label))]
         return tuple(dict.fromkeys(missed))
 
     def text(self) -> str:
@@ -315,6 +324,9 @@ def _scope_values(given: object) -> tuple[str, ...] | str:
         return f"must be a value or a list of 1-{SCOPE_VALUES_MAX}; leave it out to ask nothing"
     values = []
     for one in listed:
+        if one == MISSING and listed is given:
+            values.append(MISSING)
+            continue
         bare = one.removeprefix("!") if isinstance(one, str) else one
         text = _value_text(bare)
         if text is None:
@@ -346,7 +358,7 @@ def _glob_pattern(glob: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    if not _NEEDS_QUOTES.search(value):
+    if value != MISSING and not _NEEDS_QUOTES.search(value):
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
@@ -357,7 +369,7 @@ def _json_of(requirements: list[Requirement]) -> str | list[str]:
     if len(wanting) > 1:
         return " & ".join(requirement.text() for requirement in requirements)
     values = Requirement("", tuple(v for one in requirements for v in one.values)).values
-    return values[0] if len(values) == 1 else list(values)
+    return values[0] if len(values) == 1 and values[0] != MISSING else list(values)
 
 
 def _rarest(scope: Scope, crowd: Counter[tuple[str, str]]) -> Requirement | None:

@@ -11,6 +11,22 @@ from typing import Any
 IMPORTED_FROM = "imported_from"
 
 
+# What an export notes in the metadata of a row that it makes of a usage that was never imported.
+EXPORTED = "tekton_budget"
+
+
+def exported_note(record_id: str) -> dict[str, Any]:  # Any: JSON
+    """The note, to be merged into a row's own metadata."""
+    return {EXPORTED: {"record_id": record_id}}
+
+
+def exported_from(metadata: Mapping[str, Any]) -> str | None:  # Any: JSON of others
+    """The record of ours that a row's own metadata says it was made of."""
+    note = metadata.get(EXPORTED)
+    found = note.get("record_id") if isinstance(note, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
 class Kind(StrEnum):
     """Whose store it is; also the name of the budget that its limits go to."""
 
@@ -37,6 +53,7 @@ class ForeignUsage:
     operation_id: str | None = None
     # What else the store knows, as JSON, so that an export gives it back: under the store's kind.
     metadata: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON of others
+    exported_from: str | None = None  # the record of ours that an export made this row of
 
     @property
     def total_tokens(self) -> int:
@@ -80,12 +97,14 @@ class Part:
     """One file (Apollo) or table (Rhetor) of a store, and how much of it was read.
 
     `found` rows were understood, `repeated` of them already in an earlier part, and `skipped` not.
+    What could not be opened at all is not `is_whole`.
     """
 
     name: str
     found: int
     repeated: int = 0
     skipped: int = 0
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

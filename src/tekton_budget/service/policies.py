@@ -89,7 +89,10 @@ class PolicyVerbs:
             changes.refresh()
             _audit(changes, caller, "create", "budget", budget.budget_id, None, budget_json(budget))
             changes.publish(_event(EventType.BUDGET_CREATED, budget.budget_id, budget.budget_id))
-            made = [self._start(changes, caller, fields, budget.budget_id) for fields in policies]
+            made = [
+                self._start(changes, caller, fields, budget.budget_id, new_id())
+                for fields in policies
+            ]
             numbers = [policy.no for policy in made]
             note = {"budget_id": budget.budget_id, "policies": numbers}
             note_done(alone, caller, retry, note)
@@ -142,10 +145,12 @@ class PolicyVerbs:
         *,
         budget: str | None = None,
         backfill: bool = True,
+        policy_id: str | None = None,
         retry: Retry | None = None,
     ) -> Started:
         """A policy, in three steps: start and adopt, sum older usage, activate."""
         _may_change(caller)
+        own_id = checked_id(policy_id, "policy_id")
 
         def run(alone: Exclusively) -> Policy:
             changes = Changes(alone, self._settings)
@@ -153,7 +158,8 @@ class PolicyVerbs:
             if done is not None:
                 return changes.policies.by_no[done["no"]]
             budget_id = self._budget_id(changes, caller, budget)
-            made = self._start(changes, caller, fields, budget_id, backfill=backfill)
+            _unused_policy_id(changes.policies, own_id)
+            made = self._start(changes, caller, fields, budget_id, own_id, backfill=backfill)
             note_done(alone, caller, retry, {"no": made.no})
             return made
 
@@ -239,6 +245,7 @@ class PolicyVerbs:
         caller: Caller,
         fields: Fields,
         budget_id: str,
+        policy_id: str,
         *,
         backfill: bool = True,
     ) -> Policy:
@@ -246,7 +253,7 @@ class PolicyVerbs:
         given["scope"] = _within(caller, dict(given.get("scope") or {}))
         policy = new_policy(
             given,
-            policy_id=new_id(),
+            policy_id=policy_id,
             budget_id=budget_id,
             zone=self._settings.timezone,
             now_us=changes.now_us,
@@ -320,6 +327,11 @@ def _unused_budget_name(policies: PolicySet, name: str) -> None:
 def _unused_budget_id(policies: PolicySet, budget_id: str) -> None:
     if budget_id in policies.budgets:
         raise Conflict(f"The id {budget_id!r} is another budget's: send a new one.", code="id_used")
+
+
+def _unused_policy_id(policies: PolicySet, policy_id: str) -> None:
+    if any(policy.policy_id == policy_id for policy in policies.by_no.values()):
+        raise Conflict(f"The id {policy_id!r} is another policy's: send a new one.", code="id_used")
 
 
 def _is_taken(policies: PolicySet, name: str) -> bool:
