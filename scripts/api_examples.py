@@ -53,6 +53,32 @@ CARD = {
     "service_tiers": {"batch": {"input": "1.25", "output": "5"}},
     "regions": {"eu": "1.1"},
 }
+POLICY_OF_APOLLO = {
+    "policy_id": "41d69a93-3032-4713-aa9c-aa3d4cb191aa",
+    "type": "hard_limit",
+    "period": "daily",
+    "tier": "remote_heavyweight",
+    "component": "ergon",
+    "task_type": "coding",
+    "limit": 60000,
+    "start_date": "2026-02-09T08:13:00",
+}
+RECORD_OF_APOLLO = {
+    "record_id": "60f154f0-0579-46e3-9647-a5bf60f3ff1e",
+    "allocation_id": "fd5cb892-798e-4c4d-9f65-13abd21219c3",
+    "context_id": "ergon:coding-17707-33",
+    "component": "ergon",
+    "provider": "anthropic",
+    "model": "claude-3-opus",
+    "task_type": "coding",
+    "tokens_used": 812,
+    "usage_type": "input",
+    "timestamp": "2026-02-09T09:14:03.200000",
+}
+APOLLO = {
+    "budget_policies.json": json.dumps([POLICY_OF_APOLLO]),
+    "usage_records_1770737689.json": json.dumps([RECORD_OF_APOLLO]),
+}
 LIST: dict[str, Any] = {
     "format": "price-list/1",
     "version": "2026-11-20.1",
@@ -211,6 +237,11 @@ STORY = (
     Step(f"GET {V1}/decisions", query={"decision": "deny", "by": "policy,user"}),
     Step(f"GET {V1}/audit", query={"object_kind": "budget", "limit": "1"}),
     Step(f"POST {V1}/verify"),
+    Step(
+        f"POST {V1}/import/apollo",
+        {"files": APOLLO, "timezone": "Europe/Berlin", "until": "2026-03-01", "shadow": True},
+    ),
+    Step(f"GET {V1}/export/apollo", query={"timezone": "Europe/Berlin"}),
     Step(
         f"POST {V1}/runs",
         {

@@ -190,6 +190,16 @@ CODES: dict[str, Explained] = {
         "A file cannot be read, or is not of the format that the command takes; the place in it is named",
         "Mend it there",
     ),
+    "nothing_to_import": Explained(
+        422,
+        "No file of the store that is to be taken over is among those sent, or in the folder that is named",
+        "Name the folder, or send the files, that the answer speaks of",
+    ),
+    "would_overwrite": Explained(
+        IN_CLIENT,
+        "An export would replace files of another program that are there already",
+        "Name another folder or file, or say `--overwrite`",
+    ),
     "setting_invalid": Explained(
         AT_START,
         "A setting cannot be used; the process does not start",

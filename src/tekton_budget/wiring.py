@@ -18,6 +18,7 @@ from tekton_budget.service.calls import CallRules, Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health
+from tekton_budget.service.importing import Exports, Imports
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
@@ -71,6 +72,7 @@ class Running:
         run_rows = RunRows(self.reader, self.writer)
         run_passes = RunPasses(self.reader, run_rows, keys)
         run_views = RunViews(self.reader, run_rows, run_passes)
+        standings = Standings(self.reader)
         runs = RunVerbs(self.reader, self.writer, policies, ledger, run_passes, run_views)
         self.service = Service(
             ledger=ledger,
@@ -91,8 +93,10 @@ class Running:
             reports=Reports(self.reader),
             runs=runs,
             run_views=run_views,
-            standings=Standings(self.reader),
+            standings=standings,
             health=Health(self.reader, self.writer),
+            imports=Imports(self.reader, self.writer, ledger_settings, policies, standings),
+            exports=Exports(self.reader),
             verifier=Verifier(self.reader),
         )
         self._first_admin_key()

@@ -7,6 +7,7 @@ as `Decimal` and times as RFC 3339 text.
 from tekton_budget.face.asking import LedgerVerbs
 from tekton_budget.face.keys import KeyVerbs
 from tekton_budget.face.limiting import LimitVerbs
+from tekton_budget.face.moving import MovingVerbs
 from tekton_budget.face.pricing import PricingVerbs
 from tekton_budget.face.reading import ReadingVerbs
 from tekton_budget.face.recommending import RecommendingVerbs
@@ -15,7 +16,14 @@ from tekton_budget.face.running import RunVerbs
 
 
 class Verbs(
-    LedgerVerbs, LimitVerbs, ReadingVerbs, PricingVerbs, RecommendingVerbs, KeyVerbs, RunVerbs
+    LedgerVerbs,
+    LimitVerbs,
+    ReadingVerbs,
+    PricingVerbs,
+    RecommendingVerbs,
+    KeyVerbs,
+    RunVerbs,
+    MovingVerbs,
 ):
     """All of them."""
 

@@ -54,6 +54,7 @@ class ForeignUsage:
     # What else the store knows, as JSON, so that an export gives it back: under the store's kind.
     metadata: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON of others
     exported_from: str | None = None  # the record of ours that an export made this row of
+    part: str = field(default="", compare=False)  # the name of the part in which it was first read
 
     @property
     def total_tokens(self) -> int:

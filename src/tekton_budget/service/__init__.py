@@ -7,6 +7,7 @@ from tekton_budget.service.calls import Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.health import Health
+from tekton_budget.service.importing import Exports, Imports
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
@@ -45,6 +46,8 @@ class Service:
     run_views: RunViews
     standings: Standings
     health: Health
+    imports: Imports
+    exports: Exports
     verifier: Verifier
 
 

@@ -271,6 +271,8 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ],
         ("GET", "/audit"): [Try(200), Try(200, query={"object_id": ids["policy"]})],
         ("POST", "/verify"): [Try(403)],
+        ("POST", "/import/apollo"): [Try(403, body={"files": {"budget_policies.json": "[]"}})],
+        ("GET", "/export/apollo"): [Try(403)],
         ("GET", "/"): [Try(200)],
         ("GET", "/health"): [Try(200)],
         ("GET", "/ready"): [Try(200)],

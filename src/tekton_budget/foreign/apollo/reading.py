@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -84,7 +85,7 @@ class _Reading:
             where = f"{name}[{position}]"
             try:
                 row = rows.as_row(value)
-                again = self._limit(row, where) if is_policies else self._usage(row, where)
+                again = self._limit(row, where) if is_policies else self._usage(row, where, name)
             except BadRow as bad:
                 self.faults.append(Fault(where, f"{bad}; skipped"))
                 skipped += 1
@@ -93,9 +94,9 @@ class _Reading:
                 repeated += again
         self.parts.append(Part(name, found, repeated, skipped))
 
-    def _usage(self, row: Row, where: str) -> bool:
+    def _usage(self, row: Row, where: str, part: str) -> bool:
         """Whether it was there already."""
-        usage = usage_of(row)
+        usage = replace(usage_of(row), part=part)
         first = self.usages.setdefault(usage.record_id, usage)
         if first is usage:
             return False

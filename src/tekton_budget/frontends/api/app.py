@@ -24,6 +24,7 @@ from tekton_budget.frontends.api.routes import (
     decisions,
     guide,
     health,
+    imports,
     keys,
     policies,
     price_costs,
@@ -66,6 +67,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     usage.router,
     decisions.router,
     verify.router,
+    imports.import_router,
+    imports.export_router,
 )
 # Routes at the root, such as /health.
 ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router)

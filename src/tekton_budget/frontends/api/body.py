@@ -18,6 +18,7 @@ from tekton_budget.frontends.http.refused import NotJson
 
 BODY_MAX = 1 << 20
 BATCH_BODY_MAX = 8 << 20
+STORE_BODY_MAX = 256 << 20  # another program's whole store: some 500,000 records
 
 
 def json_of(headers: dict[bytes, bytes], body: bytes) -> Any:  # Any: JSON
@@ -164,6 +165,18 @@ class FileRoute(ExactRoute):
     """A route that takes a file."""
 
     request_class = FileRequest
+
+
+class StoreRequest(FileRequest):
+    """A request that carries another program's whole store."""
+
+    body_max = STORE_BODY_MAX
+
+
+class StoreRoute(ExactRoute):
+    """A route that takes a store."""
+
+    request_class = StoreRequest
 
 
 def _is_json(media_type: bytes) -> bool:

@@ -23,6 +23,7 @@ from tekton_budget.frontends.cli import (
     serve,
     set_limit,
     status,
+    stores,
     usage,
 )
 from tekton_budget.frontends.cli.exits import told
@@ -181,6 +182,8 @@ report.add_to(app)
 recommend.add_to(prices.app)
 app.add_typer(prices.app, name="prices")
 app.add_typer(keys.app, name="keys")
+app.add_typer(stores.import_app, name="import")
+app.add_typer(stores.export_app, name="export")
 app.add_typer(database.app, name="db")
 checks.add_to(app)
 app.add_typer(config.app, name="config")
