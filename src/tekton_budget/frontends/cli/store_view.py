@@ -57,9 +57,8 @@ def _print_costs(report: Json) -> None:
         print(f"  {counted(number, 'record')} without a known price, so without a cost: {models}")
     estimated = sum(cost["estimated"] for cost in report["costs"])
     if estimated:
-        print(
-            f"  {counted(estimated, 'record')} at a model's dearest rate: input or output is not told"
-        )
+        why = "at a model's dearest rate: input or output is not told"
+        print(f"  {counted(estimated, 'record')} {why}")
     differing = [cost for cost in report["costs"] if cost["differing"]]
     if differing:
         print("  Charged by the store (and kept so) otherwise than our price book says:")
