@@ -242,6 +242,8 @@ STORY = (
         {"files": APOLLO, "timezone": "Europe/Berlin", "until": "2026-03-01", "shadow": True},
     ),
     Step(f"GET {V1}/export/apollo", query={"timezone": "Europe/Berlin"}),
+    Step(f"POST {V1}/import/rhetor", {"database": {"base64": ""}, "timezone": "Europe/Berlin"}),
+    Step(f"GET {V1}/export/rhetor", query={"timezone": "Europe/Berlin"}),
     Step(
         f"POST {V1}/runs",
         {

@@ -39,10 +39,39 @@ class MovingVerbs:
         return _importing("import_apollo", "/import/apollo", body)
 
     @verb
+    def import_rhetor(
+        self,
+        database: bytes,
+        *,
+        beside: Mapping[str, bytes] | None = None,
+        dry_run: bool = False,
+        shadow: bool = False,
+        enforce: bool = False,
+        until: datetime | str | None = None,
+        timezone: str | None = None,
+    ) -> Request[Json]:
+        """Take over Rhetor's `rhetor.db`, costs as it charged them; else as `import_apollo`.
+
+        `beside` has what SQLite keeps next to the file, by ending: `-wal`, `-journal`.
+        """
+        body = {
+            "database": as_base64(database),
+            **given(beside={end: as_base64(content) for end, content in (beside or {}).items()}),
+            **_options(dry_run, shadow, enforce, until, timezone),
+        }
+        return _importing("import_rhetor", "/import/rhetor", body)
+
+    @verb
     def export_apollo(self, *, timezone: str | None = None) -> Request[Json]:
         """What was imported from Apollo and recorded since, as `{"files": {name: text}, …}`."""
         query = {"timezone": timezone or host_zone()}
         return _exporting("export_apollo", "/export/apollo", query)
+
+    @verb
+    def export_rhetor(self, *, timezone: str | None = None) -> Request[Json]:
+        """What was imported from Rhetor and recorded since: `{"database": {"base64": …}, …}`."""
+        query = {"timezone": timezone or host_zone()}
+        return _exporting("export_rhetor", "/export/rhetor", query)
 
 
 def _options(

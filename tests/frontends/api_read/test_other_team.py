@@ -273,6 +273,8 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ("POST", "/verify"): [Try(403)],
         ("POST", "/import/apollo"): [Try(403, body={"files": {"budget_policies.json": "[]"}})],
         ("GET", "/export/apollo"): [Try(403)],
+        ("POST", "/import/rhetor"): [Try(403, body={"database": {"base64": ""}})],
+        ("GET", "/export/rhetor"): [Try(403)],
         ("GET", "/"): [Try(200)],
         ("GET", "/health"): [Try(200)],
         ("GET", "/ready"): [Try(200)],

@@ -110,6 +110,7 @@ def _usage(row: Row, notes: list[str]) -> ForeignUsage:
         made,
         cost=cost,
         metadata={Kind.RHETOR.value: kept} if kept else {},
+        part="usage",
     )
 
 

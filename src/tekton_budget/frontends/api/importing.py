@@ -142,6 +142,17 @@ class ExportOut(View):
     faults: list[FaultOut]
 
 
+class DatabaseExportOut(View):
+    """A database to write, and what it cannot say."""
+
+    database: dict[str, str] = Field(description='Its bytes: `{"base64": …}`')
+    records: int
+    tokens: int
+    cost: UsdOut
+    policies: int
+    faults: list[FaultOut]
+
+
 def to_api_import(report: ImportReport) -> Json:
     """All of it."""
     return {

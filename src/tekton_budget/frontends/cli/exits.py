@@ -18,9 +18,9 @@ from tekton_budget.face.refusals import BudgetExceeded
 
 EXIT_CODES: dict[int, str] = {
     0: "done",
-    1: "a check failed: `verify` found a difference, `proof` a promise broken, `prices` that a case "
-    "of a file does not come out as the file expects, or `import` that both sides differ or that "
-    "something of the store could not be taken over",
+    1: "a check failed: `verify` found a difference, `proof` a promise broken, `prices` that a "
+    "case of a file does not come out as the file expects, or `import` that both sides differ or "
+    "that something of the store could not be taken over",
     2: "the command line is wrong: an option or argument that is not known or missing",
     3: "what was given cannot be used: an invalid value, or a conflict with what is there",
     4: "over budget: the call may not be made",

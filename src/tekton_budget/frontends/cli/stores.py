@@ -1,5 +1,7 @@
 """`import` and `export`: other programs' stores, taken over and given back."""
 
+import base64
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,8 +10,10 @@ import typer
 
 from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.foreign.apollo import is_apollo_file
+from tekton_budget.foreign.rhetor import BESIDE
 from tekton_budget.frontends.cli.exits import FAILED
-from tekton_budget.frontends.cli.output import counted
+from tekton_budget.frontends.cli.json_files import of_file
+from tekton_budget.frontends.cli.output import counted, money
 from tekton_budget.frontends.cli.progress import waiting
 from tekton_budget.frontends.cli.session import Session, session_of
 from tekton_budget.frontends.cli.store_view import print_import
@@ -38,6 +42,7 @@ Zone = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there")]
 
 # Where Apollo's files may lie below the folder that is named, nearest first.
+TRIES, PAUSE_SECONDS = 10, 0.2  # to read a file that is being written as one whole
 _BELOW = ("", "budget_data", "apollo/budget_data", ".tekton/data/apollo/budget_data")
 
 
@@ -83,6 +88,73 @@ def import_apollo(
     _end_import(session, report, home)
 
 
+@import_app.command("rhetor")
+def import_rhetor(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Rhetor's rhetor.db")],
+    dry_run: DryRun = False,
+    shadow: Shadow = False,
+    enforce: Enforce = False,
+    until: Until = None,
+    timezone: Zone = None,
+) -> None:
+    """Take over Rhetor's cost budgets: each call at the cost it charged, limits with their history.
+
+    \b
+    tekton-budget import rhetor Rhetor/rhetor.db --dry-run
+    tekton-budget import rhetor Rhetor/rhetor.db --shadow
+
+    Again, or after Rhetor wrote more, it adds only what is new. A limit that was changed here since
+    stays as it is. It ends with sums of both sides. Exit code 1 if they differ, or if something of
+    the database could not be read.
+    """
+    session = session_of(context)
+    _one_mode(shadow=shadow, enforce=enforce)
+    database, beside = _database(file)
+    with session.budget() as face, waiting(f"Importing {file}", session.output), of_file(file):
+        report = face.import_rhetor(
+            database,
+            beside=beside,
+            dry_run=dry_run,
+            shadow=shadow,
+            enforce=enforce,
+            until=until,
+            timezone=timezone,
+        )
+    _end_import(session, report, file)
+
+
+@export_app.command("rhetor")
+def export_rhetor(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The database to make")],
+    timezone: Zone = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Give back what was imported from Rhetor, and what was recorded here since, as its database.
+
+    \b
+    tekton-budget export rhetor ./back.db
+    """
+    session = session_of(context)
+    if file.exists() and not overwrite:
+        raise InvalidInput(
+            f"{file} is there already: name another file, or say --overwrite",
+            code="would_overwrite",
+        )
+    with session.budget() as face, waiting("Exporting", session.output):
+        answer = face.export_rhetor(timezone=timezone)
+    _write(file, base64.b64decode(answer["database"]["base64"]))
+    told = {name: value for name, value in answer.items() if name != "database"}
+    told["file"] = str(file)
+
+    def shown() -> None:
+        print(f"{_exported(answer)}, {money(answer['cost'])} in {file}.")
+        _print_left_out(answer)
+
+    session.output.one(told, shown)
+
+
 @export_app.command("apollo")
 def export_apollo(
     context: typer.Context,
@@ -112,16 +184,56 @@ def export_apollo(
     told = {**answer, "files": sorted(answer["files"]), "folder": str(folder)}
 
     def shown() -> None:
-        said = [
-            counted(answer["records"], "record"),
-            counted(answer["tokens"], "token"),
-            "1 policy" if answer["policies"] == 1 else f"{answer['policies']:,} policies",
-        ]
-        print(f"{', '.join(said)} in {counted(len(answer['files']), 'file')} in {folder}.")
-        for fault in answer["faults"]:
-            print(f"  left out: {fault['where']}: {fault['what']}")
+        print(f"{_exported(answer)} in {counted(len(answer['files']), 'file')} in {folder}.")
+        _print_left_out(answer)
 
     session.output.one(told, shown)
+
+
+def _exported(answer: Json) -> str:
+    policies = answer["policies"]
+    return ", ".join(
+        (
+            counted(answer["records"], "record"),
+            counted(answer["tokens"], "token"),
+            "1 policy" if policies == 1 else f"{policies:,} policies",
+        )
+    )
+
+
+def _print_left_out(answer: Json) -> None:
+    for fault in answer["faults"]:
+        print(f"  {fault['where']}: {fault['what']}")
+
+
+def _database(file: Path) -> tuple[bytes, dict[str, bytes]]:
+    """The file, and what lies beside it, as they stood together at one moment."""
+    paths = {"": file, **{end: file.with_name(file.name + end) for end in BESIDE}}
+    try:
+        for _ in range(TRIES):
+            before = _stamps(paths)
+            found = {end: path.read_bytes() for end, path in paths.items() if end in before}
+            if _stamps(paths) == before:
+                return found.pop(""), found
+            time.sleep(PAUSE_SECONDS)
+    except OSError as error:
+        raise InvalidInput(
+            f"{file}: cannot be read: {error.strerror or error}", code="invalid_file"
+        ) from error
+    raise InvalidInput(
+        f"{file}: is being written all the time: stop Rhetor for a moment, or copy the file",
+        code="invalid_file",
+    )
+
+
+def _stamps(paths: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
+    """When each was written last, and its size; the file itself has to be there."""
+    found: dict[str, tuple[int, int]] = {}
+    for end, path in paths.items():
+        if end == "" or path.exists():
+            told = path.stat()
+            found[end] = (told.st_mtime_ns, told.st_size)
+    return found
 
 
 def _one_mode(*, shadow: bool, enforce: bool) -> None:

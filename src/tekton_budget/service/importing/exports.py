@@ -1,7 +1,7 @@
 """The way back: what is recorded and limited here, as the store that another program opens."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import msgspec
@@ -12,6 +12,7 @@ from tekton_budget.domain.money import usd_from_nano
 from tekton_budget.domain.policy import PPM, Policy
 from tekton_budget.domain.scope import Scope
 from tekton_budget.foreign.apollo import Written, write_apollo
+from tekton_budget.foreign.rhetor import why_unsayable, write_rhetor
 from tekton_budget.foreign.store import IMPORTED_FROM, Fault, ForeignLimit, ForeignUsage, Kind
 from tekton_budget.service.importing.imports import may_move
 from tekton_budget.service.importing.limits import IMPORTED, budget_of
@@ -21,6 +22,18 @@ from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.usages import UsageFilter, UsageRows
 
 _metadata = msgspec.json.Decoder(dict[str, object]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenDatabase:
+    """A database's bytes, how much is in it, and what it cannot say."""
+
+    content: bytes
+    records: int
+    tokens: int
+    cost: Decimal
+    policies: int
+    faults: tuple[Fault, ...] = ()
 
 
 class Exports:
@@ -40,6 +53,33 @@ class Exports:
         limits, faults = self._limits(Kind.APOLLO, times)
         written = write_apollo(self._usages(Kind.APOLLO, times), limits)
         return replace(written, faults=(*faults, *written.faults))
+
+    def rhetor(self, caller: Caller, timezone: str) -> WrittenDatabase:
+        """Rhetor's database; what has no known cost stands there with 0, for it knows no other."""
+        may_move(caller)
+        times = LocalTimes(timezone)
+        limits, faults = self._limits(Kind.RHETOR, times)
+        sayable: list[ForeignLimit] = []
+        for limit in limits:
+            why = why_unsayable(limit)
+            if why is None:
+                sayable.append(limit)
+            else:
+                faults.append(Fault(f'policy "{limit.name}"', f"{why}: left out"))
+        usages = list(self._usages(Kind.RHETOR, times))
+        unpriced = sum(usage.cost is None for usage in usages)
+        if unpriced:
+            text = f"{unpriced:,} records have no known cost, and stand there with 0"
+            faults.append(Fault("usage", text))
+        priced = [u if u.cost is not None else replace(u, cost=Decimal(0)) for u in usages]
+        return WrittenDatabase(
+            write_rhetor(priced, sayable),
+            len(priced),
+            sum(usage.total_tokens for usage in priced),
+            sum((usage.cost or Decimal(0) for usage in priced), Decimal(0)),
+            len(sayable),
+            tuple(faults),
+        )
 
     def _usages(self, kind: Kind, times: LocalTimes) -> Iterator[ForeignUsage]:
         """In the order of time. An estimate that a measured usage took back is none."""

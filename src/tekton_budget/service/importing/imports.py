@@ -7,6 +7,7 @@ from tekton_budget.domain.command import AuditNote, LedgerSettings
 from tekton_budget.domain.errors import Forbidden, InvalidInput
 from tekton_budget.domain.policy import PPM
 from tekton_budget.foreign.apollo import is_apollo_file, read_apollo
+from tekton_budget.foreign.rhetor import read_rhetor
 from tekton_budget.foreign.store import ForeignStore
 from tekton_budget.service.balance_views import BalanceView
 from tekton_budget.service.importing.limits import LimitImport
@@ -63,6 +64,20 @@ class Imports:
             )
         checked = options.checked()
         return self._imported(caller, read_apollo(files), checked, moved or _silent)
+
+    def rhetor(
+        self,
+        caller: Caller,
+        database: bytes,
+        options: ImportOptions,
+        moved: Moved | None = None,
+        *,
+        beside: Mapping[str, bytes] | None = None,
+    ) -> ImportReport:
+        """Rhetor's `rhetor.db`, with what SQLite keeps `beside` it: `-wal`, `-journal`."""
+        may_move(caller)
+        checked = options.checked()
+        return self._imported(caller, read_rhetor(database, beside), checked, moved or _silent)
 
     def _imported(
         self, caller: Caller, store: ForeignStore, options: Checked, moved: Moved

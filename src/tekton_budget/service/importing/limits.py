@@ -171,18 +171,23 @@ def values_of_limit(limit: ForeignLimit, options: Checked) -> Values:
         default if share is None else int(share * PPM)
         for share, default in zip(shares, DEFAULT_THRESHOLDS_PPM, strict=True)
     ]
-    times = options.times
+    starts_us, ends_us = (
+        None if at is None else options.times.instant_us(at)
+        for at in (limit.starts_at, limit.ends_at)
+    )
+    if starts_us is not None and ends_us is not None and ends_us <= starts_us:
+        starts_us = None  # it was over before it began: only that it is over counts
     return {
         "name": limit.name,
         "enforcement": limit.enforcement,
         "token_limit": limit.token_limit,
         "cost_limit": None if limit.cost_limit is None else f"{limit.cost_limit.normalize():f}",
         "period": limit.period,
-        "timezone": times.name,
+        "timezone": options.times.name,
         "scope": dict(limit.scope),
         "thresholds_ppm": sorted(set(thresholds)),
-        "starts_us": None if limit.starts_at is None else times.instant_us(limit.starts_at),
-        "ends_us": None if limit.ends_at is None else times.instant_us(limit.ends_at),
+        "starts_us": starts_us,
+        "ends_us": ends_us,
         "enabled": limit.enabled,
     }
 

@@ -112,7 +112,7 @@ class UsageImport:
     def _is_wanted(self, usage: ForeignUsage, known: Mapping[str, UsageRecord]) -> bool:
         """Whether it is new; counts what it is otherwise."""
         part = self._parts.setdefault(usage.part, PartReport(usage.part))
-        if usage.exported_from in known:
+        if usage.exported_from in known or _is_live(known.get(usage.record_id)):
             self.report.ours += 1
             return False
         until_us = self._options.until_us
@@ -179,6 +179,11 @@ class UsageImport:
     def _fault(self, record_id: str, fault: BudgetError) -> None:
         if len(self.faults) < FAULTS_MAX:
             self.faults.append(Fault(f"record {record_id}", f"{fault.detail}; not taken over"))
+
+
+def _is_live(stored: UsageRecord | None) -> bool:
+    """Whether it was recorded here: an export gave it its id."""
+    return stored is not None and IMPORTED_FROM not in stored.labels
 
 
 def chunked(usages: Sequence[ForeignUsage]) -> Iterator[Sequence[ForeignUsage]]:

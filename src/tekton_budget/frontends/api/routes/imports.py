@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -12,13 +12,14 @@ from tekton_budget.face.host_zone import host_zone
 from tekton_budget.frontends.api.asking import Asker, Verbs
 from tekton_budget.frontends.api.body import StoreRoute, exact_router
 from tekton_budget.frontends.api.importing import (
+    DatabaseExportOut,
     ExportOut,
     ImportOut,
     to_api_faults,
     to_api_import,
 )
 from tekton_budget.frontends.api.schemas import Body, Truth
-from tekton_budget.frontends.http.wire import Reply
+from tekton_budget.frontends.http.wire import Reply, number
 from tekton_budget.service.importing import ImportOptions, Mode
 
 import_router: APIRouter = exact_router("/import", StoreRoute)
@@ -96,6 +97,43 @@ def import_apollo(body: ApolloBody, asker: Asker, verbs: Verbs) -> Reply:
     bound to labels.
     """
     return Reply(to_api_import(verbs.imports.apollo(asker, body.contents(), body.options())))
+
+
+class RhetorBody(OptionsBody):
+    """Rhetor's database, and what SQLite keeps beside it."""
+
+    database: Binary = Field(examples=[{"base64": "U1FMaXRlIGZvcm1hdCAzAA=="}])
+    beside: dict[Literal["-wal", "-journal"], Binary] = Field(
+        default_factory=dict, description="The files next to it, by the end of their names"
+    )
+
+
+@import_router.post("/rhetor", response_model=ImportOut)
+def import_rhetor(body: RhetorBody, asker: Asker, verbs: Verbs) -> Reply:
+    """Take over Rhetor's usage, each row at its own cost, and its limits with their history.
+
+    Again, it adds only what is new. For admin and operator keys that are not bound to labels.
+    """
+    beside = {end: file.content(f"beside.{end}") for end, file in body.beside.items()}
+    database = body.database.content("database")
+    report = verbs.imports.rhetor(asker, database, body.options(), beside=beside)
+    return Reply(to_api_import(report))
+
+
+@export_router.get("/rhetor", response_model=DatabaseExportOut)
+def export_rhetor(asker: Asker, verbs: Verbs, timezone: Zone = None) -> Reply:
+    """What was imported from Rhetor and what was recorded since, as a database that it opens."""
+    written = verbs.exports.rhetor(asker, timezone or host_zone())
+    return Reply(
+        {
+            "database": {"base64": base64.b64encode(written.content).decode()},
+            "records": written.records,
+            "tokens": written.tokens,
+            "cost": number(written.cost),
+            "policies": written.policies,
+            "faults": to_api_faults(written.faults),
+        }
+    )
 
 
 @export_router.get("/apollo", response_model=ExportOut)
