@@ -114,7 +114,9 @@ def import_rhetor(body: RhetorBody, asker: Asker, verbs: Verbs) -> Reply:
 
     Again, it adds only what is new. For admin and operator keys that are not bound to labels.
     """
-    beside = {end: file.content(f"beside.{end}") for end, file in body.beside.items()}
+    beside: dict[str, bytes] = {
+        end: file.content(f"beside.{end}") for end, file in body.beside.items()
+    }
     database = body.database.content("database")
     report = verbs.imports.rhetor(asker, database, body.options(), beside=beside)
     return Reply(to_api_import(report))
