@@ -1,14 +1,16 @@
 """Every setting, typed and read once: BUDGET_* in the environment, `budget.toml`, defaults."""
 
-import os
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -19,6 +21,7 @@ from tekton_budget.domain.command import LedgerSettings
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.domain.period import zone_named
 from tekton_budget.domain.policy import Holding
+from tekton_budget.tekton_environment import tekton_environment
 
 PORT_DEFAULT = 8013
 
@@ -70,6 +73,9 @@ def default_database_url() -> str:
     return f"sqlite:///{user_data_path('tekton-budget', appauthor=False) / 'budget.db'}"
 
 
+# Tekton's words for what log lines look like, and for how much is logged.
+_LOG_FORMATS = dict.fromkeys(("compact", "standard", "detailed", "debug", "minimal"), "text")
+_LOG_LEVELS = {"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "CRITICAL", "OFF": "CRITICAL"}
 _UPSTREAM = "BUDGET_UPSTREAM_"
 _UPSTREAM_KEY = "BUDGET_UPSTREAM_KEY_"
 
@@ -133,6 +139,33 @@ class Settings(BaseSettings):
         description="Pages that may call from a browser; the default is Tekton's own dashboard",
     )
     shutdown_enabled: bool = Field(False, description="Whether POST /shutdown stops the service")
+    api_require_auth: bool = Field(
+        False, description="Whether a key is needed on loopback too, where none has been made yet"
+    )
+    prices_stale_days: float = Field(
+        60.0,
+        gt=0,
+        description="Days after which prices that nobody renewed make /health say degraded",
+    )
+
+    public_host: str | None = Field(
+        None,
+        description="Host by which other components find this one, told to Hermes; without it, the "
+        "one it listens on",
+    )
+    hermes_url: str | None = Field(
+        None, description="Tekton's Hermes, at which this service registers; without it, nowhere"
+    )
+    hermes_timeout_seconds: float = Field(
+        30.0, gt=0, description="Seconds within which Hermes has to answer"
+    )
+    hermes_interval_seconds: float = Field(
+        30.0, gt=0, description="Seconds between two signs of life for Hermes"
+    )
+    hermes_required: bool = Field(
+        False, description="Whether /health says degraded while Hermes does not know this service"
+    )
+    mcp_enabled: bool = Field(True, description="Whether /mcp and /api/mcp are served")
 
     upstreams: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
@@ -192,6 +225,32 @@ class Settings(BaseSettings):
             raise ValueError(error.detail) from error
         return value
 
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _known_format(cls, value: Any) -> Any:  # Any: what was given
+        return _LOG_FORMATS.get(value.lower(), value.lower()) if isinstance(value, str) else value
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        level = value.upper()
+        return _LOG_LEVELS.get(level, level)
+
+    @field_validator("hermes_url")
+    @classmethod
+    def _whole_url(cls, value: str | None) -> str | None:
+        url = (value or "").strip().rstrip("/")
+        if not url:
+            return None
+        try:
+            parts = urlsplit(url)
+            is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            is_whole = False
+        if not is_whole:
+            raise ValueError(f'"{value}" is no address: write it like http://localhost:8001')
+        return url
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -201,9 +260,23 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Options given in code, then the environment, then the file."""
+        """Options given in code, the environment, the file, and what Tekton says to all its
+        components. Inside Tekton its files are part of the environment.
+        """
         del dotenv_settings, file_secret_settings
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+        assert isinstance(env_settings, EnvSettingsSource)
+        found = tekton_environment()
+        env_settings.env_vars = {
+            **env_settings.env_vars,
+            **{name.lower(): found.variables[name] for name in found.files},
+        }
+        tekton = {name: meant.value for name, meant in found.settings().items()}
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls),
+            InitSettingsSource(settings_cls, tekton),
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -211,7 +284,7 @@ class Settings(BaseSettings):
         """`BUDGET_UPSTREAM_<NAME>` and `BUDGET_UPSTREAM_KEY_<NAME>`, which go before the file."""
         addresses = dict(given.get("upstreams") or {})
         keys = dict(given.get("upstream_keys") or {})
-        for variable, value in os.environ.items():
+        for variable, value in tekton_environment().variables.items():
             if value and variable.startswith(_UPSTREAM_KEY):
                 keys[variable[len(_UPSTREAM_KEY) :].lower()] = value
             elif value and variable.startswith(_UPSTREAM):
@@ -238,12 +311,21 @@ def load_settings(config_file: Path | None = None, **given: Any) -> Settings:
     try:
         return kind(**known)
     except ValidationError as error:
-        faults = [
-            FieldFault(f"BUDGET_{'_'.join(map(str, e['loc'])).upper()}", e["msg"])
-            for e in error.errors()
-        ]
+        faults = [FieldFault(_said_by(kind, e["loc"], known), e["msg"]) for e in error.errors()]
         detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults)
         raise InvalidInput(detail, *faults, code="setting_invalid") from error
+
+
+def _said_by(kind: type[Settings], place: tuple[int | str, ...], given: dict[str, Any]) -> str:
+    """The variable that a faulty setting is mended by: Tekton's where only Tekton's says it."""
+    name = str(place[0]) if place else ""
+    found = tekton_environment()
+    own = f"BUDGET_{'_'.join(map(str, place)).upper()}"
+    in_file = TomlConfigSettingsSource(kind)()
+    if name in given or name in in_file or own in found.variables:
+        return own
+    tekton = found.settings().get(name)
+    return own if tekton is None else tekton.variable
 
 
 def _with_file(config_file: Path) -> type[Settings]:

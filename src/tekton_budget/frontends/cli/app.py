@@ -29,6 +29,7 @@ from tekton_budget.frontends.cli import (
 from tekton_budget.frontends.cli.exits import told
 from tekton_budget.frontends.cli.runs import listing, run, top
 from tekton_budget.frontends.cli.session import PROGRAM, Session, form_of
+from tekton_budget.tekton_environment import adopt
 
 _FLAGS = frozenset({"--json", "--csv", "--nl"})
 _VALUED = frozenset({"--url", "--key", "--database-url", "--config"})
@@ -150,6 +151,8 @@ def main() -> None:
 
         print(version("tekton-budget"))
         return
+    with told():
+        adopt()
     app(prog_name=PROGRAM)
 
 

@@ -64,8 +64,12 @@ def path(context: typer.Context) -> None:
 
 
 def _settings(session: Session) -> list[dict[str, Any]]:
+    from tekton_budget.tekton_environment import tekton_environment
+
     settings = session.settings()
     file = _in_file(session.config or _FILE)
+    found = tekton_environment()
+    tekton = found.settings()
     rows = []
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
@@ -76,10 +80,13 @@ def _settings(session: Session) -> list[dict[str, Any]]:
             if "--database-url" in session.named:
                 source = "option"
         prefix = _BY_NAME.get(name)
-        if source == "default" and _is_in_environment(variable, prefix):
-            source = "environment"
+        if source == "default" and _is_said(found.variables, variable, prefix):
+            source = str(found.files.get(variable, "environment"))
         elif source == "default" and name in file:
             source = str(session.config or _FILE)
+        elif source == "default" and name in tekton:
+            said = tekton[name].variable
+            source = f"{found.files.get(said, 'environment')} ({said})"
         told = variable if prefix is None else f"{prefix}<NAME>"
         rows.append(_row(name, _shown(value), source, told, field.description or ""))
     return rows
@@ -91,13 +98,11 @@ def _in_a_cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _is_in_environment(variable: str, prefix: str | None) -> bool:
+def _is_said(variables: Mapping[str, str], variable: str, prefix: str | None) -> bool:
     if prefix is None:
-        return os.environ.get(variable) is not None
+        return variable in variables
     longer = [one for one in _BY_NAME.values() if one != prefix and one.startswith(prefix)]
-    return any(
-        name.startswith(prefix) and not name.startswith(tuple(longer)) for name in os.environ
-    )
+    return any(name.startswith(prefix) and not name.startswith(tuple(longer)) for name in variables)
 
 
 def _shown(value: object) -> object:
