@@ -41,6 +41,11 @@ class Step:
 
 
 V1 = "/api/v1"
+WORK = {
+    "purpose": "check_work",
+    "dest": "budget",
+    "payload": {"component": "budget", "action": "look_for_work"},
+}
 CALL = {"team": "a", "user": "alice", "component": "ergon", "task_type": "chat"}
 MODEL = {"provider": "openai", "model": "gpt-5-mini"}
 CHEAPER = {"provider": "openai", "model": "gpt-5", "context_size": 4000}
@@ -270,7 +275,10 @@ STORY = (
     Step(f"DELETE {V1}/budgets/{{budget}}", path=BUDGET),
     Step("GET /"),
     Step("GET /health"),
+    Step(f"GET {V1}/health"),
+    Step("GET /status"),
     Step("GET /ready"),
+    Step("POST /workflow", WORK),
     Step("GET /shutdown/status"),
     Step("POST /shutdown"),
     Step("POST /api/shutdown"),
@@ -286,6 +294,7 @@ def played() -> list[dict[str, Any]]:
             shutdown_enabled=True,
             log_level="ERROR",
             prices="none",
+            prices_stale_days=36_500,  # the list of the story does not grow old
         )
         with open_service(settings, clock=lambda: NOON_US, background=False) as running:
             running.service.prices.take_list(LIST["version"], json.dumps(LIST))

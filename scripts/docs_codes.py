@@ -211,6 +211,11 @@ CODES: dict[str, Explained] = {
         "Send one of them, or the same in both",
     ),
     # 400, 405, 413, 415: the request itself
+    "workflow_malformed": Explained(
+        400,
+        "A message to `/workflow` without `purpose`, `dest` or `payload`; `error` has the same text, as Tekton's components send it",
+        "Send all three, `payload` as an object",
+    ),
     "malformed_json": Explained(400, "The body is not JSON", "Mend it where the message says"),
     "body_compressed": Explained(
         415, "The gateway reads bodies as they are", "Send the body uncompressed"

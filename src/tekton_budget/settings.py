@@ -143,7 +143,7 @@ class Settings(BaseSettings):
         False, description="Whether a key is needed on loopback too, where none has been made yet"
     )
     prices_stale_days: float = Field(
-        60.0,
+        180.0,
         gt=0,
         description="Days after which prices that nobody renewed make /health say degraded",
     )

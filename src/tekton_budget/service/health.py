@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tekton_budget.domain.answer import Denial, Grant, Several
 from tekton_budget.storage.clock import host_now_us
@@ -15,9 +16,14 @@ _SECOND_US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What the store says of itself; ages in seconds, `None` where there is nothing to be old."""
+    """What the store says of itself; ages in seconds, `None` where there is nothing to be old.
+
+    Prices are as old as the newest of them: one's own since it was set, those of a list since the
+    list was made, however late it came. `price_list` is the newest list's version.
+    """
 
     prices: int
+    price_list: str | None
     price_age_seconds: float | None
     outbox_lag_seconds: float
 
@@ -43,9 +49,12 @@ class Health:
         """Read from the store; raises `Unavailable` when it is away."""
         rows = vital_rows(self._reader)
         now_us = host_now_us()
+        dated = {_made_us(version, since_us): version for version, since_us in rows.lists}
+        newest_us = max((*dated, rows.newest_price_us or 0))
         return Vitals(
             rows.prices,
-            None if rows.newest_price_us is None else _seconds(now_us - rows.newest_price_us),
+            dated[max(dated)] if dated else None,
+            _seconds(now_us - newest_us) if newest_us else None,
             0.0 if rows.oldest_event_us is None else _seconds(now_us - rows.oldest_event_us),
         )
 
@@ -85,6 +94,15 @@ def _decisions(answers: Iterable[object]) -> Iterator[str]:
             yield "deny"
         elif isinstance(answer, Several):
             yield from _decisions(answer.answers)
+
+
+def _made_us(version: str, since_us: int) -> int:
+    """When a list was made: its version begins with the day, else it is as old as its arrival."""
+    try:
+        made = datetime.fromisoformat(version[:10]).replace(tzinfo=UTC)
+    except ValueError:
+        return since_us
+    return min(since_us, int(made.timestamp()) * _SECOND_US)
 
 
 def _seconds(us: int) -> float:

@@ -9,10 +9,13 @@ from tekton_budget.storage.reading import Reader
 
 
 class VitalRows(NamedTuple):
-    """How many prices there are and the newest, and the event that waits longest for its number."""
+    """How many prices there are and the newest, each list's version and arrival, and the event that
+    waits longest for its number.
+    """
 
     prices: int
     newest_price_us: int | None
+    lists: tuple[tuple[str, int], ...]
     oldest_event_us: int | None
 
 
@@ -25,6 +28,12 @@ def vital_rows(reader: Reader) -> VitalRows:
         .order_by(tables.outbox.c.no)
         .limit(1)
     )
+    lists = select(tables.price_lists.c.version, tables.price_lists.c.known_since_us)
     with reader.snapshot() as connection:
         count, newest_us = connection.execute(prices).one()
-        return VitalRows(int(count), newest_us, connection.execute(events).scalar_one_or_none())
+        return VitalRows(
+            int(count),
+            newest_us,
+            tuple((version, since_us) for version, since_us in connection.execute(lists)),
+            connection.execute(events).scalar_one_or_none(),
+        )

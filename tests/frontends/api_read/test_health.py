@@ -4,12 +4,13 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.frontends.api_read.conftest import Served
+from tests.frontends.api_read.conftest import Served, served
 
 from tekton_budget.domain.caller import Role
 from tekton_budget.domain.errors import Unavailable
@@ -56,7 +57,32 @@ def test_health_has_the_shape_that_tekton_reads(server: Served) -> None:
     assert (answer["status"], answer["component"]) == ("healthy", "budget")
     assert answer["port"] == server.http.base_url.port
     assert "budget_allocation" in answer["details"]["services"]
-    assert set(answer["details"]["parts"]) == {"database", "writer", "queue", "prices", "outbox"}
+    assert set(answer["details"]["parts"]) == {
+        "database",
+        "writer",
+        "queue",
+        "hermes",
+        "prices",
+        "outbox",
+    }
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/v1/health", "/status"])
+def test_health_is_told_wherever_tekton_looks_for_it(quick: Served, path: str) -> None:
+    health, answer = quick.http.get("/health").json(), quick.http.get(path)
+
+    assert answer.status_code == 200
+    same = ("status", "component", "version", "port", "registeredWithHermes", "dependencies")
+    assert {name: answer.json()[name] for name in same} == {name: health[name] for name in same}
+
+
+def test_the_status_says_whether_commands_are_taken(quick: Served) -> None:
+    assert quick.http.get("/status").json()["ready"] is True
+
+    quick.running.writer.stop()
+    answer = quick.http.get("/status").json()
+
+    assert (answer["ready"], answer["status"]) == (False, "unhealthy")
 
 
 def test_health_answers_while_a_writer_holds_the_store(quick: Served) -> None:
@@ -96,6 +122,7 @@ def test_a_store_that_is_away_is_told_and_health_still_answers_200(
     assert parts(quick)["database"]["cause"] == "The store is away; ask again."
     ready = quick.http.get("/ready")
     assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
+    assert ready.json()["detail"].startswith("Component not ready")
     assert ready.headers["retry-after"] == "1"
 
 
@@ -146,6 +173,89 @@ def test_old_prices_and_waiting_events_are_told(serving: Callable[..., Any]) -> 
     assert 0 < found["outbox"]["lag_seconds"] < 60
 
 
+@pytest.mark.parametrize(("days", "status"), [(1.0, "stale"), (1e9, "ok")])
+def test_prices_that_nobody_renewed_are_told(
+    serving: Callable[..., Any], days: float, status: str
+) -> None:
+    with serving(prices="embedded", prices_stale_days=days) as quick:
+        found = quick.http.get("/health").json()
+
+    prices = found["details"]["parts"]["prices"]
+    made = datetime.fromisoformat(prices["list"][:10]).replace(tzinfo=UTC)
+    assert prices["status"] == status
+    assert found["status"] == ("degraded" if status == "stale" else "healthy")
+    # A list is as old as its making, though it has only just come.
+    age_seconds = (datetime.fromisoformat(found["timestamp"]) - made).total_seconds()
+    assert abs(prices["age_seconds"] - age_seconds) < 60
+
+
+def test_a_price_of_ones_own_makes_prices_young(serving: Callable[..., Any]) -> None:
+    with serving(prices="embedded", prices_stale_days=1.0) as quick:
+        price = {"provider": "p", "model": "m", "input": 1, "output": 1}
+        quick.http.post("/api/v1/prices", json=price).raise_for_status()
+
+        assert parts(quick)["prices"]["status"] == "ok"
+
+
+def test_without_prices_there_is_nothing_to_be_old(quick: Served) -> None:
+    found = parts(quick)["prices"]
+
+    assert found == {"status": "ok", "count": 0, "list": None, "age_seconds": None}
+
+
+class _Registrar:
+    """How we stand with Hermes, as it is told."""
+
+    def __init__(self, *, registered: bool) -> None:
+        self.registered = registered
+        self.url = "http://localhost:8001"
+        self.component_id = "budget"
+        self.last_error = None if registered else "connection refused"
+
+    def state(self) -> "_Registrar":
+        return self
+
+    def stop(self) -> None:
+        """It has nothing under way."""
+
+
+def test_hermes_is_off_where_nobody_named_it(quick: Served) -> None:
+    answer = quick.http.get("/health").json()
+
+    assert answer["details"]["parts"]["hermes"] == {"status": "off"}
+    assert (answer["registeredWithHermes"], answer["dependencies"]) == (False, [])
+    assert quick.http.get("/api/v1/discovery").json()["dependencies"] == {}
+
+
+@pytest.mark.parametrize(
+    ("registered", "required", "status", "whole"),
+    [
+        (True, False, "ok", "healthy"),
+        (False, False, "away", "healthy"),
+        (True, True, "ok", "healthy"),
+        (False, True, "away", "degraded"),
+    ],
+)
+def test_without_hermes_the_service_works_alone_unless_it_is_required(
+    sqlite_url: str, registered: bool, required: bool, status: str, whole: str
+) -> None:
+    with served(sqlite_url, hermes_required=required) as quick:
+        running = quick.running
+        running.settings = running.settings.model_copy(
+            update={"hermes_url": "http://localhost:8001"}
+        )
+        running.hermes = _Registrar(registered=registered)  # type: ignore[attr-defined]  # a stand-in
+        answer = quick.http.get("/health").json()
+        found = quick.http.get("/api/v1/discovery").json()
+        ready = quick.http.get("/ready")
+
+    assert answer["details"]["parts"]["hermes"]["status"] == status
+    assert (answer["status"], answer["registeredWithHermes"]) == (whole, registered)
+    assert answer["dependencies"] == ["hermes"]
+    assert found["dependencies"] == {"hermes": "http://localhost:8001"}
+    assert ready.status_code == 200  # nobody has to wait for Hermes to ask us
+
+
 def test_ready_root_and_discovery_speak_as_other_components_do(quick: Served) -> None:
     ready, root = quick.http.get("/ready").json(), quick.http.get("/").json()
     found = quick.http.get("/api/v1/discovery").json()
@@ -167,15 +277,118 @@ def test_ready_root_and_discovery_speak_as_other_components_do(quick: Served) ->
     assert ("GET", "/health") in listed
     for place in ("openapi", "documentation", "health", "metrics"):
         assert quick.http.get(found["metadata"][place]).status_code == 200
+    assert found["metadata"]["websocket_endpoint"] == "/ws"
+    assert quick.http.get("/api/discovery").json() == found
+
+
+def test_discovery_tells_what_is_served_only(serving: Callable[..., Any]) -> None:
+    def told() -> tuple[bool, bool]:
+        found = quick.http.get("/api/v1/discovery").json()
+        return found["metadata"]["mcp_enabled"], "mcp_bridge" in found["capabilities"]
+
+    with serving() as quick:
+        assert told() == (True, True)
+    with serving(mcp_enabled=False) as quick:
+        assert told() == (False, False)
+
+
+# Workflows ----------------------------------------------------------------------------------------
+
+WORK = {
+    "purpose": "check_work",
+    "dest": "budget",
+    "payload": {"component": "budget", "action": "look_for_work"},
+}
+
+
+@pytest.mark.parametrize("dest", ["budget", "penia"])
+def test_a_workflow_finds_no_work_here(quick: Served, dest: str) -> None:
+    answer = quick.http.post("/workflow", json={**WORK, "dest": dest})
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "success",
+        "component": "budget",
+        "purpose": "check_work",
+        "work_available": False,
+        "work_count": 0,
+        "work_items": [],
+        "message": "Checked for work on budget",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ({}, "['purpose', 'dest', 'payload']"),
+        ({"dest": "budget", "payload": {}}, "['purpose']"),
+        ({"purpose": "check_work", "Dest": "budget", "payload": {}}, "['dest']"),
+    ],
+)
+def test_a_workflow_without_its_fields_is_refused_as_the_original_does(
+    quick: Served, body: object, missing: str
+) -> None:
+    answer = quick.http.post("/workflow", json=body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] == f"Missing required fields: {missing}"
+    assert answer.json()["detail"] == answer.json()["error"]
+    assert answer.json()["code"] == "workflow_malformed"
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"dest": "telos"}, "error"),
+        ({"dest": None}, "error"),
+        ({"dest": ["budget"]}, "error"),
+        ({"purpose": "build"}, "not_implemented"),
+        ({"purpose": {"budget": "x" * 5000}}, "not_implemented"),
+        ({"payload": {}}, "not_implemented"),
+        ({"more": 1}, "success"),
+    ],
+)
+def test_other_messages_of_a_workflow_are_answered(
+    quick: Served, change: dict[str, object], status: str
+) -> None:
+    answer = quick.http.post("/workflow", json={**WORK, **change})
+
+    assert (answer.status_code, answer.json()["status"]) == (200, status)
+    assert len(answer.text) < 1000
+
+
+@pytest.mark.parametrize("payload", [None, "work", [1]])
+def test_the_payload_of_a_workflow_is_an_object(quick: Served, payload: object) -> None:
+    answer = quick.http.post("/workflow", json={**WORK, "payload": payload})
+
+    assert answer.status_code == 400
+    assert "payload" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b"{", b"\xff"])
+def test_what_is_no_message_is_refused(quick: Served, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    assert quick.http.post("/workflow", content=body, headers=headers).status_code in (400, 422)
 
 
 def test_who_has_no_key_is_told_of_health_but_not_of_metrics(quick: Served) -> None:
     quick.key("first", Role.ADMIN)
 
-    open_ = [quick.http.get(path).status_code for path in ("/health", "/ready", "/")]
+    paths = ("/health", "/api/health", "/api/v1/health", "/status", "/ready", "/")
+    open_ = [quick.http.get(path).status_code for path in paths]
     closed = [quick.http.get(path).status_code for path in ("/metrics", "/shutdown/status")]
+    work = quick.http.post("/workflow", json=WORK)
 
-    assert (open_, closed) == ([200, 200, 200], [401, 401])
+    assert open_ == [200] * len(paths)
+    assert closed == [401, 401]
+    assert work.status_code == 401
+
+
+def test_a_key_may_be_needed_before_there_is_one(serving: Callable[..., Any]) -> None:
+    with serving(api_require_auth=True) as server:
+        assert server.http.get("/api/v1/budgets").status_code == 401
+        assert server.http.get("/health").status_code == 200
+        assert server.key("ada", Role.ADMIN).get("/api/v1/budgets").status_code == 200
 
 
 # Metrics ------------------------------------------------------------------------------------------
@@ -243,19 +456,35 @@ def test_a_key_bound_to_labels_may_not_read_metrics(quick: Served) -> None:
 # Browsers and shutdown ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("origin", [DASHBOARD, "http://127.0.0.1:8080"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/api/v1/allocations", "/api/budgets/summary", "/health"])
-def test_the_dashboard_s_pages_may_call(quick: Served, path: str) -> None:
+def test_the_dashboard_s_pages_may_call(quick: Served, path: str, method: str, origin: str) -> None:
     asked = {
-        "Origin": DASHBOARD,
-        "Access-Control-Request-Method": "PUT",
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": "content-type",
     }
     preflight = quick.http.options(path, headers=asked)
-    answer = quick.http.get(path, headers={"Origin": DASHBOARD})
+    answer = quick.http.get(path, headers={"Origin": origin})
 
     assert preflight.status_code == 200
-    assert preflight.headers["access-control-allow-origin"] == DASHBOARD
-    assert answer.headers["access-control-allow-origin"] == DASHBOARD
+    assert preflight.headers["access-control-allow-origin"] == origin
+    assert method in preflight.headers["access-control-allow-methods"]
+    assert "Content-Type" in preflight.headers["access-control-allow-headers"]
+    assert answer.headers["access-control-allow-origin"] == origin
+
+
+def test_the_dashboard_writes_json(quick: Served) -> None:
+    headers = {"Origin": DASHBOARD}
+    made = quick.http.post("/api/budgets", json={"name": "ui"}, headers=headers)
+    id_ = made.json()["budget_id"]
+    put = quick.http.put(f"/api/budgets/{id_}", json={"description": "new"}, headers=headers)
+
+    assert (made.status_code, put.status_code) == (201, 200)
+    assert put.json()["description"] == "new"
+    for answer in (made, put):
+        assert answer.headers["access-control-allow-origin"] == DASHBOARD
 
 
 def test_a_refusal_can_be_read_by_the_dashboard_too(quick: Served) -> None:

@@ -281,6 +281,10 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ("GET", "/metrics"): [Try(403)],
         ("GET", "/discovery"): [Try(200)],
         ("GET", "/shutdown/status"): [Try(200)],
+        ("POST", "/workflow"): [
+            Try(400, body={"purpose": "check_work"}),
+            Try(200, body={"purpose": "check_work", "dest": "budget", "payload": {}}),
+        ],
         ("POST", "/shutdown"): [Try(403)],
     }
 
@@ -357,8 +361,10 @@ def test_nothing_of_another_team_is_told_or_changed(
 
 def prefixes_of(path: str) -> tuple[str, ...]:
     """Where a path is served."""
-    if path in ("/", "/health", "/ready", "/metrics", "/shutdown/status"):
+    if path in ("/", "/ready", "/metrics", "/shutdown/status", "/workflow"):
         return ("",)
+    if path in ("/health", "/status"):
+        return ("", *PREFIXES)
     if path == "/shutdown":
         return ("", "/api")
     return PREFIXES[:1] if path == "/discovery" else PREFIXES

@@ -16,6 +16,7 @@ from tekton_budget.frontends.api.document import complete
 from tekton_budget.frontends.api.edge import Edge
 from tekton_budget.frontends.api.hot import HotRoutes
 from tekton_budget.frontends.api.metrics import Metrics
+from tekton_budget.frontends.api.parts import Vitality
 from tekton_budget.frontends.api.routes import (
     activity,
     allocations,
@@ -37,6 +38,7 @@ from tekton_budget.frontends.api.routes import (
     standings,
     usage,
     verify,
+    workflow,
 )
 from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
 from tekton_budget.frontends.http import wire
@@ -71,12 +73,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     imports.export_router,
 )
 # Routes at the root, such as /health.
-ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router)
+ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router, workflow.router)
 
 # What follows /api or /api/v1: routes are made once, for making them takes time at every start.
 _NOUNS = frozenset(
     str(getattr(route, "path", "")).split("/")[1] for router in ROUTERS for route in router.routes
-) | {"docs", "redoc", "openapi.json", "discovery"}
+) | {"docs", "redoc", "openapi.json", "discovery", "health"}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: tb_live_…"},
@@ -153,7 +155,7 @@ def create_app(
     for router in root_routers:
         app.include_router(router, responses=problem_responses())
     app.state.hot = HotRoutes(running.service.ledger, PREFIXES)
-    app.state.vitality = health.Vitality(running)
+    app.state.vitality = Vitality(running)
     app.state.verifying = threading.Lock()
     app.state.metrics = Metrics()
     running.service.health.watch(app.state.metrics.batch)

@@ -15,11 +15,11 @@ from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.frontends.http.watched import AccessLog, Meter
 
 # What may be read without a key: whether the service is there, and how to speak to it.
-OPEN = frozenset({"/", "/health", "/ready", "/favicon.ico"})
+OPEN = frozenset({"/", "/health", "/ready", "/status", "/favicon.ico"})
 OPEN_BELOW = tuple(
     f"{prefix}/{name}"
     for prefix in ("/api/v1", "/api")
-    for name in ("docs", "redoc", "openapi.json", "discovery")
+    for name in ("docs", "redoc", "openapi.json", "discovery", "health")
 )
 
 Answered = tuple[int, bytes, list[tuple[bytes, bytes]]]  # status, body, headers

@@ -23,7 +23,7 @@ class Doorkeeper:
 
     def __init__(self, keys: KeyVerbs, settings: Settings) -> None:
         self._keys = keys
-        self._keyless = is_loopback(settings.host)
+        self._keyless = is_loopback(settings.host) and not settings.api_require_auth
         self._hosts = {settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         self._pages = frozenset(settings.cors_origins)
         self._known: dict[bytes, tuple[Caller, float]] = {}  # by header

@@ -1,6 +1,5 @@
 """Whether the service is there, ready and well, and how to find one's way in it."""
 
-import time
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -8,21 +7,15 @@ from pydantic import ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from tekton_budget.domain.errors import BudgetError, Forbidden, Unavailable
+from tekton_budget import component
+from tekton_budget.domain.errors import Forbidden, Unavailable
 from tekton_budget.frontends.api import metrics
-from tekton_budget.frontends.api.asking import Asker, Runs
+from tekton_budget.frontends.api.asking import Asker, Runs, running_of
 from tekton_budget.frontends.api.body import ExactRoute
-from tekton_budget.frontends.api.pulse import Pulse, Slow
+from tekton_budget.frontends.api.parts import Parts, Vitality, missing, parts_of, worst
 from tekton_budget.frontends.api.schemas import TimeOut, View
 from tekton_budget.frontends.http.wire import Reply, time_text
-from tekton_budget.service.health import Health, Vitals
 from tekton_budget.wiring import Running
-
-COMPONENT = "budget"
-DESCRIPTION = "Holds LLM spending, in tokens and in money, to the limits that people set"
-SERVICES = ("budget_allocation", "cost_tracking", "usage_monitoring")
-OUTBOX_LAG_SECONDS_MAX = 60
-QUEUE_SHARE_MAX = 0.8
 
 router = APIRouter(route_class=ExactRoute, tags=["health"])
 
@@ -44,12 +37,18 @@ class HealthOut(View):
                     "dependencies": [],
                     "metrics": {"queue_length": 0},
                     "details": {
-                        "services": list(SERVICES),
+                        "services": ["budget_allocation", "cost_tracking"],
                         "parts": {
                             "database": {"status": "ok", "kind": "sqlite"},
                             "writer": {"status": "ok"},
                             "queue": {"status": "ok", "length": 0, "max": 20000},
-                            "prices": {"status": "ok", "count": 12, "age_seconds": 86400},
+                            "hermes": {"status": "off"},
+                            "prices": {
+                                "status": "ok",
+                                "count": 12,
+                                "list": "2026-11-20.1",
+                                "age_seconds": 86400,
+                            },
                             "outbox": {"status": "ok", "lag_seconds": 0.2},
                         },
                     },
@@ -68,6 +67,12 @@ class HealthOut(View):
     dependencies: list[str]
     metrics: dict[str, Any]  # numbers by name
     details: dict[str, Any]  # JSON
+
+
+class ComponentStatusOut(HealthOut):
+    """The same, and whether commands are taken."""
+
+    ready: bool
 
 
 class ReadyOut(View):
@@ -110,27 +115,13 @@ class DiscoveryOut(View):
     metadata: dict[str, Any]  # JSON
 
 
-class Vitality:
-    """How the parts of one process do: asked by `/health` and `/ready`."""
-
-    def __init__(self, running: Running) -> None:
-        self.health: Health = running.service.health
-        self.pulse = Pulse(self.health)
-        self.begun = time.monotonic()
-
-    @property
-    def uptime_seconds(self) -> float:
-        """Since this process serves."""
-        return round(time.monotonic() - self.begun, 3)
-
-
 @router.get("/", response_model=RootOut)
 def root(request: Request) -> Reply:
     """What answers here."""
     return Reply(
         {
-            "component": COMPONENT,
-            "description": DESCRIPTION,
+            "component": component.NAME,
+            "description": component.DESCRIPTION,
             "version": _app(request).version,
             "status": "active",
         }
@@ -138,44 +129,41 @@ def root(request: Request) -> Reply:
 
 
 @router.get("/health", response_model=HealthOut)
+@router.get("/api/v1/health", response_model=HealthOut)
 async def health(request: Request, runs: Runs) -> Reply:
     """How the service does. Always 200; it takes no lock, and waits for the store one second.
 
     `unhealthy`: the store is away or nothing is taken; `degraded`: it is slow, the queue is filling
-    up, or events wait long for their number.
+    up, events wait long for their number, prices are older than `BUDGET_PRICES_STALE_DAYS`, or
+    Hermes does not know this service and `BUDGET_HERMES_REQUIRED` is set. `port` is the real one;
+    Tekton's own model of this answer takes those from 8000 to 9999. The same at `/api/health`.
     """
-    vitality = _vitality(request)
-    parts = await _parts(vitality)
-    return Reply(
-        {
-            "status": _worst(parts),
-            "component": COMPONENT,
-            "version": _app(request).version,
-            "timestamp": time_text(vitality.health.now_us()),
-            "uptime": vitality.uptime_seconds,
-            "port": _port(request, runs),
-            "registeredWithHermes": False,
-            "dependencies": [],
-            "metrics": {"queue_length": vitality.health.queue[0]},
-            "details": {"services": SERVICES, "parts": parts},
-        }
-    )
+    return Reply(_told(request, runs, await parts_of(runs, _vitality(request))))
+
+
+@router.get("/status", response_model=ComponentStatusOut)
+async def status(request: Request, runs: Runs) -> Reply:
+    """How the service does, as `/health`, and whether it is ready. Always 200.
+
+    Where limits stand is another question: `/api/v1/status`.
+    """
+    parts = await parts_of(runs, _vitality(request))
+    return Reply(_told(request, runs, parts) | {"ready": not missing(parts)})
 
 
 @router.get("/ready", response_model=ReadyOut)
 async def ready(request: Request) -> Reply:
     """Whether commands are taken and the store answers: 200, else 503."""
     vitality = _vitality(request)
-    parts = await _parts(vitality)
-    missing = [name for name in ("database", "writer") if parts[name]["status"] != "ok"]
-    if missing:
+    lacking = missing(await parts_of(running_of(request), vitality))
+    if lacking:
         raise Unavailable(
-            f"Component not ready: {' and '.join(missing)} not there yet.", code="not_ready"
+            f"Component not ready: {' and '.join(lacking)} not there yet.", code="not_ready"
         )
     return Reply(
         {
             "ready": True,
-            "component": COMPONENT,
+            "component": component.NAME,
             "version": _app(request).version,
             "initializationTime": vitality.uptime_seconds,
             "timestamp": time_text(vitality.health.now_us()),
@@ -208,17 +196,21 @@ async def show_metrics(request: Request, asker: Asker, runs: Runs) -> Response:
 def discovery(request: Request, runs: Runs) -> Reply:
     """What this component can do, and where: its endpoints, capabilities and metadata."""
     app = _app(request)
+    settings = runs.settings
     return Reply(
         {
-            "component": COMPONENT,
+            "component": component.NAME,
             "version": app.version,
-            "description": DESCRIPTION,
+            "description": component.DESCRIPTION,
             "endpoints": endpoints_of(app),
-            "capabilities": SERVICES,
-            "dependencies": {},
+            "capabilities": component.capabilities(mcp=settings.mcp_enabled),
+            "dependencies": {"hermes": settings.hermes_url} if settings.hermes_url else {},
             "metadata": {
-                "description": DESCRIPTION,
+                "description": component.DESCRIPTION,
                 "database": runs.service.health.store_kind,
+                "websocket_endpoint": "/ws",
+                "assistant": "enabled",
+                "mcp_enabled": settings.mcp_enabled,
                 "openapi": app.openapi_url,
                 "documentation": str(app.openapi_url).replace("openapi.json", "docs"),
                 "health": "/health",
@@ -242,47 +234,24 @@ def endpoints_of(app: FastAPI) -> list[dict[str, object]]:
     ]
 
 
-async def _parts(vitality: Vitality) -> dict[str, dict[str, object]]:
-    health_ = vitality.health
-    length, most = health_.queue
-    parts: dict[str, dict[str, object]] = {
-        "database": {"status": "ok", "kind": health_.store_kind},
-        "writer": {"status": "ok" if health_.is_working else "down"},
-        "queue": {
-            "status": "ok" if length <= QUEUE_SHARE_MAX * most else "slow",
-            "length": length,
-            "max": most,
-        },
-    }
-    try:
-        parts |= _stored(await vitality.pulse.taken())
-    except Slow:
-        parts["database"]["status"] = "slow"
-    except BudgetError as refusal:
-        parts["database"] |= {"status": "down", "cause": refusal.detail}
-    return parts
-
-
-def _stored(vitals: Vitals) -> dict[str, dict[str, object]]:
-    lag_seconds = vitals.outbox_lag_seconds
+def _told(request: Request, runs: Running, parts: Parts) -> dict[str, object]:
+    vitality = _vitality(request)
+    settings = runs.settings
     return {
-        "prices": {
-            "status": "ok",
-            "count": vitals.prices,
-            "age_seconds": vitals.price_age_seconds,
-        },
-        "outbox": {
-            "status": "ok" if lag_seconds <= OUTBOX_LAG_SECONDS_MAX else "slow",
-            "lag_seconds": lag_seconds,
+        "status": worst(parts, hermes_required=settings.hermes_required),
+        "component": component.NAME,
+        "version": _app(request).version,
+        "timestamp": time_text(vitality.health.now_us()),
+        "uptime": vitality.uptime_seconds,
+        "port": _port(request, runs),
+        "registeredWithHermes": parts["hermes"]["status"] == "ok",
+        "dependencies": ["hermes"] if settings.hermes_url else [],
+        "metrics": {"queue_length": vitality.health.queue[0]},
+        "details": {
+            "services": component.capabilities(mcp=settings.mcp_enabled),
+            "parts": parts,
         },
     }
-
-
-def _worst(parts: dict[str, dict[str, object]]) -> str:
-    said = {part["status"] for part in parts.values()}
-    if "down" in said:
-        return "unhealthy"
-    return "degraded" if "slow" in said else "healthy"
 
 
 def _port(request: Request, runs: Running) -> int:

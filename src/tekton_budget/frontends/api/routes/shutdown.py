@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Request
 
+from tekton_budget import component
 from tekton_budget.domain.caller import Role
 from tekton_budget.domain.errors import Forbidden, Unavailable
 from tekton_budget.frontends.api.asking import Asker, Runs
 from tekton_budget.frontends.api.body import ExactRoute
-from tekton_budget.frontends.api.routes.health import COMPONENT
 from tekton_budget.frontends.api.schemas import TimeOut, View
 from tekton_budget.frontends.http.wire import Reply, time_text
 
@@ -41,7 +41,7 @@ def shutdown_status(runs: Runs) -> Reply:
     return Reply(
         {
             "shutdown_supported": enabled,
-            "component": COMPONENT,
+            "component": component.NAME,
             "endpoints": PATHS if enabled else [],
             "method": "POST",
             "cleanup_tasks": 0,
@@ -62,7 +62,7 @@ def shutdown(request: Request, asker: Asker, runs: Runs) -> Reply:
     return Reply(
         {
             "status": "accepted",
-            "message": f"{COMPONENT} shutdown initiated",
+            "message": f"{component.NAME} shutdown initiated",
             "timestamp": time_text(runs.service.health.now_us()),
         },
         status_code=202,
