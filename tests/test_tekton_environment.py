@@ -227,6 +227,38 @@ def test_what_tekton_says_to_all_components_is_kept(place: Place) -> None:
     assert (settings.hermes_timeout_seconds, settings.hermes_interval_seconds) == (7, 30)
 
 
+def test_the_dashboards_port_says_whose_pages_may_call(place: Place) -> None:
+    place.write(tekton="HEPHAESTUS_PORT=8180")
+    assert load_settings().cors_origins == ("http://localhost:8180", "http://127.0.0.1:8180")
+
+    place.env(BUDGET_CORS_ORIGINS='["https://ui.example"]')
+    assert load_settings().cors_origins == ("https://ui.example",)
+
+    place.write(tekton="HEPHAESTUS_PORT=web")
+    with pytest.raises(InvalidInput, match="HEPHAESTUS_PORT: "):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({}, "http://localhost:8013"),
+        ({"host": "0.0.0.0"}, "http://localhost:8013"),
+        ({"host": "::"}, "http://localhost:8013"),
+        ({"host": "::1"}, "http://[::1]:8013"),
+        ({"host": "10.0.0.5"}, "http://10.0.0.5:8013"),
+        ({"host": "0.0.0.0", "public_host": "box"}, "http://box:8013"),
+        ({"public_host": "fd00::1"}, "http://[fd00::1]:8013"),
+    ],
+)
+def test_where_other_components_find_this_one(
+    place: Place, settings: dict[str, str], url: str
+) -> None:
+    place.outside()
+
+    assert load_settings(**settings).public_url(8013) == url
+
+
 def test_debugging_is_a_level_where_no_level_is_said(place: Place) -> None:
     place.env(TEKTON_DEBUG="true")
     assert load_settings().log_level == "DEBUG"

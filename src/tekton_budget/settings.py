@@ -21,7 +21,7 @@ from tekton_budget.domain.command import LedgerSettings
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.domain.period import zone_named
 from tekton_budget.domain.policy import Holding
-from tekton_budget.tekton_environment import tekton_environment
+from tekton_budget.tekton_environment import EVERYWHERE, tekton_environment
 
 PORT_DEFAULT = 8013
 
@@ -290,6 +290,13 @@ class Settings(BaseSettings):
             elif value and variable.startswith(_UPSTREAM):
                 addresses[variable[len(_UPSTREAM) :].lower()] = value
         return {**given, "upstreams": addresses, "upstream_keys": keys}
+
+    def public_url(self, port: int) -> str:
+        """Where other components find this one, once it listens on a port."""
+        host = self.public_host or self.host
+        if self.public_host is None and host in ("127.0.0.1", *EVERYWHERE):
+            host = "localhost"
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def ledger(self) -> LedgerSettings:
         """What of it the ledger needs to know."""

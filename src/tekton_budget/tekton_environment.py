@@ -9,17 +9,17 @@ from tekton_budget.domain.errors import InvalidInput, invalid
 
 ROOT = "TEKTON_ROOT"
 FROZEN = "_TEKTON_ENV_FROZEN"  # the launcher has read the files, and gave a child what they say
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (addresses that are no name to be found by)
 HERMES_PORT_DEFAULT = 8001
 DATABASE = "tekton-budget.db"  # the original's `budget.db` in the same folder is another program's
 
 # Of its files only what this program reads; providers' keys are there for the gateway.
-_PREFIXES = ("BUDGET_", "HERMES_", "PENIA_", "TEKTON_")
+_PREFIXES = ("BUDGET_", "HEPHAESTUS_", "HERMES_", "PENIA_", "TEKTON_")
 _KEY = "_API_KEY"
 _WORDS = {
     **dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True),
     **dict.fromkeys(("0", "false", "f", "no", "n", "off"), False),
 }
-_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (addresses that are no name to be found by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,13 @@ class TektonEnvironment:
         self._take(found, "log_format", "TEKTON_LOG_FORMAT")
         self._take(found, "mcp_enabled", "TEKTON_MCP_ENABLED")
         self._take(found, "hermes_timeout_seconds", "HERMES_REGISTRATION_TIMEOUT")
-        if self._text("TEKTON_HOST") not in _EVERYWHERE:
+        if self._text("TEKTON_HOST") not in EVERYWHERE:
             self._take(found, "public_host", "TEKTON_HOST")
+        pages = self._text("HEPHAESTUS_PORT")
+        if pages:
+            port = int(_number("HEPHAESTUS_PORT", pages))
+            own = (f"http://localhost:{port}", f"http://127.0.0.1:{port}")
+            found["cors_origins"] = Meant(own, "HEPHAESTUS_PORT")
         checks = self._text("HERMES_HEALTH_CHECK_INTERVAL")
         if checks:  # two signs of life in each of its checks
             found["hermes_interval_seconds"] = Meant(
@@ -89,7 +94,7 @@ class TektonEnvironment:
         host, port = self._text("HERMES_HOST"), self._text("HERMES_PORT")
         if host or port:
             known = self._text("TEKTON_HOST")
-            name = host or (known if known not in _EVERYWHERE else "") or "localhost"
+            name = host or (known if known not in EVERYWHERE else "") or "localhost"
             url = f"http://[{name}]" if ":" in name else f"http://{name}"
             found["hermes_url"] = Meant(
                 f"{url}:{port or HERMES_PORT_DEFAULT}", "HERMES_PORT" if port else "HERMES_HOST"

@@ -19,6 +19,7 @@ from tekton_budget.server.banner import address, banner
 from tekton_budget.server.crew import Crew, end_with_parent
 from tekton_budget.server.logs import AccessLines, configure
 from tekton_budget.settings import Settings
+from tekton_budget.tekton_environment import tekton_environment
 from tekton_budget.wiring import Running, open_service
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,14 @@ KEEP_ALIVE_SECONDS = 75
 def serve(settings: Settings, *, announce: Callable[[str], None] = print) -> None:
     """Run until told to stop; refuses what would not be safe, with what to do instead."""
     configure(settings)
+    penia = tekton_environment().penia_differs()
+    if penia is not None:
+        log.warning(
+            "ports_differ",
+            budget_port=settings.port,
+            penia_port=penia,
+            do="Who looks for penia finds nobody there: set PENIA_PORT as BUDGET_PORT.",
+        )
     with contextlib.closing(_listening(settings)) as listening:
         with open_service(settings, background=settings.workers == 1) as running:
             _refuse_unsafe(settings, running)
@@ -52,6 +61,12 @@ def _refuse_unsafe(settings: Settings, running: Running) -> None:
     if not is_loopback(settings.host) and not running.service.keys.has_keys():
         raise Forbidden(
             f"On {settings.host} others can reach this server, so it starts only with keys. Make "
+            "one first: tekton-budget keys create admin --role admin (or set BUDGET_ADMIN_KEY).",
+            code="keys_needed",
+        )
+    if settings.api_require_auth and not running.service.keys.has_keys():
+        raise Forbidden(
+            "BUDGET_API_REQUIRE_AUTH asks for a key, and there is none that could be shown. Make "
             "one first: tekton-budget keys create admin --role admin (or set BUDGET_ADMIN_KEY).",
             code="keys_needed",
         )

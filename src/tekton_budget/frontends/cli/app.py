@@ -32,6 +32,7 @@ from tekton_budget.frontends.cli.session import PROGRAM, Session, form_of
 from tekton_budget.tekton_environment import adopt
 
 _FLAGS = frozenset({"--json", "--csv", "--nl"})
+_ANSWERED = frozenset({"-h", "--help", "--version"})
 _VALUED = frozenset({"--url", "--key", "--database-url", "--config"})
 
 
@@ -144,6 +145,15 @@ def brought_forward(words: list[str]) -> list[str]:
     return own + rest
 
 
+def _after_own(words: list[str]) -> list[str]:
+    """What follows the program's own options."""
+    left = list(words)
+    while left and left[0].partition("=")[0] in _FLAGS | _VALUED:
+        taken = 2 if left[0] in _VALUED else 1
+        left = left[taken:]
+    return left
+
+
 def main() -> None:
     """The command `tekton-budget`."""
     if sys.argv[1:] == ["--version"]:
@@ -154,6 +164,17 @@ def main() -> None:
     with told():
         adopt()
     app(prog_name=PROGRAM)
+
+
+def component() -> None:
+    """`python -m tekton_budget`, as Tekton starts a component: without a command it serves."""
+    words = brought_forward(sys.argv[1:])
+    own = len(words) - len(_after_own(words))
+    first = words[own] if words[own:] else ""
+    if not first or (first.startswith("-") and first not in _ANSWERED):
+        words.insert(own, "serve")
+    sys.argv[1:] = words
+    main()
 
 
 def _name_no_variables(command: Any) -> None:  # Any: typer's own command classes

@@ -50,4 +50,5 @@ def serve(
     )
     from tekton_budget.server import serve as run
 
-    run(settings)
+    # Who reads it through a pipe, as Tekton's launcher does, sees it now.
+    run(settings, announce=lambda text: print(text, flush=True))
