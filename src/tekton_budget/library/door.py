@@ -5,13 +5,11 @@ import logging
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import structlog
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import Scope
 
 from tekton_budget.domain.caller import LOCAL, Caller
-from tekton_budget.face import wire
 from tekton_budget.face.calling import (
     Addresses,
     AsyncGatewayTransport,
@@ -22,6 +20,7 @@ from tekton_budget.face.calling.modules import Module
 from tekton_budget.face.request import Labels, Request
 from tekton_budget.frontends.api import create_app
 from tekton_budget.frontends.http.auth import Doorkeeper
+from tekton_budget.frontends.http.inner import Inner
 from tekton_budget.library.loops import LoopThread
 from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.settings import Settings
@@ -42,6 +41,7 @@ class Door:
             caller = LOCAL if key is None else keys.authenticate(key)
             self._doorkeeper = _Admits(caller, keys, settings)
             self._app: Any = create_app(self.running, doorkeeper=self._doorkeeper)  # Any: its state
+            self._inner = Inner(self._app)
         except BaseException:
             self.running.close()
             raise
@@ -50,31 +50,7 @@ class Door:
 
     async def answer(self, request: Request[Any]) -> Any:
         """One request through the application. Nothing is sent anywhere."""
-        body = wire.body_of(request)
-        headers = [
-            (name.encode(), value.encode())
-            for name, value in wire.headers_of(request, None).items()
-        ]
-        path = wire.path_of(request)
-        scope: Scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": "http",
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "query_string": wire.query_of(request).encode(),
-            "root_path": "",
-            "headers": [*headers, (b"host", b"localhost")],
-            "client": ("127.0.0.1", 0),
-            "server": ("localhost", 0),
-            "state": {},
-        }
-        told = _Told(body)
-        app: ASGIApp = self._app
-        await app(scope, told.receive, told.send)
-        return wire.read_answer(told.status, bytes(told.body), told.retry_after)
+        return await self._inner.answer(request)
 
     def redirect(self, labels: Labels) -> Redirect:
         """From the addresses of providers to the gateway in here."""
@@ -188,27 +164,3 @@ class _Admits(Doorkeeper):
         if b"x-api-key" in headers:
             return await super().admit(scope, headers)
         return self._caller
-
-
-class _Told:
-    """One request's body on its way in, and the answer on its way out."""
-
-    def __init__(self, body: bytes) -> None:
-        self._sent = body
-        self.status = 500
-        self.retry_after: str | None = None
-        self.body = bytearray()
-
-    async def receive(self) -> Message:
-        """The whole body at once."""
-        return {"type": "http.request", "body": self._sent, "more_body": False}
-
-    async def send(self, message: Message) -> None:
-        """Collects the answer."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            for name, value in message["headers"]:
-                if name == b"retry-after":
-                    self.retry_after = value.decode()
-        else:
-            self.body += message.get("body", b"")
