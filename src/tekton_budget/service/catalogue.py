@@ -56,6 +56,7 @@ class Catalogue:
         *,
         is_active: bool | None = None,
         owner: str | None = None,
+        name: str | None = None,
         part: Slice | None = None,
     ) -> Page[Budget]:
         """In the order of their making; that of runs has lists of its own."""
@@ -66,6 +67,7 @@ class Catalogue:
             and sees_scope(caller, budget.scope)
             and is_active in (None, budget.is_active)
             and owner in (None, budget.owner)
+            and name in (None, budget.name)
         ]
         found.sort(key=_budget_place)
         return _page(found, part, _budget_place)

@@ -13,7 +13,6 @@ from tekton_budget.domain.limit_text import LimitText, limit_from_text
 from tekton_budget.domain.money import COST_NANO_MAX, nano_from_usd
 from tekton_budget.domain.period import Anchor, Period, Schedule, period_text
 from tekton_budget.domain.policy import (
-    DEFAULT_THRESHOLDS_PPM,
     MAX_GROUPS_DEFAULT,
     PPM,
     Enforcement,
@@ -286,13 +285,11 @@ def _thresholds(fields: Fields, base: tuple[int, ...]) -> tuple[int, ...]:
         if len(shares) > THRESHOLDS_MAX:
             raise invalid("thresholds", f"send at most {THRESHOLDS_MAX}")
         return tuple(sorted(set(shares)))
-    pair = [*base, *DEFAULT_THRESHOLDS_PPM[len(base) :]] if base else [*DEFAULT_THRESHOLDS_PPM]
-    changed = False
+    shares = list(base)
     for position, name in enumerate(("warning_threshold", "action_threshold")):
         if fields.get(name) is not None:
-            pair[position] = _share_ppm(name, fields[name])
-            changed = True
-    return tuple(sorted(set(pair))) if changed else base
+            shares[position : position + 1] = [_share_ppm(name, fields[name])]
+    return tuple(sorted(set(shares)))
 
 
 def _listed(name: str, value: object) -> tuple[Any, ...]:
@@ -327,7 +324,9 @@ def _kinds(fields: Fields, base: tuple[str, ...]) -> tuple[str, ...]:
 
 def _choices(fields: Fields, base: Policy) -> dict[str, Any]:
     enforcement = base.enforcement
-    said = [_enforcement(fields[n]) for n in ("enforcement", "type") if fields.get(n) is not None]
+    said = [
+        enforcement_named(fields[n]) for n in ("enforcement", "type") if fields.get(n) is not None
+    ]
     if said:
         enforcement = said[0]
     if len(set(said)) > 1:
@@ -340,10 +339,18 @@ def _choices(fields: Fields, base: Policy) -> dict[str, Any]:
     return {"enforcement": enforcement, "per_missing": per_missing, "unpriced": unpriced}
 
 
-def _enforcement(said: object) -> Enforcement:
-    word = {"warning": "warn", "downgrade": "soft_limit", "enforce": "hard_limit"}
+def enforcement_named(said: object) -> Enforcement:
+    """An enforcement by our word or one of older interfaces: `warning`, `downgrade`, `block`."""
     text = str(said).lower()
-    return choice("enforcement", Enforcement, word.get(text, text))
+    return choice("enforcement", Enforcement, _OLDER_WORDS.get(text, text))
+
+
+_OLDER_WORDS = {
+    "warning": "warn",
+    "downgrade": "soft_limit",
+    "enforce": "hard_limit",
+    "block": "hard_limit",
+}
 
 
 def _plain(fields: Fields, base: Policy) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, APIRouter
@@ -9,6 +10,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput
 from tekton_budget.frontends.api import problems
@@ -87,8 +89,12 @@ class ExactRoute(APIRoute):
         inner = super().get_route_handler()
         request_class = self.request_class
         known = frozenset(_parameters_of(self.dependant))
+        names = known | frozenset(_names_in_models(self.dependant))
 
         async def handler(request: Request) -> Response:
+            query = request.scope["query_string"]
+            if query != query.lower():
+                request = Request(_in_snake_case(request, names), request.receive)
             if known:
                 _refuse_unknown(request, known)
             return await inner(request_class(request.scope, request.receive))
@@ -104,6 +110,30 @@ def _parameters_of(dependant: Dependant) -> Iterator[str]:
             yield field.alias
     for below in dependant.dependencies:
         yield from _parameters_of(below)
+
+
+def _names_in_models(dependant: Dependant) -> Iterator[str]:
+    """The names that models read from the query."""
+    for field in dependant.query_params:
+        annotation = field.field_info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            for name, inner in annotation.model_fields.items():
+                yield inner.alias or name
+
+
+def _in_snake_case(request: Request, names: frozenset[str]) -> Scope:
+    """The scope of a request, with parameters like `startDate` under the names of the route."""
+    query = request.query_params
+    named = {
+        name: snake
+        for name in query
+        if name not in names and (snake := wire.snake_case(name)) in names
+    }
+    for snake in named.values():
+        if snake in query or list(named.values()).count(snake) > 1:
+            raise wire.sent_twice(snake)
+    sent = [(named.get(name, name), value) for name, value in query.multi_items()]
+    return {**request.scope, "query_string": urlencode(sent).encode()}
 
 
 def _refuse_unknown(request: Request, known: frozenset[str]) -> None:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.scope import WELL_KNOWN_LABELS
-from tekton_budget.frontends.api.schemas import LabelValue
+from tekton_budget.frontends.api.schemas import LabelValue, TierValue
 from tekton_budget.frontends.http.wire import us_from_text
 from tekton_budget.service.intervals import day_of
 from tekton_budget.service.paging import LIMIT_DEFAULT, LIMIT_MAX, Slice
@@ -54,7 +54,7 @@ class LabelFields(BaseModel):
     agent: LabelValue = None
     provider: LabelValue = None
     model: LabelValue = None
-    tier: LabelValue = None
+    tier: TierValue = None
     budget: LabelValue = None
 
     def named_labels(self) -> dict[str, object]:

@@ -9,8 +9,10 @@ from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api.schemas import (
     AmountsOut,
     Asked,
+    AskedTier,
     Body,
     Metadata,
+    ReadOnly,
     Scope,
     Time,
     TimeOut,
@@ -63,7 +65,7 @@ class PolicyFields(Body):
     scope: Scope | None = Field(
         None, description="What calls it concerns", examples=[{"team": "a", "model": "gpt-*"}]
     )
-    tier: Shortcut = None
+    tier: AskedTier | None = None
     provider: Shortcut = None
     component: Shortcut = None
     task_type: Shortcut = None
@@ -116,9 +118,13 @@ class PolicyFields(Body):
                 raise invalid(theirs, f"differs from {ours}; send one of them")
             if known:
                 said[f"{ours[:-3]}_us"] = known.pop()
-        for name in ("policy_id", "id", "budget_id", "backfill"):
+        for name in _NOT_OF_SERVICE:
             said.pop(name, None)
         return said
+
+
+_READ_ONLY = ("status", "version", "backfilled_from", "last_judged_at", "created_at", "updated_at")
+_NOT_OF_SERVICE = ("policy_id", "id", "budget_id", "backfill", "notes", *_READ_ONLY)
 
 
 class PolicyBody(PolicyFields):
@@ -133,7 +139,14 @@ class PolicyChange(PolicyFields):
 
     id: str | None = Field(None, description="Not used: the path names it")
     policy_id: str | None = Field(None, description="Not used: the path names it")
-    budget_id: str | None = Field(None, description="Not used: a policy stays in its budget")
+    budget_id: str | None = Field(None, description="Not used: PUT /budgets/{id}/policies moves it")
+    status: ReadOnly = None
+    version: ReadOnly = None
+    backfilled_from: ReadOnly = None
+    last_judged_at: ReadOnly = None
+    created_at: ReadOnly = None
+    updated_at: ReadOnly = None
+    notes: ReadOnly = None
 
 
 class BudgetOut(View):

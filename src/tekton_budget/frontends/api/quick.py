@@ -102,7 +102,9 @@ _NOT_QUICK = ("expires_us", "timestamp_us", "units")
 
 def _slots(fields: Mapping[str, str], own: Mapping[str, tuple[type, ...]]) -> dict[str, _Slot]:
     slots = {"labels": _Slot(_LABELS, "", _OBJECT)}
-    slots |= {name: _Slot(_LABEL, label, _TEXT) for name, label in LABEL_OF.items()}
+    slots |= {
+        name: _Slot(_LABEL, label, _TEXT) for name, label in LABEL_OF.items() if name != "tier"
+    }  # a tier has two spellings
     slots |= {
         name: _Slot(_FIELD, target, _TYPES.get(target, _WHOLE))
         for name, target in fields.items()

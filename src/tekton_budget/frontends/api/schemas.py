@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from tekton_budget.domain.price import TIERS
 from tekton_budget.frontends.http.wire import us_from_text
 
 
@@ -50,6 +51,13 @@ def _asked(value: object) -> object:
     return value
 
 
+def _tier(value: object) -> object:
+    """`REMOTE_HEAVYWEIGHT`, as the original's documents have it, is `remote_heavyweight`."""
+    if type(value) is list:
+        return [_tier(one) for one in value]
+    return value.lower() if isinstance(value, str) and value.lower() in TIERS else value
+
+
 USD_TEXT_MAX = 120
 USD_TEXT = r"^[0-9]{1,10}(\.[0-9]{1,40})?$"
 Whole = Annotated[int, BeforeValidator(_whole, json_schema_input_type=int)]
@@ -91,8 +99,11 @@ Time = Annotated[
 ]
 Metadata = dict[str, Any]  # Any: people's own JSON
 LabelValue = Annotated[str | int | None, BeforeValidator(_label_value)]
+TierValue = Annotated[LabelValue, BeforeValidator(_tier)]
+TierText = Annotated[str | None, BeforeValidator(_tier)]
 Labels = dict[str, LabelValue]
 Asked = Annotated[str | list[str], BeforeValidator(_asked)]
+AskedTier = Annotated[Asked, BeforeValidator(_tier)]
 Scope = dict[str, Asked]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@-]{1,200}$")]
 
@@ -110,6 +121,10 @@ class Body(BaseModel):
     def given(self) -> dict[str, Any]:  # Any: the fields as sent
         """Only what was sent."""
         return self.model_dump(exclude_unset=True)
+
+
+# Fields of an answer that come back with it and say nothing new, such as when it was made.
+ReadOnly = Annotated[Any, Field(description="Not used: it can be sent back as it was read")]
 
 
 class View(BaseModel):

@@ -14,6 +14,7 @@ from tekton_budget.frontends.api.schemas import (
     Labels,
     LabelValue,
     Metadata,
+    TierValue,
     Time,
     Truth,
     Usd,
@@ -75,7 +76,7 @@ class _Labelled(TypedDict, total=False):
     agent: LabelValue
     provider: LabelValue
     model: LabelValue
-    tier: LabelValue
+    tier: TierValue
     budget_id: Annotated[
         LabelValue, Field(description="Id or name of a budget that also concerns it")
     ]

@@ -123,3 +123,4 @@ class ReleasedOut(EndedOut):
     """An allocation after a release."""
 
     message: str = Field(description="In words, as the original answers")
+    tokens_released: int

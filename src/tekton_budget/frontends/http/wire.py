@@ -60,11 +60,11 @@ def in_snake_case(value: Any) -> Any:  # Any: JSON
     """Names like `maxOutputTokens` as `max_output_tokens`, except inside people's own objects."""
     if type(value) is dict:
         found = {
-            (snake := _snake(name)): inner if snake in AS_SENT else in_snake_case(inner)
+            (snake := snake_case(name)): inner if snake in AS_SENT else in_snake_case(inner)
             for name, inner in value.items()
         }
         if len(found) < len(value):
-            raise _sent_twice(value)
+            raise _two_spellings(value)
         return found
     if type(value) is list:
         return [in_snake_case(inner) for inner in value]
@@ -75,9 +75,9 @@ def outer_in_snake_case(value: Any) -> Any:  # Any: JSON
     """The same for the names of the outermost object alone; what is inside stays as sent."""
     if type(value) is not dict:
         return value
-    found = {_snake(name): inner for name, inner in value.items()}
+    found = {snake_case(name): inner for name, inner in value.items()}
     if len(found) < len(value):
-        raise _sent_twice(value)
+        raise _two_spellings(value)
     return found
 
 
@@ -151,7 +151,8 @@ def us_from_text(value: object) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _snake(name: str) -> str:
+def snake_case(name: str) -> str:
+    """`maxOutputTokens` as `max_output_tokens`."""
     return _HUMP.sub(r"_\1", name).lower() if not name.islower() else name
 
 
@@ -195,13 +196,16 @@ def _too_deep() -> InvalidInput:
     )
 
 
-def _sent_twice(value: Mapping[str, object]) -> InvalidInput:
+def _two_spellings(value: Mapping[str, object]) -> InvalidInput:
+    names = [snake_case(name) for name in value]
+    return sent_twice(next(name for name in names if names.count(name) > 1))
+
+
+def sent_twice(name: str) -> InvalidInput:
     """The refusal of two names that are one: nobody can tell which was meant."""
-    names = [_snake(name) for name in value]
-    twice = next(name for name in names if names.count(name) > 1)
     return InvalidInput(
-        f"{twice} was sent twice under two spellings: send one of them.",
-        FieldFault(twice, "was sent twice under two spellings; send one of them"),
+        f"{name} was sent twice under two spellings: send one of them.",
+        FieldFault(name, "was sent twice under two spellings; send one of them"),
     )
 
 

@@ -13,7 +13,7 @@ from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.edge import HotHandlers
 from tekton_budget.frontends.api.filters import labels_of
 from tekton_budget.frontends.api.paging import listed
-from tekton_budget.frontends.api.schemas import DenialOut, PageOut
+from tekton_budget.frontends.api.schemas import DenialOut, PageOut, TierText
 from tekton_budget.frontends.api.spending_bodies import (
     AllocationOut,
     EndedOut,
@@ -101,8 +101,10 @@ async def release(
     """Give back all that an allocation still holds."""
     cascade = bool((body or {}).get("cascade"))
     ticket = verbs.ledger.release(asker, allocation_id, cascade=cascade)
-    ended = answers.to_api_ended(await ticket)
-    return Reply({**ended, "message": f"Allocation {allocation_id} has been released."})
+    ended = await ticket
+    message = f"Allocation {allocation_id} has been released."
+    of_original = {"message": message, "tokens_released": ended.released.tokens}
+    return Reply({**answers.to_api_ended(ended), **of_original})
 
 
 @router.post(
@@ -150,7 +152,7 @@ def list_allocations(
     is_active: Annotated[bool | None, Query()] = None,
     context_id: Text = None,
     component: Text = None,
-    tier: Text = None,
+    tier: Annotated[TierText, Query(max_length=256)] = None,
     provider: Text = None,
     model: Text = None,
     task_type: Text = None,

@@ -20,7 +20,15 @@ from tekton_budget.frontends.api.limiting_bodies import (
     PolicyOut,
 )
 from tekton_budget.frontends.api.paging import listed
-from tekton_budget.frontends.api.schemas import Body, Id, Metadata, PageOut, Scope, Truth
+from tekton_budget.frontends.api.schemas import (
+    Body,
+    Id,
+    Metadata,
+    PageOut,
+    ReadOnly,
+    Scope,
+    Truth,
+)
 from tekton_budget.frontends.api.spending import own_id, retry_of
 from tekton_budget.frontends.api.spending_bodies import AllocationOut
 from tekton_budget.frontends.http.wire import Reply
@@ -53,6 +61,18 @@ class BudgetChange(Body):
     is_active: Truth | None = None
     metadata: Metadata | None = None
     budget_id: str | None = Field(None, description="Not used: the path names it")
+    id: str | None = Field(None, description="Not used: the path names it")
+    policies: ReadOnly = None
+    created_at: ReadOnly = None
+    updated_at: ReadOnly = None
+    creation_time: ReadOnly = None
+
+    def fields(self) -> dict[str, Any]:  # Any: fields of the service
+        """What changes."""
+        return {name: value for name, value in self.given().items() if name not in _NOT_USED}
+
+
+_NOT_USED = {"budget_id", "id", "policies", "created_at", "updated_at", "creation_time"}
 
 
 @router.post("", status_code=201, response_model=BudgetOut)
@@ -81,9 +101,10 @@ def list_budgets(
     pages: Pages,
     is_active: Annotated[bool | None, Query()] = None,
     owner: Annotated[str | None, Query(max_length=200)] = None,
+    name: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Reply:
     """In the order of their making."""
-    page = verbs.catalogue.budgets(asker, is_active=is_active, owner=owner, part=pages)
+    page = verbs.catalogue.budgets(asker, is_active=is_active, owner=owner, name=name, part=pages)
     policy_ids = verbs.catalogue.policy_ids(page.items)
     return Reply(listed(page, lambda one: to_api_budget(one, policy_ids[one.budget_id])))
 
@@ -92,8 +113,7 @@ def list_budgets(
 @router.patch("/{budget:path}", response_model=BudgetOut)
 def change_budget(budget: str, body: BudgetChange, asker: Asker, verbs: Verbs) -> Reply:
     """Change what is named."""
-    fields = {name: value for name, value in body.given().items() if name != "budget_id"}
-    return Reply(_shown(verbs, verbs.policies.change_budget(asker, budget, fields)))
+    return Reply(_shown(verbs, verbs.policies.change_budget(asker, budget, body.fields())))
 
 
 @router.delete("/{budget:path}", response_model=ChangedOut[BudgetOut])

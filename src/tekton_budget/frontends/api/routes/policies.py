@@ -30,12 +30,12 @@ from tekton_budget.frontends.api.limiting_bodies import (
     SetOut,
 )
 from tekton_budget.frontends.api.paging import listed
-from tekton_budget.frontends.api.schemas import PageOut
+from tekton_budget.frontends.api.schemas import PageOut, TierText
 from tekton_budget.frontends.api.spending import own_id, retry_of
 from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.catalogue import PolicyQuery
 from tekton_budget.service.commands import TOKENS_MAX
-from tekton_budget.service.policy_fields import SCOPE_SHORTCUTS
+from tekton_budget.service.policy_fields import SCOPE_SHORTCUTS, enforcement_named
 from tekton_budget.service.starting import Started
 
 router = exact_router("/policies")
@@ -75,7 +75,7 @@ def list_policies(
     pages: Pages,
     *,
     period: Text = None,
-    tier: Text = None,
+    tier: Annotated[TierText, Query(max_length=256)] = None,
     provider: Text = None,
     component: Text = None,
     task_type: Text = None,
@@ -89,10 +89,11 @@ def list_policies(
     """The policies in force, with when each last judged a call."""
     values = (tier, provider, component, task_type, model)
     labels = {n: v for n, v in zip(SCOPE_SHORTCUTS, values, strict=True) if v is not None}
+    said = enforcement or type
     query = PolicyQuery(
-        period=period,
+        period=None if period is None else period.lower(),
         enabled=enabled,
-        enforcement=enforcement or type,
+        enforcement=None if said is None else enforcement_named(said),
         budget=budget_id,
         name=name,
         labels=labels,
