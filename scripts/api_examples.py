@@ -233,6 +233,7 @@ STORY = (
     Step(f"GET {V1}/usage/records/{{record_id}}", path={"record_id": "usage-1"}),
     Step(f"POST {V1}/usage/summary", {"period": "daily", "days": 2, "group_by": ["user"]}),
     Step(f"GET {V1}/usage/summary", query={"period": "monthly", "group_by": "provider"}),
+    Step(f"GET {V1}/usage/analytics", query={"days": "2", "component": "ergon"}),
     Step(f"GET {V1}/usage/report", query={"month": "2026-11", "by": "team,model"}),
     Step(f"GET {V1}/status", query={"team": "a", "user": "alice", "model": "gpt-5-mini"}),
     Step(f"GET {V1}/budgets/summary", query={"period": "daily,weekly,monthly"}),

@@ -14,6 +14,7 @@ from tekton_budget.domain.zones import zone_named
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
 from tekton_budget.service.activity import ActivityViews
+from tekton_budget.service.analytics import Analytics
 from tekton_budget.service.calls import CallRules, Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
@@ -85,6 +86,7 @@ class Running:
             keys=keys,
             calls=Calls(ledger, self.writer, self.reader, _call_rules(settings)),
             activity=ActivityViews(self.reader, Overview(self.reader), run_rows),
+            analytics=Analytics(self.reader, Reports(self.reader)),
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),
             lists=Lists(self.reader),

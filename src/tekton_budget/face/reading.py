@@ -104,6 +104,37 @@ class ReadingVerbs:
         return got("usage_summary", "/usage/summary", query=query)
 
     @verb
+    def usage_analytics(
+        self,
+        *,
+        period: str | None = None,
+        days: int | None = None,
+        start: datetime | str | None = None,
+        end: datetime | str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        labels: Labels | None = None,
+        budget: str | None = None,
+        timezone: str | None = None,
+    ) -> Request[Json]:
+        """Usage from every side: totals, averages, groups, the costliest models, a time series.
+
+        Of a period's open window, the last days, or an interval; else of the last 30 days.
+        """
+        query = labelled(
+            labels,
+            period=period,
+            days=days,
+            start_time=text_of(start),
+            end_time=text_of(end),
+            provider=provider,
+            model=model,
+            budget_id=budget,
+            timezone=timezone,
+        )
+        return got("usage_analytics", "/usage/analytics", query=query)
+
+    @verb
     def usage_report(
         self,
         month: str | None = None,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tekton_budget.service.activity import ActivityViews
+from tekton_budget.service.analytics import Analytics
 from tekton_budget.service.calls import Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
@@ -36,6 +37,7 @@ class Service:
     keys: KeyVerbs
     calls: Calls
     activity: ActivityViews
+    analytics: Analytics
     catalogue: Catalogue
     decisions: DecisionReports
     lists: Lists

@@ -260,6 +260,11 @@ def rules_of(ids: dict[str, str]) -> Rules:
             Try(200, body={"period": "daily", "days": 2}),
             Try(200, body={"labels": as_b}),
         ],
+        ("GET", "/usage/analytics"): [
+            Try(200),
+            Try(200, query={"team": "b", "period": "daily"}),
+            Try(404, query={"budget_id": ids["budget"]}),
+        ],
         ("GET", "/usage/report"): [
             Try(200, query={"by": "team,user,component"}),
             Try(200, query={"by": "user", "team": "b", "format": "csv"}),

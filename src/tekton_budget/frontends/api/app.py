@@ -20,6 +20,7 @@ from tekton_budget.frontends.api.parts import Vitality
 from tekton_budget.frontends.api.routes import (
     activity,
     allocations,
+    analytics,
     batch,
     budgets,
     decisions,
@@ -66,6 +67,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     keys.router,
     runs.router,
     activity.router,
+    analytics.router,
     usage.router,
     decisions.router,
     verify.router,

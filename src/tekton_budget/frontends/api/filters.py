@@ -1,6 +1,7 @@
 """What usage a request is about: labels by name, an interval, and how its answer is to be sent."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,7 @@ from tekton_budget.frontends.http.wire import us_from_text
 from tekton_budget.service.intervals import day_of
 from tekton_budget.service.paging import LIMIT_DEFAULT, LIMIT_MAX, Slice
 from tekton_budget.service.records import UsageQuery
+from tekton_budget.service.reports import SummaryQuery
 
 Text = Annotated[str, Field(max_length=256)]
 Date = Annotated[
@@ -128,6 +130,40 @@ class UsageFilter(Query, Interval):
             provider=_text(own["provider"]),
             model=_text(own["model"]),
             labels=labels,
+        )
+
+
+class SummaryFields(UsageFilter):
+    """What is summed."""
+
+    period: Annotated[str, Field(max_length=20)] | None = Field(
+        None,
+        description="The window that is open now: hourly, daily, weekly, monthly, quarterly, "
+        "yearly; total (default) is all time",
+        examples=["monthly"],
+    )
+    days: int | None = Field(None, description="Instead: so many days, today the last of them")
+    start_time: Date | None = Field(None, description="As from")
+    end_time: Date | None = Field(None, description="As to; but a plain day is included")
+    timezone: Zone = None
+
+    def moments(self, zone: str) -> tuple[int | None, int | None]:
+        """Both ends, by any of their names."""
+        starts = {"from": self.from_, "start_date": self.start_date, "start_time": self.start_time}
+        ends = {"to": self.to, "end_date": self.end_date, "end_time": self.end_time}
+        return moments(zone, starts, ends)
+
+    def summary_query(self, zone: str, group_by: tuple[str, ...]) -> SummaryQuery:
+        """In the service's words."""
+        usage = self.query(self.timezone or zone)
+        labels = {name: value for name, value in usage.labels.items() if name != "budget"}
+        return SummaryQuery(
+            replace(usage, labels=labels),
+            period=self.period,
+            days=self.days,
+            timezone=self.timezone,
+            budget=_text(usage.labels.get("budget")),
+            group_by=group_by,
         )
 
 

@@ -129,20 +129,31 @@ class SumsOut(View):
     unpriced: int
 
 
-class ProviderShareOut(View):
-    """A provider's part of the cost, in percent (0 to 100)."""
-
-    provider: str
+class _ShareOut(View):
+    name: str
     cost: UsdOut
     tokens: int
     count: int
     percentage: float
 
 
+class ProviderShareOut(_ShareOut):
+    """A provider's part of the cost, in percent (0 to 100)."""
+
+    provider: str
+
+
 class ModelShareOut(ProviderShareOut):
     """A model's part of the cost, in percent (0 to 100)."""
 
     model: str
+    requests: int
+
+
+class ComponentShareOut(_ShareOut):
+    """A component's part of the cost, in percent (0 to 100)."""
+
+    component: str
 
 
 class DayOut(View):
@@ -168,15 +179,19 @@ class SummaryOut(View):
                     "timezone": "UTC",
                     "total_input_tokens": 2400,
                     "total_output_tokens": 680,
+                    "input_tokens": 2400,
+                    "output_tokens": 680,
                     "total_tokens": 3080,
                     "total_cost": 0.0128,
                     "count": 2,
+                    "request_count": 2,
                     "requests": 2,
                     "unpriced": 0,
                     "groups": {"provider": {"openai": _SUMS}, "component": {"ergon": _SUMS}},
                     "providers": [
                         {
                             "provider": "openai",
+                            "name": "openai",
                             "cost": 0.0128,
                             "tokens": 3080,
                             "count": 2,
@@ -186,7 +201,19 @@ class SummaryOut(View):
                     "models": [
                         {
                             "model": "gpt-4o",
+                            "name": "gpt-4o",
                             "provider": "openai",
+                            "requests": 2,
+                            "tokens": 3080,
+                            "cost": 0.0128,
+                            "count": 2,
+                            "percentage": 100,
+                        }
+                    ],
+                    "components": [
+                        {
+                            "component": "ergon",
+                            "name": "ergon",
                             "tokens": 3080,
                             "cost": 0.0128,
                             "count": 2,
@@ -214,14 +241,18 @@ class SummaryOut(View):
     timezone: str
     total_input_tokens: int
     total_output_tokens: int
+    input_tokens: int
+    output_tokens: int
     total_tokens: int
     total_cost: UsdOut
     count: int
+    request_count: int
     requests: int
     unpriced: int
     groups: dict[str, dict[str, SumsOut]]
     providers: list[ProviderShareOut]
     models: list[ModelShareOut]
+    components: list[ComponentShareOut]
     daily_usage: list[DayOut]
     read_from: str
 

@@ -9,7 +9,14 @@ from tekton_budget.domain.zones import datetime_from_us
 from tekton_budget.frontends.http.wire import number, time_text, usd
 from tekton_budget.service.intervals import Interval
 from tekton_budget.service.records import RecordView
-from tekton_budget.service.reports import NONE, ReportRow, Sums, UsageReport, UsageSummary
+from tekton_budget.service.reports import (
+    NONE,
+    ModelSums,
+    ReportRow,
+    Sums,
+    UsageReport,
+    UsageSummary,
+)
 
 RECORD_COLUMNS = (
     "record_id",
@@ -129,14 +136,17 @@ def to_api_summary(summary: UsageSummary) -> dict[str, object]:
     total, interval = summary.total, summary.interval
     return {
         "period": summary.period,
-        "start_time": _moment(interval.from_us, interval),
-        "end_time": _moment(interval.to_us, interval),
+        "start_time": moment(interval.from_us, interval),
+        "end_time": moment(interval.to_us, interval),
         "timezone": interval.zone,
         "total_input_tokens": total.input_tokens,
         "total_output_tokens": total.output_tokens,
+        "input_tokens": total.input_tokens,
+        "output_tokens": total.output_tokens,
         "total_tokens": total.total_tokens,
         "total_cost": usd(total.cost_nano),
         "count": total.records,
+        "request_count": total.records,
         "requests": total.requests,
         "unpriced": total.unpriced,
         "groups": {
@@ -144,16 +154,17 @@ def to_api_summary(summary: UsageSummary) -> dict[str, object]:
             for name, group in summary.groups.items()
         },
         "providers": _providers(summary),
-        "models": [
+        "models": model_shares(summary.models, total),
+        "components": [
             {
-                "model": one.model,
-                "provider": one.provider,
-                "tokens": one.sums.total_tokens,
-                "cost": usd(one.sums.cost_nano),
-                "count": one.sums.records,
-                "percentage": percentage(one.sums.cost_nano, total.cost_nano),
+                "component": component,
+                "name": component,
+                "tokens": sums.total_tokens,
+                "cost": usd(sums.cost_nano),
+                "count": sums.records,
+                "percentage": percentage(sums.cost_nano, total.cost_nano),
             }
-            for one in summary.models
+            for component, sums in summary.groups.get("component", {}).items()
         ],
         "daily_usage": [
             {
@@ -173,8 +184,8 @@ def to_api_report(report: UsageReport) -> dict[str, object]:
     """Every combination of the labels asked for; the rows add up to the total."""
     return {
         "by": report.by,
-        "start_time": _moment(report.interval.from_us, report.interval),
-        "end_time": _moment(report.interval.to_us, report.interval),
+        "start_time": moment(report.interval.from_us, report.interval),
+        "end_time": moment(report.interval.to_us, report.interval),
         "timezone": report.interval.zone,
         "rows": [
             {"values": dict(zip(report.by, row.values, strict=True)), **to_api_sums(row.sums)}
@@ -205,6 +216,23 @@ def percentage(part: int, whole: int | None) -> msgspec.Raw | None:
     return number(Decimal(ppm).scaleb(-4).normalize() + 0)
 
 
+def model_shares(models: Sequence[ModelSums], total: Sums) -> list[dict[str, object]]:
+    """Models with their parts of the cost; `name` is what the page's chat calls them by."""
+    return [
+        {
+            "model": one.model,
+            "name": one.model,
+            "provider": one.provider,
+            "requests": one.sums.requests,
+            "tokens": one.sums.total_tokens,
+            "cost": usd(one.sums.cost_nano),
+            "count": one.sums.records,
+            "percentage": percentage(one.sums.cost_nano, total.cost_nano),
+        }
+        for one in models
+    ]
+
+
 def _providers(summary: UsageSummary) -> list[dict[str, object]]:
     costs: dict[str, list[int]] = {}
     for one in summary.models:
@@ -215,6 +243,7 @@ def _providers(summary: UsageSummary) -> list[dict[str, object]]:
     return [
         {
             "provider": provider,
+            "name": provider,
             "cost": usd(cost_nano),
             "tokens": tokens,
             "count": count,
@@ -230,7 +259,8 @@ def _values(row: ReportRow) -> Sequence[str]:
     return [NONE if value is None else value for value in row.values]
 
 
-def _moment(at_us: int | None, interval: Interval) -> str | None:
+def moment(at_us: int | None, interval: Interval) -> str | None:
+    """An end of an interval, by the clock of its zone."""
     return None if at_us is None else datetime_from_us(at_us, interval.zone).isoformat()
 
 

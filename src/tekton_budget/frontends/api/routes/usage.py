@@ -41,41 +41,7 @@ class RecordsQuery(filters.UsageFilter, filters.Listing, filters.Formatted):
     """The query of a list of records."""
 
 
-class SummaryFields(filters.UsageFilter):
-    """What is summed."""
-
-    period: Annotated[str, Field(max_length=20)] | None = Field(
-        None,
-        description="The window that is open now: hourly, daily, weekly, monthly, quarterly, "
-        "yearly; total (default) is all time",
-        examples=["monthly"],
-    )
-    days: int | None = Field(None, description="Instead: so many days, today the last of them")
-    start_time: filters.Date | None = Field(None, description="As from")
-    end_time: filters.Date | None = Field(None, description="As to; but a plain day is included")
-    timezone: filters.Zone = None
-
-    def moments(self, zone: str) -> tuple[int | None, int | None]:
-        """Both ends, by any of their names."""
-        starts = {"from": self.from_, "start_date": self.start_date, "start_time": self.start_time}
-        ends = {"to": self.to, "end_date": self.end_date, "end_time": self.end_time}
-        return filters.moments(zone, starts, ends)
-
-    def summary_query(self, zone: str, group_by: tuple[str, ...]) -> SummaryQuery:
-        """In the service's words."""
-        usage = self.query(self.timezone or zone)
-        labels = {name: value for name, value in usage.labels.items() if name != "budget"}
-        return SummaryQuery(
-            replace(usage, labels=labels),
-            period=self.period,
-            days=self.days,
-            timezone=self.timezone,
-            budget=_text(usage.labels.get("budget")),
-            group_by=group_by,
-        )
-
-
-class SummaryQueryFields(SummaryFields):
+class SummaryQueryFields(filters.SummaryFields):
     """The query of a summary."""
 
     group_by: Annotated[str, Field(max_length=600)] | None = Field(
@@ -83,7 +49,7 @@ class SummaryQueryFields(SummaryFields):
     )
 
 
-class SummaryBody(SummaryFields):
+class SummaryBody(filters.SummaryFields):
     """The body of a summary."""
 
     labels: Labels = Field(default_factory=dict, description="Any labels")
@@ -96,7 +62,7 @@ class SummaryBody(SummaryFields):
         return {**self.labels, **super().all_labels()}
 
 
-class ReportQuery(SummaryFields, filters.Formatted):
+class ReportQuery(filters.SummaryFields, filters.Formatted):
     """The query of a report."""
 
     by: Annotated[str, Field(max_length=600)] = Field(
