@@ -274,6 +274,8 @@ STORY = (
     Step(f"DELETE {V1}/keys/{{key}}", path={"key": "older"}),
     Step(f"DELETE {V1}/policies/{{policy}}", path=POLICY),
     Step(f"DELETE {V1}/budgets/{{budget}}", path=BUDGET),
+    Step(f"POST {V1}/command", {"command": "/budget daily"}),
+    Step(f"GET {V1}/command/help", query={"command": "/limits"}),
     Step("GET /"),
     Step("GET /health"),
     Step(f"GET {V1}/health"),

@@ -211,6 +211,16 @@ CODES: dict[str, Explained] = {
         "Send one of them, or the same in both",
     ),
     # 400, 405, 413, 415: the request itself
+    "command_invalid": Explained(
+        422,
+        "A line sent to `/command`, or an old word of the command line, with an option or value that it does not take",
+        "Write it as the message says",
+    ),
+    "command_unknown": Explained(
+        422,
+        "A line sent to `/command` that begins with no command",
+        "`GET /api/v1/command/help` lists them",
+    ),
     "workflow_malformed": Explained(
         400,
         "A message to `/workflow` without `purpose`, `dest` or `payload`; `error` has the same text, as Tekton's components send it",

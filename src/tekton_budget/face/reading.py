@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tekton_budget.face.ledger import text_of
-from tekton_budget.face.request import Json, Labels, Request, given, got, labelled, same, verb
+from tekton_budget.face.request import (
+    Json,
+    Labels,
+    Request,
+    given,
+    got,
+    items,
+    labelled,
+    new_id,
+    same,
+    verb,
+)
 
 VERIFY_SECONDS = 3600.0
 
@@ -102,6 +113,24 @@ class ReadingVerbs:
             timezone=timezone,
         )
         return got("usage_summary", "/usage/summary", query=query)
+
+    @verb
+    def summaries(self, period: str = "daily,weekly,monthly") -> Request[list[Json]]:
+        """For each of the periods its limits and where they stand; without any, what was used."""
+        return Request("summaries", "GET", "/budgets/summary", items, query={"period": period})
+
+    @verb
+    def command(self, command: str) -> Request[Json]:
+        """Do what a line of Tekton's chat or the original's command line says.
+
+        Answers `{"success", "response", "data"}`: whether it was done, in words, and as data.
+        """
+        return Request("command", "POST", "/command", same, body={"command": command}, id=new_id())
+
+    @verb
+    def command_help(self, command: str = "") -> Request[Json]:
+        """Which commands there are, or how one is used."""
+        return got("command_help", "/command/help", query={"command": command})
 
     @verb
     def usage_analytics(

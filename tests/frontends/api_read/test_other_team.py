@@ -280,6 +280,20 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ("GET", "/export/apollo"): [Try(403)],
         ("POST", "/import/rhetor"): [Try(403, body={"database": {"base64": ""}})],
         ("GET", "/export/rhetor"): [Try(403)],
+        ("POST", "/command"): [
+            Try(200, body={"command": command})
+            for command in (
+                "status",
+                "/limits",
+                "/query team=b",
+                "get-usage daily",
+                "/optimize",
+                "allocate list --all",
+                f"allocate release {ids['allocation_id']}",
+                f"set-limit daily 5 --budget-id {ids['budget']}",
+            )
+        ],
+        ("GET", "/command/help"): [Try(200), Try(200, query={"command": "set_limit"})],
         ("GET", "/"): [Try(200)],
         ("GET", "/health"): [Try(200)],
         ("GET", "/ready"): [Try(200)],

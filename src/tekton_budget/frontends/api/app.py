@@ -23,6 +23,7 @@ from tekton_budget.frontends.api.routes import (
     analytics,
     batch,
     budgets,
+    command,
     decisions,
     guide,
     health,
@@ -73,6 +74,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     verify.router,
     imports.import_router,
     imports.export_router,
+    command.router,
 )
 # Routes at the root, such as /health.
 ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router, workflow.router)
