@@ -123,6 +123,7 @@ STORY = (
     Step(f"POST {V1}/prices/load", {"cards": [CARD], "source": "the provider's page"}),
     Step(f"GET {V1}/prices/models", query={"provider": "cohere", "model": "embed-*"}),
     Step(f"GET {V1}/prices/lists"),
+    Step(f"POST {V1}/prices/update"),
     Step(
         f"POST {V1}/prices/calculate",
         {"provider": "azure", "response": ANSWER, "context": {"region": "eu"}},
@@ -186,6 +187,7 @@ STORY = (
         POLICY,
     ),
     Step(f"POST {V1}/credit", {"labels": {"user": "alice"}, "cost": 5, "reason": "a long run"}),
+    Step(f"PUT {V1}/budgets/{{budget}}/policies", {"policies": [POLICY["policy"]]}, BUDGET),
     Step(f"GET {V1}/budgets/{{budget}}/policies", path=BUDGET),
     Step(
         f"POST {V1}/allocations",

@@ -15,6 +15,7 @@ from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
 from tekton_budget.service.activity import ActivityViews
 from tekton_budget.service.analytics import Analytics
+from tekton_budget.service.attaching import Attaching
 from tekton_budget.service.calls import CallRules, Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
@@ -26,7 +27,14 @@ from tekton_budget.service.lists import Lists
 from tekton_budget.service.overview import Overview
 from tekton_budget.service.passes import Keep, Passes
 from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.prices import Calculations, PriceLooks, PriceVerbs, Recommendations
+from tekton_budget.service.prices import (
+    Calculations,
+    ListSource,
+    PriceLooks,
+    PriceUpdates,
+    PriceVerbs,
+    Recommendations,
+)
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
 from tekton_budget.service.runs import RunPasses, RunVerbs, RunViews
@@ -75,11 +83,14 @@ class Running:
         run_views = RunViews(self.reader, run_rows, run_passes)
         standings = Standings(self.reader)
         runs = RunVerbs(self.reader, self.writer, policies, ledger, run_passes, run_views)
+        prices = PriceVerbs(self.writer, self.reader)
+        lists = _price_lists(settings)
         self.service = Service(
             ledger=ledger,
             policies=policies,
             short=ShortForms(policies, ledger, self.reader.policies),
-            prices=PriceVerbs(self.writer, self.reader),
+            prices=prices,
+            price_updates=PriceUpdates(prices, self.reader.book, self.reader.now_us, lists),
             book=PriceLooks(self.reader.book, self.reader.now_us),
             costs=Calculations(self.reader.book, self.reader.now_us),
             recommendations=Recommendations(self.reader.book, self.reader.now_us),
@@ -87,6 +98,7 @@ class Running:
             calls=Calls(ledger, self.writer, self.reader, _call_rules(settings)),
             activity=ActivityViews(self.reader, Overview(self.reader), run_rows),
             analytics=Analytics(self.reader, Reports(self.reader)),
+            attaching=Attaching(self.writer, ledger_settings, policies.finish),
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),
             lists=Lists(self.reader),
@@ -102,8 +114,8 @@ class Running:
             verifier=Verifier(self.reader),
         )
         self._first_admin_key()
-        if settings.prices is Prices.EMBEDDED:
-            self.service.prices.take_list(embedded_head().version, embedded_text())
+        for one in lists:
+            prices.take_list(one.version, one.text())
         keep = Keep(settings.outbox_days, settings.decisions_days)
         passes = Passes(
             self.reader, self.writer, finish=policies.finish, keep=keep, count=runs.flush
@@ -151,6 +163,14 @@ class Running:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _price_lists(settings: Settings) -> tuple[ListSource, ...]:
+    """The price lists that the book takes over at the start, and when it is told to."""
+    if settings.prices is not Prices.EMBEDDED:
+        return ()
+    head = embedded_head()
+    return (ListSource("embedded", head.version, head.made, embedded_text),)
 
 
 def _call_rules(settings: Settings) -> CallRules:

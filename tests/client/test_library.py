@@ -210,12 +210,15 @@ def test_usage_is_recorded_listed_summed_and_reported(budget) -> None:
     listed = budget.usage_records(labels={"team": "a"})["items"]
     summary = budget.usage_summary(by="team")
     report = budget.usage_report(f"{datetime.now(UTC):%Y-%m}", by=["team", "model"])
+    analytics = budget.usage_analytics(days=1, model="y", labels={"team": "b"})
 
     assert [one["cost"] for one in listed] == [Decimal("0.25")]
     assert summary["total_cost"] == Decimal("0.75")
     assert summary["groups"]["team"]["b"]["cost"] == Decimal("0.5")
     assert report["total"]["cost"] == Decimal("0.75")
     assert len(report["rows"]) == 2
+    assert analytics["totals"]["cost"] == Decimal("0.5")
+    assert budget.usage_analytics()["averages"]["cost_per_request"] == Decimal("0.375")
 
 
 def test_keys_are_made_rotated_and_revoked(budget) -> None:
@@ -267,6 +270,8 @@ def test_the_price_book_is_asked_and_told(budget) -> None:
     assert budget.model_names() == [named]
     assert budget.tiers() == [tier]
     assert budget.price_lists() == budget.models() == []
+    assert budget.update_prices()["updated"] == []
+    assert budget.recommend(prefer="p", max_cost="0.000001")["items"] == []
     file = {"format": "name-cases/1", "cases": [{"name": "p/m", "answer": None}]}
     assert budget.check_names(file)[0]["differs"] == "expected to be unknown"
 
@@ -296,8 +301,11 @@ def test_budgets_hold_policies(budget) -> None:
     assert budget.budget("search")["owner"] == "eve"
     assert budget.change_budget("search", owner="bob")["owner"] == "bob"
     assert budget.balances("search")["items"][0]["allowance"]["cost"] == 5
+    policy = budget.create_policy(limit="9usd/day", name="loose")["policy_id"]
+    assert policy in budget.attach_policies("search", ["loose"])["policies"]
     budget.close_budget(made["budget_id"])
     assert budget.budget("search")["is_active"] is False
+    assert len(budget.create_budget("tekton", template="tekton")["policies"]) == 19
 
 
 def test_a_batch_is_answered_one_by_one(budget) -> None:

@@ -132,20 +132,31 @@ class LimitVerbs:
         description: str | None = None,
         scope: Scope | None = None,
         policies: Sequence[Mapping[str, Any]] = (),
+        template: str | None = None,
         budget_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Request[Json]:
-        """A folder of policies, with its policies if any: all or none."""
+        """A folder of policies, with its policies if any: all or none.
+
+        `template="tekton"` begins with Tekton's default policies, which warn.
+        """
         body = given(
             name=name,
             owner=owner,
             description=description,
             scope=dict(scope or {}),
             policies=list(policies) or None,
+            template=template,
             budget_id=budget_id,
             metadata=metadata,
         )
         return Request("create_budget", "POST", "/budgets", same, body=body, id=new_id())
+
+    @verb
+    def attach_policies(self, budget: str, policies: Sequence[str]) -> Request[Json]:
+        """Move policies, by id or name, into a budget: all or none. Answers the budget."""
+        body = {"policies": list(policies)}
+        return put("attach_policies", "/budgets/{budget}/policies", {"budget": budget}, body)
 
     @verb
     def change_budget(self, /, budget: str, **fields: Any) -> Request[Json]:

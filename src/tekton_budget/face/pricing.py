@@ -71,6 +71,11 @@ class PricingVerbs:
         return Request("load_prices", "POST", "/prices/load", same, body=body, id=new_id())
 
     @verb
+    def update_prices(self) -> Request[Json]:
+        """Take over what the sources have that is newer: `message`, and `updated` by source."""
+        return Request("update_prices", "POST", "/prices/update", same)
+
+    @verb
     def current_price(
         self,
         provider: str | None,

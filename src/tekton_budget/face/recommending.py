@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tekton_budget.face.hold import Amount
+from tekton_budget.face.ledger import exact
 from tekton_budget.face.request import Json, Request, given, same, verb
 
 
@@ -21,9 +23,14 @@ class RecommendingVerbs:
         context_size: int | None = None,
         needs: Sequence[str] | Mapping[str, Any] | None = None,
         providers: Sequence[str] | None = None,
+        prefer: str | None = None,
+        max_cost: Amount | None = None,
         limit: int | None = None,
     ) -> Request[Json]:
-        """Cheaper models for the job of the one in use: cost, saving, what would be lost."""
+        """Cheaper models for the job of the one in use: cost, saving, what would be lost.
+
+        Without a model in use, any. Those of `prefer` come first; dearer than `max_cost` are none.
+        """
         body = given(
             provider=provider,
             model=model,
@@ -33,6 +40,8 @@ class RecommendingVerbs:
             context_size=context_size,
             needs=needs if needs is None or isinstance(needs, Mapping) else list(needs),
             providers=None if providers is None else list(providers),
+            prefer_provider=prefer,
+            max_cost=exact(max_cost, "max_cost"),
             limit=limit,
         )
         return Request("recommend", "POST", "/prices/recommendations", same, body=body)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tekton_budget.service.activity import ActivityViews
 from tekton_budget.service.analytics import Analytics
+from tekton_budget.service.attaching import Attaching
 from tekton_budget.service.calls import Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
@@ -14,7 +15,13 @@ from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
 from tekton_budget.service.overview import Overview
 from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.prices import Calculations, PriceLooks, PriceVerbs, Recommendations
+from tekton_budget.service.prices import (
+    Calculations,
+    PriceLooks,
+    PriceUpdates,
+    PriceVerbs,
+    Recommendations,
+)
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
 from tekton_budget.service.runs import RunVerbs, RunViews
@@ -31,6 +38,7 @@ class Service:
     policies: PolicyVerbs
     short: ShortForms
     prices: PriceVerbs
+    price_updates: PriceUpdates
     book: PriceLooks
     costs: Calculations
     recommendations: Recommendations
@@ -38,6 +46,7 @@ class Service:
     calls: Calls
     activity: ActivityViews
     analytics: Analytics
+    attaching: Attaching
     catalogue: Catalogue
     decisions: DecisionReports
     lists: Lists

@@ -6,14 +6,15 @@ from typing import Any
 
 from tekton_budget.domain.amounts import Limits
 from tekton_budget.domain.balance import Balance
-from tekton_budget.domain.caller import Caller, Role
-from tekton_budget.domain.command import AuditNote, LedgerSettings
-from tekton_budget.domain.errors import Conflict, Forbidden, invalid
-from tekton_budget.domain.event import Event, EventType
+from tekton_budget.domain.caller import Caller
+from tekton_budget.domain.command import LedgerSettings
+from tekton_budget.domain.errors import Conflict, invalid
+from tekton_budget.domain.event import EventType
 from tekton_budget.domain.ledger.state import is_group
 from tekton_budget.domain.policy import DEFAULT_BUDGET, Budget, GroupLimits, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
 from tekton_budget.domain.scope import Scope
+from tekton_budget.service.changing import audit, event_of, may_change, replaced, within
 from tekton_budget.service.commands import checked_id, checked_metadata, new_id
 from tekton_budget.service.named import budget_named, policy_named, versions_of
 from tekton_budget.service.policy_fields import (
@@ -26,7 +27,8 @@ from tekton_budget.service.policy_fields import (
     new_policy,
 )
 from tekton_budget.service.retries import Retry, done_before, note_done
-from tekton_budget.service.starting import Started, Starting, groups_note
+from tekton_budget.service.starting import Started, Starting
+from tekton_budget.service.templates import policies_of
 from tekton_budget.storage.packing import budget_json, json_text, policy_spec
 from tekton_budget.storage.policies import Changes
 from tekton_budget.storage.session import Session
@@ -58,14 +60,17 @@ class PolicyVerbs:
         scope: Mapping[str, object] | None = None,
         metadata: Mapping[str, object] | None = None,
         policies: Sequence[Fields] = (),
+        template: str | None = None,
         budget_id: str | None = None,
         retry: Retry | None = None,
     ) -> tuple[Budget, tuple[Policy, ...]]:
-        """A budget, with its policies if any: all or none."""
-        _may_change(caller)
+        """A budget, with the policies of a template and its own, if any: all or none."""
+        may_change(caller)
+        if template is not None:
+            policies = (*policies_of(template, name), *policies)
         own_id = checked_id(budget_id, "budget_id")
         checked_metadata(metadata or {})
-        own_scope = _within(caller, dict(scope or {}))
+        own_scope = within(caller, dict(scope or {}))
 
         def run(alone: Exclusively) -> tuple[Budget, tuple[Policy, ...]]:
             changes = Changes(alone, self._settings)
@@ -87,8 +92,8 @@ class PolicyVerbs:
             )
             changes.insert_budget(budget)
             changes.refresh()
-            _audit(changes, caller, "create", "budget", budget.budget_id, None, budget_json(budget))
-            changes.publish(_event(EventType.BUDGET_CREATED, budget.budget_id, budget.budget_id))
+            audit(changes, caller, "create", "budget", budget.budget_id, None, budget_json(budget))
+            changes.publish(event_of(EventType.BUDGET_CREATED, budget.budget_id, budget.budget_id))
             made = [
                 self._start(changes, caller, fields, budget.budget_id, new_id())
                 for fields in policies
@@ -107,14 +112,14 @@ class PolicyVerbs:
         Another scope gives the balances of its policies another meaning: each is replaced by a
         version that counts by it, and judges by the old one until that has counted.
         """
-        _may_change(caller)
+        may_change(caller)
 
         def run(alone: Exclusively) -> tuple[Budget, list[Policy]]:
             changes = Changes(alone, self._settings)
             before = budget_named(changes.policies, caller, budget)
             given: dict[str, Any] = {k: v for k, v in fields.items() if v is not None}
             if "scope" in given:
-                given["scope"] = Scope.from_json(_within(caller, dict(given["scope"])))
+                given["scope"] = Scope.from_json(within(caller, dict(given["scope"])))
             if "name" in given and given["name"] != before.name:
                 _unused_budget_name(changes.policies, given["name"])
                 given["name"] = _checked_name(given["name"])
@@ -123,8 +128,8 @@ class PolicyVerbs:
             after = replace(before, **given, updated_us=alone.now_us)
             changes.update_budget(after)
             old, new = budget_json(before), budget_json(after)
-            _audit(changes, caller, "change", "budget", before.budget_id, old, new)
-            changes.publish(_event(EventType.BUDGET_CHANGED, before.budget_id, before.budget_id))
+            audit(changes, caller, "change", "budget", before.budget_id, old, new)
+            changes.publish(event_of(EventType.BUDGET_CHANGED, before.budget_id, before.budget_id))
             return after, _rescoped(changes, before, after)
 
         changed, started = self._writer.exclusively(run).result()
@@ -149,7 +154,7 @@ class PolicyVerbs:
         retry: Retry | None = None,
     ) -> Started:
         """A policy, in three steps: start and adopt, sum older usage, activate."""
-        _may_change(caller)
+        may_change(caller)
         own_id = checked_id(policy_id, "policy_id")
 
         def run(alone: Exclusively) -> Policy:
@@ -167,7 +172,7 @@ class PolicyVerbs:
 
     def change_policy(self, caller: Caller, policy: str, fields: Fields) -> Started:
         """Amounts and the like change in place; what gives balances a new meaning replaces."""
-        _may_change(caller)
+        may_change(caller)
 
         def run(alone: Exclusively) -> Started:
             changes = Changes(alone, self._settings)
@@ -177,11 +182,11 @@ class PolicyVerbs:
             if after.name != before.name:
                 _unused_policy_name(changes.policies, after.name, before.policy_id)
             old, new = policy_spec(before), policy_spec(after)
-            _audit(changes, caller, "change", "policy", before.policy_id, old, new)
-            changes.publish(_event(EventType.POLICY_CHANGED, before.policy_id, before.budget_id))
+            audit(changes, caller, "change", "policy", before.policy_id, old, new)
+            changes.publish(event_of(EventType.POLICY_CHANGED, before.policy_id, before.budget_id))
             if needs_replacement(before, after):
-                scope = Scope.from_json(_within(caller, dict(after.scope.to_json())))
-                return _replaced(changes, before, replace(after, scope=scope))
+                scope = Scope.from_json(within(caller, dict(after.scope.to_json())))
+                return replaced(changes, before, replace(after, scope=scope))
             changes.update_policy(after)
             for other in others:  # it judges until the version that replaces it has counted
                 changes.update_policy(_changed_alike(other, fields, alone.now_us))
@@ -195,7 +200,7 @@ class PolicyVerbs:
 
     def end_policy(self, caller: Caller, policy: str) -> Policy:
         """Stop counting. What it counted stays and can be read."""
-        _may_change(caller)
+        may_change(caller)
 
         def run(alone: Exclusively) -> Policy:
             changes = Changes(alone, self._settings)
@@ -205,8 +210,8 @@ class PolicyVerbs:
                 after = replace(version, status=Status.ENDED, updated_us=alone.now_us)
                 changes.update_policy(after)
             note = policy_spec(before)
-            _audit(changes, caller, "end", "policy", before.policy_id, note, None)
-            changes.publish(_event(EventType.POLICY_ENDED, before.policy_id, before.budget_id))
+            audit(changes, caller, "end", "policy", before.policy_id, note, None)
+            changes.publish(event_of(EventType.POLICY_ENDED, before.policy_id, before.budget_id))
             return after
 
         return self._writer.exclusively(run).result()
@@ -215,7 +220,7 @@ class PolicyVerbs:
         self, caller: Caller, policy: str, groups: Mapping[str, object]
     ) -> dict[str, GroupLimits | None]:
         """Other amounts for groups: an object of limits, `"unlimited"`, or `None` to remove."""
-        _may_change(caller)
+        may_change(caller)
         wanted = {group: group_limits(group, value) for group, value in groups.items()}
 
         def run(alone: Exclusively) -> dict[str, GroupLimits | None]:
@@ -229,8 +234,8 @@ class PolicyVerbs:
                     if is_group(version, group):
                         changes.set_exception(version, group, limits)
             after = json_text(wanted)
-            _audit(changes, caller, "except", "policy", found.policy_id, None, after)
-            changes.publish(_event(EventType.POLICY_CHANGED, found.policy_id, found.budget_id))
+            audit(changes, caller, "except", "policy", found.policy_id, None, after)
+            changes.publish(event_of(EventType.POLICY_CHANGED, found.policy_id, found.budget_id))
             return wanted
 
         return self._writer.exclusively(run).result()
@@ -250,7 +255,7 @@ class PolicyVerbs:
         backfill: bool = True,
     ) -> Policy:
         given = dict(fields)
-        given["scope"] = _within(caller, dict(given.get("scope") or {}))
+        given["scope"] = within(caller, dict(given.get("scope") or {}))
         policy = new_policy(
             given,
             policy_id=policy_id,
@@ -262,8 +267,8 @@ class PolicyVerbs:
             _unused_policy_name(changes.policies, policy.name, policy.policy_id)
         started = changes.start(policy, backfill=backfill)
         after = policy_spec(started)
-        _audit(changes, caller, "create", "policy", policy.policy_id, None, after)
-        changes.publish(_event(EventType.POLICY_CREATED, policy.policy_id, budget_id))
+        audit(changes, caller, "create", "policy", policy.policy_id, None, after)
+        changes.publish(event_of(EventType.POLICY_CREATED, policy.policy_id, budget_id))
         return started
 
     def _budget_id(self, changes: Changes, caller: Caller, budget: str | None) -> str:
@@ -285,31 +290,12 @@ class PolicyVerbs:
         return DEFAULT_BUDGET
 
 
-def _within(caller: Caller, scope: dict[str, object]) -> dict[str, object]:
-    """A scope that a key may set: its forced labels are always asked for."""
-    for name, value in caller.labels.items():
-        if scope.setdefault(name, value) != value:
-            raise Forbidden(
-                f"This key may only limit {name}={value}: leave {name} out or send that value.",
-                code="outside_scope",
-            )
-    return scope
-
-
 def _checked_group(versions: Sequence[Policy], group: str) -> None:
     """A group that some version could ever count a call in."""
     if not any(is_group(version, group) for version in versions):
         names = group_label_names(versions[-1])
         form = "/".join(f"<{name}>" for name in names) or "empty: this policy has one group"
         raise invalid(f"groups.{group}", f"no call falls into that group; it must be {form}")
-
-
-def _may_change(caller: Caller) -> None:
-    if caller.role not in (Role.ADMIN, Role.OPERATOR):
-        raise Forbidden(
-            f"A {caller.role.value} key may not change limits; use an operator or admin key.",
-            code="role_needed",
-        )
 
 
 def _checked_name(name: str) -> str:
@@ -348,25 +334,6 @@ def _unused_policy_name(policies: PolicySet, name: str, policy_id: str) -> None:
             )
 
 
-def _next_version(changes: Changes, policy: Policy) -> int:
-    versions = [
-        p.version for p in changes.policies.by_no.values() if p.policy_id == policy.policy_id
-    ]
-    return max(versions) + 1
-
-
-def _replaced(changes: Changes, before: Policy, after: Policy) -> Started:
-    """The next version begins. Groups that it does not know have no exceptions any more."""
-    version = replace(
-        after, no=0, version=_next_version(changes, before), backfill_after=None, budget_scope=None
-    )
-    notes = ["replaced", *groups_note("exceptions_ended", changes.regroup(before, version))]
-    started = changes.start(version, backfill=True)
-    if version.rollover and changes.policies.goes_on_from(started) is None:
-        notes.append("carry_ended")
-    return Started(started, tuple(notes))
-
-
 def _rescoped(changes: Changes, before: Budget, after: Budget) -> list[Policy]:
     """The next versions of a budget's policies, where its scope is another one."""
     if before.scope == after.scope:
@@ -387,9 +354,9 @@ def _rescoped(changes: Changes, before: Budget, after: Budget) -> list[Policy]:
     changes.refresh()
     started = []
     for policy in last.values():
-        changes.publish(_event(EventType.POLICY_CHANGED, policy.policy_id, policy.budget_id))
+        changes.publish(event_of(EventType.POLICY_CHANGED, policy.policy_id, policy.budget_id))
         version = replace(policy, updated_us=changes.now_us)
-        started.append(_replaced(changes, policy, version).policy)
+        started.append(replaced(changes, policy, version).policy)
     return started
 
 
@@ -420,20 +387,3 @@ def _beyond(policy: Policy, balance: Balance, now_us: int) -> list[int]:
     return [
         0 if limit is None else max(0, u - limit) for limit, u in zip(allowed, used, strict=True)
     ]
-
-
-def _audit(
-    changes: Changes,
-    caller: Caller,
-    verb: str,
-    kind: str,
-    object_id: str,
-    before: str | None,
-    after: str | None,
-) -> None:
-    note = AuditNote(verb, kind, object_id, before or "null", after or "null")
-    changes.audit(caller.key_id, caller.name, note)
-
-
-def _event(type_: EventType, subject_id: str, budget_id: str) -> Event:
-    return Event(type_, subject_id, budget_id, {})

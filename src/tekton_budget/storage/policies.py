@@ -93,10 +93,10 @@ class Changes:
 
     def update_policy(self, policy: Policy) -> None:
         """A policy version as it is from now on."""
-        changed = "name, status, spec, updated_us"
+        changed = "name, budget_id, status, spec, updated_us"
         statement = self._session.statements.update(tables.policies, "no", "", changed)
-        row = (policy.name, policy.status.value, policy_spec(policy), policy.updated_us, policy.no)
-        self._session.write(statement, [row])
+        row = (policy.name, policy.budget_id, policy.status.value, policy_spec(policy))
+        self._session.write(statement, [(*row, policy.updated_us, policy.no)])
         self._raise()
 
     def start(self, policy: Policy, *, backfill: bool) -> Policy:

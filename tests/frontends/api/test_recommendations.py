@@ -53,6 +53,7 @@ def test_the_original_s_request_has_its_answer_and_more(priced: Door, path: str)
                 "tier": "remote_heavyweight",
                 "facts": {**FACTS, "tools": False},
                 "price_id": found["items"][0]["price_id"],
+                "reason": "Costs 85.00 % less for the same usage; loses tools.",
             },
             {
                 **found["items"][1],
@@ -63,6 +64,9 @@ def test_the_original_s_request_has_its_answer_and_more(priced: Door, path: str)
                 "savings_percent": 80,
             },
         ],
+        "best_match": found["items"][0],
+        "alternatives": found["items"][1:],
+        "optimization_tips": [],
         "current_provider": "openai",
         "current_model": "big",
         "current_cost": Decimal("0.04"),

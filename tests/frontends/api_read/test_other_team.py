@@ -133,6 +133,10 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ("POST", "/budgets"): [Try(403, body={"name": "mine", "scope": {"team": "b"}})],
         ("GET", "/budgets/{budget}"): on_budgets(),
         ("PUT", "/budgets/{budget}"): on_budgets({"name": "taken"}),
+        ("PUT", "/budgets/{budget}/policies"): [
+            *on_budgets({"policies": [ids["policy"]]}),
+            *on_budgets({"policies": ["bravo daily"]}),
+        ],
         ("PATCH", "/budgets/{budget}"): on_budgets({"owner": "taken"}),
         ("DELETE", "/budgets/{budget}"): on_budgets(),
         ("GET", "/budgets/{budget}/policies"): on_budgets(),
@@ -227,6 +231,7 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ("POST", "/prices/load"): [
             Try(403, body={"cards": [{"provider": "p", "model": "m", "rates": {"input": "0"}}]})
         ],
+        ("POST", "/prices/update"): [Try(403)],
         ("POST", "/prices/contracts"): [Try(403, body={"provider": "p", "factor": 0.5})],
         ("POST", "/prices/names"): [
             Try(403, body={"name": "x", "to_provider": "p", "to_model": "m"})

@@ -251,6 +251,8 @@ def test_budgets_are_made_changed_and_closed(run) -> None:
     assert shown["balances"][0]["allowance"]["cost"] == 5
     assert [one["name"] for one in run("budgets", "list").json] == ["search"]
     assert run("budgets", "close", "search", "--yes").json["is_active"] is False
+    made = run("budgets", "create", "tekton", "--template", "tekton").json
+    assert len(made["policies"]) == 19
 
 
 def test_status_shows_what_concerns_a_call(run) -> None:

@@ -23,6 +23,7 @@ from tekton_budget.domain.recommend.ranking import (
     recommend,
     sellers_in,
 )
+from tekton_budget.domain.recommend.tips import price_tips
 
 __all__ = [
     "ANY",
@@ -39,6 +40,7 @@ __all__ = [
     "needs_from_json",
     "needs_json",
     "needs_of",
+    "price_tips",
     "recommend",
     "sellers_in",
     "waived_in",

@@ -1,15 +1,40 @@
 """Computed costs as the API shows them: exact, with the card and the reasons."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tekton_budget.domain.price import Charge
+from pydantic import Field
+
+from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.price import Charge, usd_of
+from tekton_budget.domain.units import KIND_OF_UNIT
 from tekton_budget.frontends.api.prices import PriceOut, to_api_price
-from tekton_budget.frontends.api.schemas import NumberOut, TimeOut, UsdOut, View
+from tekton_budget.frontends.api.schemas import Body, NumberOut, TimeOut, UsdOut, View, Whole
 from tekton_budget.frontends.http.wire import number, time_text
 from tekton_budget.service.prices import Calculated, CaseRow
 
 Json = dict[str, Any]  # Any: JSON
+
+
+class TokensBody(Body):
+    """A usage by its tokens, or in another way."""
+
+    input_tokens: Whole | None = None
+    output_tokens: Whole | None = None
+    cache_read_tokens: Whole | None = None
+    cache_write_tokens: Whole | None = None
+    usage: Json | None = None
+
+
+def usage_of(body: TokensBody) -> Json | None:
+    """The usage that was told, in one of the two ways."""
+    names = set(TokensBody.model_fields) - {"usage"}
+    tokens = {name: value for name in names if (value := getattr(body, name)) is not None}
+    if not tokens:
+        return body.usage
+    if body.usage is not None:
+        raise invalid("usage", f"send either usage or {', '.join(sorted(tokens))}")
+    return tokens
 
 
 class ComponentOut(View):
@@ -27,6 +52,9 @@ class CalculatedOut(View):
     """The exact cost of a usage, nothing rounded, and how it came about."""
 
     cost: UsdOut
+    input_cost: UsdOut = Field(description="Of it, for what was sent, caches included")
+    output_cost: UsdOut = Field(description="Of it, for the answer")
+    total_cost: UsdOut = Field(description="As cost")
     components: list[ComponentOut]
     provider: str
     model: str
@@ -56,6 +84,9 @@ def to_api_calculated(made: Calculated) -> Json:
     why = dict.fromkeys(reason for charge in charges for reason in charge.why)
     return {
         "cost": number(made.bill.usd),
+        "input_cost": _of_kinds(charges, ("input", "cache_read", "cache_write")),
+        "output_cost": _of_kinds(charges, ("output",)),
+        "total_cost": number(made.bill.usd),
         "components": [one for charge in charges for one in _components(charge)],
         "provider": found.card.provider,
         "model": found.card.model,
@@ -78,6 +109,16 @@ def to_api_case(row: CaseRow) -> Json:
         "differs": row.differs,
         "why": row.why,
     }
+
+
+def _of_kinds(charges: Iterable[Charge], kinds: tuple[str, ...]) -> object:
+    grains = sum(
+        one.grains
+        for charge in charges
+        for one in charge.components
+        if KIND_OF_UNIT.get(one.unit) in kinds
+    )
+    return number(usd_of(grains))
 
 
 def _components(charge: Charge) -> Iterator[Json]:

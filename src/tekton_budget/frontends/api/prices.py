@@ -5,12 +5,14 @@ from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
+from pydantic import Field
+
 from tekton_budget.domain.naming import Resolution
 from tekton_budget.domain.price import Card, ModelFacts, Rate, pricing_json
 from tekton_budget.frontends.api.answers import per_token
 from tekton_budget.frontends.api.schemas import NumberOut, TimeOut, UsdOut, View
 from tekton_budget.frontends.http.wire import number, time_text
-from tekton_budget.service.prices import ListAge
+from tekton_budget.service.prices import ListAge, SourceUpdate
 
 Json = dict[str, Any]  # Any: JSON
 
@@ -39,6 +41,7 @@ class PriceOut(View):
     fixed_cost_per_request: UsdOut
     version: str
     source: str
+    source_url: str | None
     verified: bool
     factor: NumberOut
     region: str | None
@@ -47,6 +50,8 @@ class PriceOut(View):
     known_since: TimeOut
     card: Json
     resolved_by: list[str]
+    metadata: Json
+    context_window_tokens: int | None = Field(None, description="In lists, where it is known")
 
 
 class LoadedPriceOut(View):
@@ -97,6 +102,67 @@ class PriceListOut(View):
     known_since: TimeOut
     models: int
     sources: list[Json]
+
+
+class SourceUpdateOut(View):
+    """What came of a source: whether its list was new here, and how many prices it changed."""
+
+    source: str
+    version: str
+    made: str
+    taken: bool
+    prices_new: int
+    prices_changed: int
+
+
+class UpdatedOut(View):
+    """What an update of prices did."""
+
+    message: str
+    updates_started: int = Field(description="Lists that were taken over")
+    sources: list[str] = Field(description="That were asked")
+    updated: list[SourceUpdateOut]
+
+
+def to_api_updated(found: Sequence[SourceUpdate]) -> Json:
+    """What an update of prices did, source by source, and in a sentence."""
+    taken = [one for one in found if one.taken]
+    return {
+        "message": _update_text(found, taken),
+        "updates_started": len(taken),
+        "sources": [f"{one.source.name} {one.source.version}" for one in found],
+        "updated": [
+            {
+                "source": one.source.name,
+                "version": one.source.version,
+                "made": one.source.made,
+                "taken": one.taken,
+                "prices_new": one.prices_new,
+                "prices_changed": one.prices_changed,
+            }
+            for one in found
+        ],
+    }
+
+
+def _update_text(found: Sequence[SourceUpdate], taken: Sequence[SourceUpdate]) -> str:
+    if not found:
+        return (
+            "No source of prices is set up (BUDGET_PRICES=none), so nothing was updated. "
+            "Set prices by POST /api/v1/prices or /api/v1/prices/load."
+        )
+    if not taken:
+        return (
+            "Nothing was updated: "
+            + ", ".join(f"the list {one.source.version} ({one.source.name})" for one in found)
+            + " is in force already, or a later one. It comes with this program: install a later "
+            "release for later prices, or send them to POST /api/v1/prices or /api/v1/prices/load."
+        )
+    return " ".join(
+        f"The list {one.source.version} ({one.source.name}) is in force now: {one.prices_new} "
+        f"models are new, {one.prices_changed} cost something else."
+        for one in taken
+    )
 
 
 def to_api_loaded(cards: Sequence[Card]) -> Json:
@@ -156,6 +222,7 @@ def to_api_price(card: Card, resolution: Resolution | None = None) -> Json:
         "fixed_cost_per_request": _each(rates.get("request")) or number(Decimal(0)),
         "version": card.price_id,
         "source": card.source,
+        "source_url": card.source if card.source.startswith(("https://", "http://")) else None,
         "verified": card.status == "verified",
         "factor": number(card.factor),
         "region": card.region,
@@ -164,6 +231,7 @@ def to_api_price(card: Card, resolution: Resolution | None = None) -> Json:
         "known_since": time_text(card.known_since_us),
         "card": pricing_json(card),
         "resolved_by": [] if resolution is None else list(resolution.path),
+        "metadata": {},
     }
 
 

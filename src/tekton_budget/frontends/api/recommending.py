@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from pydantic import Field
+
+from tekton_budget.domain.money import nano_from_usd, usd_text
 from tekton_budget.domain.price import facts_json, input_tokens
-from tekton_budget.domain.recommend import Advice, needs_json
+from tekton_budget.domain.recommend import Advice, needs_json, price_tips
 from tekton_budget.domain.units import STANDARD, UNITS, Part
 from tekton_budget.frontends.api.answers import per_token
 from tekton_budget.frontends.api.schemas import UsdOut, View
@@ -36,6 +39,7 @@ class RecommendationOut(View):
     tier: str | None
     facts: Json
     price_id: str
+    reason: str = Field(description="In a sentence, of the above alone")
 
 
 class RecommendationsOut(View):
@@ -49,13 +53,17 @@ class RecommendationsOut(View):
     current_facts: Json | None
     usage: Json
     needs: Json
+    best_match: RecommendationOut | None = Field(description="The first of items")
+    alternatives: list[RecommendationOut] = Field(description="The others")
+    optimization_tips: list[str] = Field(description="What the price of the model in use allows")
 
 
 def to_api_recommendations(found: Recommended) -> Json:
     """What was asked about, and the models that would do."""
     card = None if found.bill is None else found.bill.found.card
+    items = [_to_api_advice(advice, found) for advice in found.items]
     return {
-        "items": [_to_api_advice(advice, found) for advice in found.items],
+        "items": items,
         "current_provider": None if card is None else card.provider,
         "current_model": None if card is None else card.model,
         "current_cost": None if found.bill is None else number(found.bill.usd),
@@ -63,6 +71,9 @@ def to_api_recommendations(found: Recommended) -> Json:
         "current_facts": None if found.facts is None else _facts(facts_json(found.facts)),
         "usage": _usage(found.parts),
         "needs": needs_json(found.needs),
+        "best_match": items[0] if items else None,
+        "alternatives": items[1:],
+        "optimization_tips": [] if card is None else price_tips(card),
     }
 
 
@@ -87,7 +98,21 @@ def _to_api_advice(advice: Advice, found: Recommended) -> Json:
         "tier": advice.tier,
         "facts": _facts(facts_json(advice.facts)),
         "price_id": card.price_id,
+        "reason": _reason(advice),
     }
+
+
+def _reason(advice: Advice) -> str:
+    if advice.saved_percent is not None:
+        parts = [f"Costs {advice.saved_percent:f} % less for the same usage"]
+    else:
+        parts = [f"Costs {usd_text(nano_from_usd(advice.usd))} for this usage"]
+    parts.append(
+        f"loses {', '.join(advice.lost)}" if advice.lost else "loses nothing that is known"
+    )
+    if advice.unknown:
+        parts.append(f"not known: {', '.join(advice.unknown)}")
+    return "; ".join(parts) + "."
 
 
 def _facts(facts: Json) -> Json:

@@ -36,11 +36,16 @@ def create(
         list[str] | None,
         typer.Option(metavar="LIMIT", help="In it, as 50usd/month; repeatable"),
     ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(help="tekton: begin with Tekton's default limits, which warn"),
+    ] = None,
 ) -> None:
     """Make a budget, with its limits if any: all or none.
 
     \b
     tekton-budget budgets create search team=search --limit 500usd/month --limit 5Mtokens/day
+    tekton-budget budgets create tekton --template tekton
     """
     session = session_of(context)
     with session.budget() as face:
@@ -50,6 +55,7 @@ def create(
             description=description,
             scope=scope_of(scope or []),
             policies=[{"limit": text} for text in limit or []],
+            template=template,
         )
         session.output.one(made, lambda: print(f'New budget "{name}" ({made["budget_id"]}).'))
 

@@ -5,17 +5,21 @@ from tekton_budget.service.prices.cases import CaseRow, run_cost_cases, run_name
 from tekton_budget.service.prices.looking import ListAge, PriceLooks, Told
 from tekton_budget.service.prices.recommending import Recommendations, Recommended, Wish
 from tekton_budget.service.prices.setting import PriceVerbs
+from tekton_budget.service.prices.updating import ListSource, PriceUpdates, SourceUpdate
 
 __all__ = [
     "Calculated",
     "Calculations",
     "CaseRow",
     "ListAge",
+    "ListSource",
     "PriceLooks",
+    "PriceUpdates",
     "PriceVerbs",
     "Question",
     "Recommendations",
     "Recommended",
+    "SourceUpdate",
     "Told",
     "Wish",
     "run_cost_cases",

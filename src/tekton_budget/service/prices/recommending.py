@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from tekton_budget.domain.errors import invalid
@@ -38,7 +39,8 @@ class Wish:
     """The model in use (or none), the usage, what the job needs, and who may sell it.
 
     `usage` is in units of ours or as the provider tells it; without one, a call that fills
-    `context_size` stands for it. With one, `context_size` is the least context that will do.
+    `context_size` stands for it. With one, `context_size` is the least context that will do. What
+    `prefer` sells comes first; what costs more than `max_usd` is left out.
     """
 
     model: str | None = None
@@ -48,6 +50,8 @@ class Wish:
     context_size: int | None = None
     needs: object = None
     providers: tuple[str, ...] | None = None
+    prefer: str | None = None
+    max_usd: Decimal | None = None
     limit: int = LIMIT_DEFAULT
     at_us: int | None = None
     context: Json = field(default_factory=dict)
@@ -91,7 +95,7 @@ class Recommendations:
         if wish.context_size is not None:
             needs = needs.and_also(Needs(context_tokens=wish.context_size))
         job = Job(parts, needs, 1, current, None if bill is None else bill.grains, providers)
-        found = recommend(book, job, at_us=at_us, known_us=now_us)
+        found = _chosen(book, wish, recommend(book, job, at_us=at_us, known_us=now_us))
         tier = None
         if current is not None:
             tier = book.tier_of(current.card.provider, current.card.model, at_us)
@@ -109,6 +113,16 @@ def _providers(book: PriceBook, named: tuple[str, ...] | None) -> frozenset[str]
     if not wanted:
         raise invalid("providers", f"name at least one, or {ANY}")
     return wanted
+
+
+def _chosen(book: PriceBook, wish: Wish, found: list[Advice]) -> list[Advice]:
+    """What costs no more than may be, the preferred seller's first."""
+    if wish.max_usd is not None:
+        found = [advice for advice in found if advice.usd <= wish.max_usd]
+    if wish.prefer is not None:
+        preferred = _providers(book, (wish.prefer,)) or frozenset()
+        found.sort(key=lambda advice: seller_id(advice.card.provider) not in preferred)
+    return found
 
 
 def _current(book: PriceBook, wish: Wish, at_us: int, known_us: int) -> Found | None:

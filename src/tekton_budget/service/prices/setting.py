@@ -74,7 +74,7 @@ class PriceVerbs:
         retry: Retry | None = None,
     ) -> Card:
         """A card from a date on (default: now), known from now on; `pricing` as in price files."""
-        _may_price(caller)
+        may_price(caller)
         if not isinstance(pricing, Mapping):
             raise invalid("pricing", 'send an object: {"rates": {"input": "2.5", "output": "10"}}')
         for name in pricing.keys() & {"effective_from", "effective_to"}:
@@ -103,7 +103,7 @@ class PriceVerbs:
 
         A card without `effective_from` is valid from ever on; all are known from now on.
         """
-        _may_price(caller)
+        may_price(caller)
         read = read_cards(cards, source)
 
         def run(alone: Exclusively) -> list[Card]:
@@ -156,7 +156,7 @@ class PriceVerbs:
         retry: Retry | None = None,
     ) -> Contract:
         """A factor on prices from a date on (default: now); 1 ends an earlier one."""
-        _may_price(caller)
+        may_price(caller)
         checked_name("provider", provider)
         factor = checked_factor("factor", factor)
         seller, named = (
@@ -180,7 +180,7 @@ class PriceVerbs:
         retry: Retry | None = None,
     ) -> Alias:
         """What a name of one's own means from a moment on: a deployment, an ARN, a nickname."""
-        _may_price(caller)
+        may_price(caller)
         if cleaned(name) != name or len(name) > NAME_MAX:
             raise invalid("name", f"send 1 to {NAME_MAX} printable ASCII characters")
         if provider is not None:
@@ -204,7 +204,7 @@ class PriceVerbs:
         retry: Retry | None = None,
     ) -> TierTerm:
         """Which of Tekton's three tiers a model is of, from now on; `None` is of none."""
-        _may_price(caller)
+        may_price(caller)
         checked_name("model", model)
         if provider is not None:
             provider = filed_under(checked_name("provider", provider))
@@ -327,7 +327,8 @@ def _is_superseded(book: PriceBook, rank: tuple[int, ...]) -> bool:
     return any(version_rank(known.version) >= rank for known in book.lists)
 
 
-def _may_price(caller: Caller) -> None:
+def may_price(caller: Caller) -> None:
+    """Refuses whoever may not change what all are charged by."""
     if caller.role not in (Role.ADMIN, Role.OPERATOR) or caller.labels:
         raise Forbidden(
             "Prices are set by admin or operator keys without labels.", code="role_needed"

@@ -48,6 +48,13 @@ class BudgetBody(Body):
     scope: Scope | None = Field(None, description="Added to the scope of each of its policies")
     metadata: Metadata | None = None
     policies: list[PolicyFields] = Field(default_factory=list, max_length=1000)
+    template: str | None = Field(
+        None,
+        max_length=40,
+        description="tekton: begin with Tekton's default policies, which all warn (15 of tokens by "
+        "tier, 4 of money)",
+        examples=["tekton"],
+    )
     budget_id: Id | None = None
 
 
@@ -72,6 +79,19 @@ class BudgetChange(Body):
         return {name: value for name, value in self.given().items() if name not in _NOT_USED}
 
 
+class AttachBody(Body):
+    """Which policies, by id or name."""
+
+    policies: list[str] | None = Field(None, max_length=1000, examples=[["team=a monthly"]])
+    policy_ids: list[str] | None = Field(None, max_length=1000, description="As policies")
+    policy_id: str | None = Field(None, description="One alone")
+
+    def named(self) -> list[str]:
+        """All that are named."""
+        alone = [] if self.policy_id is None else [self.policy_id]
+        return [*(self.policies or ()), *(self.policy_ids or ()), *alone]
+
+
 _NOT_USED = {"budget_id", "id", "policies", "created_at", "updated_at", "creation_time"}
 
 
@@ -88,6 +108,7 @@ def create_budget(
         scope=body.scope,
         metadata=body.metadata,
         policies=[one.fields() for one in body.policies],
+        template=body.template,
         budget_id=own_id(key, body.budget_id, "budget_id"),
         retry=retry_of("budgets", own_id(key, body.budget_id, "budget_id"), body.given()),
     )
@@ -107,6 +128,16 @@ def list_budgets(
     page = verbs.catalogue.budgets(asker, is_active=is_active, owner=owner, name=name, part=pages)
     policy_ids = verbs.catalogue.policy_ids(page.items)
     return Reply(listed(page, lambda one: to_api_budget(one, policy_ids[one.budget_id])))
+
+
+# Names may have slashes in them (`model=openai/gpt-5 daily`), so what has more path goes before.
+@router.put("/{budget:path}/policies", response_model=BudgetOut)
+def attach_policies(budget: str, body: AttachBody, asker: Asker, verbs: Verbs) -> Reply:
+    """Move policies into a budget; those that it has stay in it.
+
+    Where neither budget has a scope, they keep what they counted; else they count by the new one.
+    """
+    return Reply(_shown(verbs, verbs.attaching.attach(asker, budget, body.named())))
 
 
 @router.put("/{budget:path}", response_model=BudgetOut)
@@ -147,7 +178,6 @@ def list_allocations_of_budget(
     return Reply(listed(verbs.lists.allocations(asker, query, pages), to_api_allocation))
 
 
-# Names may have slashes in them (`model=openai/gpt-5 daily`), so what has more path goes before.
 @router.get("/{budget:path}", response_model=BudgetOut)
 def get_budget(budget: str, asker: Asker, verbs: Verbs) -> Reply:
     """By id or name."""

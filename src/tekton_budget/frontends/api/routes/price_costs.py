@@ -6,8 +6,8 @@ from pydantic import Field
 
 from tekton_budget.frontends.api.asking import Verbs
 from tekton_budget.frontends.api.body import LargeRoute, exact_router
-from tekton_budget.frontends.api.costs import CalculatedOut, to_api_calculated
-from tekton_budget.frontends.api.schemas import Body, Time, Whole
+from tekton_budget.frontends.api.costs import CalculatedOut, TokensBody, to_api_calculated, usage_of
+from tekton_budget.frontends.api.schemas import Time, Whole
 from tekton_budget.frontends.http.wire import Reply, in_snake_case
 from tekton_budget.service.prices import Question
 
@@ -16,8 +16,8 @@ router = exact_router("/prices", LargeRoute)
 Json = dict[str, Any]  # Any: JSON, a provider's own
 
 
-class CalculateBody(Body):
-    """A usage to be priced: a provider's `response` as it came, or its `usage` alone."""
+class CalculateBody(TokensBody):
+    """A usage to be priced: a provider's `response` as it came, its `usage` alone, or tokens."""
 
     provider: str | None = Field(None, description="Left open, it is found by the model's name")
     model: str | None = Field(None, description="Left open, the model that the response names")
@@ -49,7 +49,7 @@ def calculate(body: CalculateBody, verbs: Verbs) -> Reply:
         provider=body.provider,
         api=body.api,
         response=body.response,
-        usage=body.usage,
+        usage=usage_of(body),
         at_us=body.at,
         known_us=body.known,
         context=in_snake_case(body.context),

@@ -13,9 +13,11 @@ from tekton_budget.frontends.api.prices import (
     ModelOut,
     PriceListOut,
     PriceOut,
+    UpdatedOut,
     to_api_list,
     to_api_model,
     to_api_price,
+    to_api_updated,
 )
 from tekton_budget.frontends.api.schemas import Body, Time, Usd
 from tekton_budget.frontends.api.spending import retry_of
@@ -76,7 +78,14 @@ def list_prices(
 ) -> Reply:
     """The prices valid now, or at a moment as known at another."""
     found = verbs.book.listed(provider=provider, model=model, at_us=at, known_us=known)
-    return Reply([to_api_price(card) for card in found])
+    facts = verbs.book.models(provider=provider, model=model)
+    length = {(one.provider, one.model): one.context_tokens for one in facts}
+    return Reply(
+        [
+            {**to_api_price(card), "context_window_tokens": length.get((card.provider, card.model))}
+            for card in found
+        ]
+    )
 
 
 @router.post("", status_code=201, response_model=PriceOut)
@@ -105,6 +114,16 @@ def list_models(verbs: Verbs, provider: Seller = None, model: Name = None) -> Re
 def list_lists(verbs: Verbs) -> Reply:
     """The price lists that were taken over, the latest first: how old, and of which sources."""
     return Reply([to_api_list(one) for one in verbs.book.ages()])
+
+
+@router.post("/update", response_model=UpdatedOut)
+def update_prices(asker: Asker, verbs: Verbs) -> Reply:
+    """Take over what the sources of prices have that is newer, and tell what that changed.
+
+    Today's source is the list that comes with the program. Prices that you set or loaded yourself
+    stay before it.
+    """
+    return Reply(to_api_updated(verbs.price_updates.update(asker)))
 
 
 @router.post("/current", response_model=PriceOut)

@@ -7,18 +7,19 @@ from pydantic import Field
 from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api.asking import Verbs
 from tekton_budget.frontends.api.body import exact_router
+from tekton_budget.frontends.api.costs import TokensBody, usage_of
 from tekton_budget.frontends.api.recommending import RecommendationsOut, to_api_recommendations
-from tekton_budget.frontends.api.schemas import Body, Time, Whole
+from tekton_budget.frontends.api.schemas import Time, Usd, Whole
 from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.prices import Wish
+from tekton_budget.service.prices.recommending import CONTEXT_SIZE_DEFAULT
 
 router = exact_router("/prices")
 
 Json = dict[str, Any]  # Any: JSON
-_TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
-class RecommendationsBody(Body):
+class RecommendationsBody(TokensBody):
     """The model in use, what one call uses, and what it needs. Without a usage, `context_size` is
     taken for one: three quarters of it input, a quarter output."""
 
@@ -28,10 +29,6 @@ class RecommendationsBody(Body):
     context_size: Whole | None = Field(
         None, description="Tokens (4000); with a usage, the least that will do"
     )
-    input_tokens: Whole | None = None
-    output_tokens: Whole | None = None
-    cache_read_tokens: Whole | None = None
-    cache_write_tokens: Whole | None = None
     usage: Json | None = Field(None, description="In units of ours, or as the provider tells it")
     api: str | None = Field(None, description="Whose usage it is, such as anthropic.messages")
     context: Json = Field(default_factory=dict, description="service_tier, region, …")
@@ -41,6 +38,12 @@ class RecommendationsBody(Body):
     providers: list[str] | str | None = Field(
         None, description='Who may sell it; "any" is everyone'
     )
+    output_size: Whole | None = Field(
+        None, description="Tokens of the answer; context_size is then that of the input"
+    )
+    prefer_provider: str | None = Field(None, description="Whose models come first")
+    preferred_provider: str | None = Field(None, description="As prefer_provider")
+    max_cost: Usd | None = Field(None, description="Only what costs no more for this usage")
     limit: Whole = 10
     at: Time | None = None
 
@@ -51,21 +54,23 @@ class RecommendationsBody(Body):
             provider=self.provider,
             usage=self._usage(),
             api=self.api,
-            context_size=self.context_size,
+            context_size=None if self.output_size is not None else self.context_size,
             needs=self.needs,
             providers=_listed(self.providers),
+            prefer=self.prefer_provider or self.preferred_provider,
+            max_usd=self.max_cost,
             limit=self.limit,
             at_us=self.at,
             context=self.context,
         )
 
     def _usage(self) -> Json | None:
-        tokens = {name: value for name in _TOKENS if (value := getattr(self, name)) is not None}
-        if not tokens:
-            return self.usage
-        if self.usage is not None:
-            raise invalid("usage", f"send either usage or {', '.join(tokens)}")
-        return tokens
+        if self.output_size is None:
+            return usage_of(self)
+        size = CONTEXT_SIZE_DEFAULT if self.context_size is None else self.context_size
+        if usage_of(self) is not None:
+            raise invalid("output_size", "send either it or a usage")
+        return {"input_tokens": size, "output_tokens": self.output_size}
 
 
 @router.post("/recommendations", response_model=RecommendationsOut)
