@@ -7,7 +7,7 @@ from tekton_budget.domain.balance import Balance, balance_id, parts_of
 from tekton_budget.domain.caller import LOCAL, Caller
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.period import Period
-from tekton_budget.domain.policy import PPM, Policy
+from tekton_budget.domain.policy import PPM, Enforcement, Policy
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
 from tekton_budget.domain.run import RUNS_BUDGET
 from tekton_budget.domain.scope import SHARED_GROUP
@@ -92,27 +92,35 @@ class Overview:
     ) -> tuple[BudgetSummary, ...]:
         """For each period its policies, of one budget or of all.
 
-        Whoever shows one number shows the first: a policy on everything, else all that was used.
+        Whoever shows one number shows the first: a policy on everything, of money if there is one,
+        else all that was used. What a key is bound to is everything for it.
         """
         policies = self._reader.policies()
         own = _limits(policies)
         if budget is not None:
-            found = budget_named(policies, caller, budget)
-            own = [p for p in policies.counting_everywhere() if p.budget_id == found.budget_id]
+            budget = budget_named(policies, caller, budget).budget_id
+            own = [p for p in policies.counting_everywhere() if p.budget_id == budget]
         summaries: list[BudgetSummary] = []
         for period in periods:
             named = period.strip().lower()
             if named not in tuple(Period):
                 raise invalid("period", f"send some of {', '.join(Period)}")
             of_period = [p for p in own if p.schedule.period == named]
-            of_period.sort(key=lambda policy: not _is_general(policies, policy))
+            of_period.sort(key=lambda policy: _place(policies, caller, policy))
             views = [v for v, _ in self._fullest(policies, caller, of_period) if not v.hidden]
             shown = [self._summary(policies, view) for view in views]
-            general = bool(views) and _is_general(policies, _policy_of(policies, views[0]))
+            general = bool(views) and _is_general(policies, caller, _policy_of(policies, views[0]))
             if not views or (budget is None and not general):
                 shown.insert(0, self._without_policy(caller, named, budget))
             summaries += shown
         return tuple(summaries)
+
+    def cards(self, caller: Caller, periods: Sequence[str]) -> tuple[BudgetSummary, ...]:
+        """The first of each period: the one number that a dashboard has room for."""
+        first: dict[str, BudgetSummary] = {}
+        for summary in self.summaries(caller, periods):
+            first.setdefault(summary.period, summary)
+        return tuple(first.values())
 
     def counts(self) -> Counts:
         """Counted for metrics, of the first so many policies."""
@@ -246,9 +254,24 @@ def _policy_of(policies: PolicySet, view: BalanceView) -> Policy:
     return policies.by_no[parts_of(view.balance_id)[0]]
 
 
-def _is_general(policies: PolicySet, policy: Policy) -> bool:
-    """Whether it is on every call, together."""
-    return not policies.scope_of(policy).requirements and not group_label_names(policy)
+def _is_general(policies: PolicySet, caller: Caller, policy: Policy) -> bool:
+    """Whether it is on every call that the key can make, together."""
+    return not group_label_names(policy) and all(
+        one.label in caller.labels and one.accepts(caller.labels[one.label])
+        for one in policies.scope_of(policy).requirements
+    )
+
+
+def _place(policies: PolicySet, caller: Caller, policy: Policy) -> tuple[object, ...]:
+    """What stops calls goes before what only tells, and the tighter limit before the looser."""
+    limit = policy.limits.cost_nano
+    return (
+        not _is_general(policies, caller, policy),
+        limit is None,
+        not policy.judges,
+        -list(Enforcement).index(policy.enforcement),
+        limit,
+    )
 
 
 def _share(used: int, limit: int | None) -> int | None:

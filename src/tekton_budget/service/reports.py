@@ -40,6 +40,7 @@ __all__ = [
 
 NONE = "(none)"
 BY_MAX = 8
+TOP_MODELS = 10
 GROUPS_OF_ORIGINAL = ("provider", "model", "component", "task_type")
 
 
@@ -164,6 +165,17 @@ class Reports:
             for key, sums in _costliest(summed.sums)
         )
         return UsageReport(interval, names, rows, total_of(summed.sums), summed.source)
+
+    def top_models(
+        self, caller: Caller, usage: UsageQuery, most: int = TOP_MODELS
+    ) -> tuple[ModelSums, ...]:
+        """The costliest models of some records; none where only a scan could tell."""
+        wanted = usage_filter(caller, usage)
+        if wanted is None or not rolled(wanted, ()):
+            return ()
+        sums = self._sums.by(wanted, ("provider", "model"))[0].sums
+        found = [ModelSums(key[0] or NONE, key[1] or NONE, one) for key, one in _costliest(sums)]
+        return tuple(found[:most])
 
     def _interval(self, query: SummaryQuery) -> Interval:
         zone = query.timezone or self._reader.timezone

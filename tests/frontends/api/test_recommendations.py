@@ -53,7 +53,7 @@ def test_the_original_s_request_has_its_answer_and_more(priced: Door, path: str)
                 "tier": "remote_heavyweight",
                 "facts": {**FACTS, "tools": False},
                 "price_id": found["items"][0]["price_id"],
-                "reason": "Costs 85.00 % less for the same usage; loses tools.",
+                "reason": "Costs 85 % less for the same usage; loses tools.",
             },
             {
                 **found["items"][1],

@@ -116,7 +116,7 @@ def test_summaries_fill_the_three_cards_of_the_dashboard(server: Served) -> None
     assert (daily["active_allocations"], daily["cost_limit_exceeded"]) == (1, False)
     # No policy is on all of a month, so that what all used comes first.
     assert (monthly["policy_id"], monthly["total_cost"], monthly["limit"]) == (None, 1, 0)
-    assert [one["name"] for one in found if one["period"] == "monthly"] == [None, "team=a monthly"]
+    assert len(found) == 3
     assert first["weekly"]["cost_usage_percentage"] is None
 
 
@@ -131,18 +131,51 @@ def test_a_budget_s_summary_has_fractions_as_the_original_had(server: Served) ->
     assert daily["budget_id"] == "default"
 
 
-def test_a_key_s_summary_is_of_its_own_usage_first(quick: Served) -> None:
+def test_a_key_s_card_is_of_the_limit_on_all_that_it_can_do(quick: Served) -> None:
     quick.limit("50usd/day")
     quick.limit("10usd/day", scope={"team": "a"})
     spend(quick, team="a", cost=1)
     spend(quick, team="b", cost=3)
 
-    found = quick.key("reader", team="a").get("/api/v1/budgets/summary?period=daily").json()
+    def cards(**labels: str) -> list[tuple[object, ...]]:
+        key = quick.key(f"reader-{labels}", **labels)
+        found = key.get("/api/v1/budgets/summary?period=daily").json()
+        return [(one["name"], one["total_cost"], one["cost_limit"]) for one in found]
 
-    assert [(one["name"], one["total_cost"], one["cost_limit"]) for one in found] == [
-        (None, 1, None),
-        ("team=a daily", 1, 10),
+    assert cards(team="a") == [("team=a daily", 1, 10)]
+    assert cards(team="b") == [(None, 3, None)]
+
+
+def test_a_card_is_of_money_and_of_what_stops_calls(quick: Served) -> None:
+    quick.limit("9000tokens/day")
+    quick.limit("1usd/day", type="ignore", name="counted")
+    quick.limit("5usd/day", type="warn", name="told")
+    quick.limit("8usd/day", name="loose")
+    quick.limit("7usd/day", name="held")
+    quick.limit("6usd/day", name="off", enabled=False)
+
+    (card,) = get(quick, "/budgets/summary", period="DAILY")
+    every = get(quick, "/budgets/default/summary", period="daily")
+
+    assert card["name"] == "held"
+    assert [one["name"] for one in every] == [
+        "held",
+        "loose",
+        "told",
+        "counted",
+        "off",
+        "daily tokens",
     ]
+
+
+def test_the_page_that_asks_for_a_month_fills_three_cards(quick: Served) -> None:
+    quick.limit("100usd/month")
+
+    opened = get(quick, "/budgets/summary", period="monthly")
+    weekly = get(quick, "/budgets/summary", period="weekly")
+
+    assert [one["period"] for one in opened] == ["monthly", "daily", "weekly"]
+    assert [one["period"] for one in weekly] == ["weekly"]
 
 
 def test_a_passed_limit_says_so(quick: Served) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.frontends.api_read.conftest import Served, served
+from tests.frontends.api_read.conftest import NO_TLS, Served, served
 
 from tekton_budget.frontends.http.wire import in_camel_case
+
+__all__ = ["NO_TLS", "Client", "prices"]
 
 PREFIXES = ("/api", "/api/v1")
 OPUS = {"provider": "anthropic", "model": "claude-3-opus"}

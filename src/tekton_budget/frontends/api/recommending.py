@@ -104,7 +104,7 @@ def _to_api_advice(advice: Advice, found: Recommended) -> Json:
 
 def _reason(advice: Advice) -> str:
     if advice.saved_percent is not None:
-        parts = [f"Costs {advice.saved_percent:f} % less for the same usage"]
+        parts = [f"Costs {advice.saved_percent.normalize() + 0:f} % less for the same usage"]
     else:
         parts = [f"Costs {usd_text(nano_from_usd(advice.usd))} for this usage"]
     parts.append(

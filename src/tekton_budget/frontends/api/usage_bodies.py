@@ -4,7 +4,14 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from tekton_budget.frontends.api.schemas import Metadata, StandingOut, TimeOut, UsdOut, View
+from tekton_budget.frontends.api.schemas import (
+    Metadata,
+    PageOut,
+    StandingOut,
+    TimeOut,
+    UsdOut,
+    View,
+)
 
 _RECORD: dict[str, Any] = {  # Any: JSON
     "record_id": "019ab2a4-4dd1-7c9e-b0e5-0c3f0f2e6a11",
@@ -154,6 +161,12 @@ class ComponentShareOut(_ShareOut):
     """A component's part of the cost, in percent (0 to 100)."""
 
     component: str
+
+
+class UsagePageOut(PageOut[UsageOut]):
+    """A page of records; the first one has the costliest models of all of them."""
+
+    top_usage: list[ModelShareOut] | None = None
 
 
 class DayOut(View):

@@ -216,8 +216,9 @@ def percentage(part: int, whole: int | None) -> msgspec.Raw | None:
     return number(Decimal(ppm).scaleb(-4).normalize() + 0)
 
 
-def model_shares(models: Sequence[ModelSums], total: Sums) -> list[dict[str, object]]:
-    """Models with their parts of the cost; `name` is what the page's chat calls them by."""
+def model_shares(models: Sequence[ModelSums], total: Sums | None = None) -> list[dict[str, object]]:
+    """Models with their parts of a cost (of all); `name` is what the page's chat calls them by."""
+    whole = sum(one.sums.cost_nano for one in models) if total is None else total.cost_nano
     return [
         {
             "model": one.model,
@@ -227,7 +228,7 @@ def model_shares(models: Sequence[ModelSums], total: Sums) -> list[dict[str, obj
             "tokens": one.sums.total_tokens,
             "cost": usd(one.sums.cost_nano),
             "count": one.sums.records,
-            "percentage": percentage(one.sums.cost_nano, total.cost_nano),
+            "percentage": percentage(one.sums.cost_nano, whole),
         }
         for one in models
     ]

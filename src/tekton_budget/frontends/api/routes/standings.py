@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 
 from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.period import Period
 from tekton_budget.domain.scope import WELL_KNOWN_LABELS
 from tekton_budget.frontends.api import balances, filters
 from tekton_budget.frontends.api.asking import Asker, Pages, Verbs
@@ -19,6 +20,7 @@ from tekton_budget.frontends.http.wire import Reply
 router = APIRouter(route_class=ExactRoute)
 
 PERIODS_MAX = 10
+_CARDS_WHEN_OPENED = (Period.MONTHLY, Period.DAILY, Period.WEEKLY)
 _PERIODS = "Periods between commas: hourly, daily, weekly, monthly, quarterly, yearly, total, …"
 
 
@@ -58,12 +60,16 @@ def summaries(
         str, Query(max_length=200, description=_PERIODS, examples=["daily,weekly,monthly"])
     ] = "daily,weekly,monthly",
 ) -> Reply:
-    """For each period its policies, the one on everything first; without any, what was used.
+    """For each period the policy on everything, of money if there is one; else what was used.
 
-    `…_usage_percentage` is from 0 to 100 here, as the dashboard shows it.
+    One summary a period, as the dashboard has one card for each; `/budgets/{budget}/summary` has
+    every policy. It asks for `monthly` alone when it is opened and fills three cards of the answer,
+    so that daily and weekly follow there. `…_usage_percentage` is from 0 to 100 here, as it shows
+    it.
     """
-    found = verbs.overview.summaries(asker, _periods(period))
-    return Reply(balances.to_api_summaries(found, in_percent=True))
+    asked = _periods(period)
+    cards = _CARDS_WHEN_OPENED if asked == [Period.MONTHLY] else asked
+    return Reply(balances.to_api_summaries(verbs.overview.cards(asker, cards), in_percent=True))
 
 
 @router.get(
@@ -112,7 +118,7 @@ def groups(
 
 
 def _periods(text: str) -> list[str]:
-    periods = list(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
+    periods = list(dict.fromkeys(one.strip().lower() for one in text.split(",") if one.strip()))
     if not 0 < len(periods) <= PERIODS_MAX:
         raise invalid("period", "send some of hourly, daily, weekly, monthly")
     return periods

@@ -17,11 +17,12 @@ from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Runs, Verb
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.filters import CSV, NDJSON
 from tekton_budget.frontends.api.paging import listed
-from tekton_budget.frontends.api.schemas import Labels, PageOut
+from tekton_budget.frontends.api.schemas import Labels
 from tekton_budget.frontends.api.usage_bodies import (
     ReportOut,
     SummaryOut,
     UsageOut,
+    UsagePageOut,
     UsageRecordedOut,
     in_tables,
 )
@@ -100,7 +101,7 @@ async def record_usage(
 
 @router.get(
     "/records",
-    response_model=PageOut[UsageOut],
+    response_model=UsagePageOut,
     responses=in_tables("The records as CSV or NDJSON, all of them, streamed", CSV, NDJSON),
 )
 async def list_records(
@@ -112,6 +113,7 @@ async def list_records(
 ) -> Response:
     """Usage records, newest first; as CSV or NDJSON all that match, oldest first.
 
+    The first page has the costliest models of all that match, as far as sums are kept of it.
     `provider` and `model` are those that really answered; every other filter is a label.
     """
     wanted = query.query(runs.settings.timezone)
@@ -125,7 +127,11 @@ async def list_records(
         lines = exports.ndjson_writer(usages.to_api_record)
         return await exports.streamed(pages, lines, NDJSON, "usage")
     page = await run_in_threadpool(verbs.records.listed, asker, wanted, query.part())
-    return Reply(listed(page, usages.to_api_record))
+    shown = listed(page, usages.to_api_record)
+    if page.page == 1 and query.after is None:
+        models = await run_in_threadpool(verbs.reports.top_models, asker, wanted)
+        shown["top_usage"] = usages.model_shares(models)
+    return Reply(shown)
 
 
 @router.get("/records/{record_id}", response_model=UsageOut)
