@@ -238,6 +238,7 @@ STORY = (
     Step(f"GET {V1}/usage/analytics", query={"days": "2", "component": "ergon"}),
     Step(f"GET {V1}/usage/report", query={"month": "2026-11", "by": "team,model"}),
     Step(f"GET {V1}/status", query={"team": "a", "user": "alice", "model": "gpt-5-mini"}),
+    Step(f"POST {V1}/plan", {"team": "a", "user": "alice", "steps": 20}),
     Step(f"GET {V1}/budgets/summary", query={"period": "daily,weekly,monthly"}),
     Step(f"GET {V1}/budgets/{{budget}}/summary", path=BUDGET, query={"period": "monthly"}),
     Step(f"GET {V1}/budgets/{{budget}}/balances", path=BUDGET),

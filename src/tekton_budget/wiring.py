@@ -26,6 +26,7 @@ from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
 from tekton_budget.service.overview import Overview
 from tekton_budget.service.passes import Keep, Passes
+from tekton_budget.service.planning import Planning
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import (
     Calculations,
@@ -85,15 +86,18 @@ class Running:
         runs = RunVerbs(self.reader, self.writer, policies, ledger, run_passes, run_views)
         prices = PriceVerbs(self.writer, self.reader)
         lists = _price_lists(settings)
+        looks = PriceLooks(self.reader.book, self.reader.now_us)
+        costs = Calculations(self.reader.book, self.reader.now_us)
+        recommendations = Recommendations(self.reader.book, self.reader.now_us)
         self.service = Service(
             ledger=ledger,
             policies=policies,
             short=ShortForms(policies, ledger, self.reader.policies),
             prices=prices,
             price_updates=PriceUpdates(prices, self.reader.book, self.reader.now_us, lists),
-            book=PriceLooks(self.reader.book, self.reader.now_us),
-            costs=Calculations(self.reader.book, self.reader.now_us),
-            recommendations=Recommendations(self.reader.book, self.reader.now_us),
+            book=looks,
+            costs=costs,
+            recommendations=recommendations,
             keys=keys,
             calls=Calls(ledger, self.writer, self.reader, _call_rules(settings)),
             activity=ActivityViews(self.reader, Overview(self.reader), run_rows),
@@ -108,6 +112,7 @@ class Running:
             runs=runs,
             run_views=run_views,
             standings=standings,
+            planning=Planning(self.reader, standings, looks, costs, recommendations),
             health=Health(self.reader, self.writer),
             imports=Imports(self.reader, self.writer, ledger_settings, policies, standings),
             exports=Exports(self.reader),

@@ -8,6 +8,7 @@ from tekton_budget.face.asking import LedgerVerbs
 from tekton_budget.face.keys import KeyVerbs
 from tekton_budget.face.limiting import LimitVerbs
 from tekton_budget.face.moving import MovingVerbs
+from tekton_budget.face.planning import PlanningVerbs
 from tekton_budget.face.pricing import PricingVerbs
 from tekton_budget.face.reading import ReadingVerbs
 from tekton_budget.face.recommending import RecommendingVerbs
@@ -19,6 +20,7 @@ class Verbs(
     LedgerVerbs,
     LimitVerbs,
     ReadingVerbs,
+    PlanningVerbs,
     PricingVerbs,
     RecommendingVerbs,
     KeyVerbs,

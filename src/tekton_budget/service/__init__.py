@@ -14,6 +14,7 @@ from tekton_budget.service.keys import KeyVerbs
 from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.service.lists import Lists
 from tekton_budget.service.overview import Overview
+from tekton_budget.service.planning import Planning
 from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import (
     Calculations,
@@ -56,6 +57,7 @@ class Service:
     runs: RunVerbs
     run_views: RunViews
     standings: Standings
+    planning: Planning
     health: Health
     imports: Imports
     exports: Exports

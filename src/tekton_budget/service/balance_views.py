@@ -98,16 +98,17 @@ def share_ppm(allowance: Limits, used: Amounts) -> int | None:
     return max(shares, default=None)
 
 
+def is_enforced(view: BalanceView) -> bool:
+    """Whether it may stand in a call's way, and its numbers may be seen."""
+    return view.judges and not view.shadow and not view.hidden and view.enforcement in _ENFORCING
+
+
 def binding(views: Iterable[BalanceView]) -> BalanceView | None:
     """The limit that the next call meets first, of those that are enforced and may be seen.
 
     In each unit that is the one with the least left; of these the one whose share stands highest.
     """
-    enforced = [
-        view
-        for view in views
-        if view.judges and not view.shadow and not view.hidden and view.enforcement in _ENFORCING
-    ]
+    enforced = [view for view in views if is_enforced(view)]
     least: list[BalanceView] = []
     for unit in range(len(NOTHING)):
         limited = [(rest, v) for v in enforced if (rest := v.remaining[unit]) is not None]

@@ -279,6 +279,13 @@ def rules_of(ids: dict[str, str]) -> Rules:
             Try(404, query={"policy": ids["policy"]}),
             Try(404, query={"policy": ids["shared"]}),
         ],
+        ("POST", "/plan"): [
+            Try(200, body={"models": ["p/m"]}),
+            Try(200, body={"models": ["p/m"], "labels": as_b}),
+            Try(
+                200, body={"steps": 3, "user": "bravo-user", "input_tokens": 1, "output_tokens": 1}
+            ),
+        ],
         ("GET", "/audit"): [Try(200), Try(200, query={"object_id": ids["policy"]})],
         ("POST", "/verify"): [Try(403)],
         ("POST", "/import/apollo"): [Try(403, body={"files": {"budget_policies.json": "[]"}})],
