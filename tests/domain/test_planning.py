@@ -102,7 +102,7 @@ def test_what_belongs_to_one_allocation_is_one_call_and_what_was_taken_back_is_n
     assert [(c.input_tokens, c.output_tokens, c.tokens, c.cost_nano) for c in calls] == [
         (18, 7, 25, 12),
         (10, 5, 15, 7),
-        (0, 0, 9, None),
+        (None, None, 9, None),
     ]
     assert past_calls(records, 1) == calls[:1]
     assert use_at(calls, 90) == StepUse(18, 7, 25, 12)

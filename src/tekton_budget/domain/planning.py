@@ -10,12 +10,12 @@ MEDIAN, HIGH = 50, 90
 
 
 class PastCall(NamedTuple):
-    """One call with all that was recorded of it. `cost_nano` is `None` where it is not known."""
+    """One call with all that was recorded of it; `None` is what nobody knows."""
 
     provider: str
     model: str
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None  # of which neither is known where a total alone was told
+    output_tokens: int | None
     tokens: int
     cost_nano: int | None
 
@@ -23,8 +23,8 @@ class PastCall(NamedTuple):
 class StepUse(NamedTuple):
     """What one more call is taken to use; each number stands at its rank by itself."""
 
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     tokens: int
     cost_nano: int | None
 
@@ -43,12 +43,16 @@ def past_calls(records: Iterable[UsageRecord], most: int) -> list[PastCall]:
 
 def use_at(calls: Sequence[PastCall], percent: int) -> StepUse:
     """The use at a rank of at least one call: of no two units need it be the same call."""
-    costs = [call.cost_nano for call in calls if call.cost_nano is not None]
+
+    def ranked(values: Iterable[int | None]) -> int | None:
+        known = [value for value in values if value is not None]
+        return at_rank(known, percent) if known else None
+
     return StepUse(
-        at_rank([call.input_tokens for call in calls], percent),
-        at_rank([call.output_tokens for call in calls], percent),
-        at_rank([call.tokens for call in calls], percent),
-        at_rank(costs, percent) if costs else None,
+        ranked(call.input_tokens for call in calls),
+        ranked(call.output_tokens for call in calls),
+        ranked(call.tokens for call in calls) or 0,
+        ranked(call.cost_nano for call in calls),
     )
 
 
@@ -80,11 +84,13 @@ def _call_of(records: Sequence[UsageRecord]) -> PastCall:
         counts = counts.plus(record.counts)
     costs = [record.cost_nano for record in records]
     known = [cost for cost in costs if cost is not None]
+    tokens_in = counts.input + counts.cache_read + counts.cache_write
+    is_split = counts.other == 0 and tokens_in + counts.output > 0
     return PastCall(
         records[0].provider or "",
         records[0].model or "",
-        counts.input + counts.cache_read + counts.cache_write,
-        counts.output,
+        tokens_in if is_split else None,
+        counts.output if is_split else None,
         counts.total,
         sum(known) if len(known) == len(costs) else None,
     )

@@ -87,11 +87,12 @@ class LimitVerbs:
         policy: str,
         *,
         sort: str | None = None,
+        group: str | None = None,
         after: str | None = None,
         limit: int | None = None,
     ) -> Request[Json]:
-        """A page of a policy's groups with their balances in the current window."""
-        query = given(sort=sort, after=after, limit=limit)
+        """A page of a policy's groups with their balances in the current window, or of one."""
+        query = given(sort=sort, group=group, after=after, limit=limit)
         return got("groups", "/policies/{policy}/groups", {"policy": policy}, query)
 
     @verb

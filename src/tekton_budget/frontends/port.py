@@ -9,15 +9,17 @@ from tekton_budget.frontends.gateway.app import Gateway
 from tekton_budget.frontends.gateway.upstream import Upstream
 from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.frontends.http.watched import AccessLog
+from tekton_budget.frontends.mcp.door import McpDoor
 from tekton_budget.wiring import Running
 
 
 class Port:
-    """An ASGI application: the gateway below its own paths, the API everywhere else."""
+    """An ASGI application: the gateway and `/mcp` at their own paths, the API everywhere else."""
 
-    def __init__(self, api: BudgetApp, gateway: Gateway) -> None:
+    def __init__(self, api: BudgetApp, gateway: Gateway, mcp: McpDoor | None = None) -> None:
         self.api = api
         self.gateway = gateway
+        self.mcp = mcp
         self._is_gateway = gateway.concerns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -26,15 +28,24 @@ class Port:
             await self._live(receive, send)
         elif scope["type"] == "http" and self._is_gateway(scope["path"]):
             await self.gateway(scope, receive, send)
+        elif scope["type"] == "http" and self.mcp is not None and self.mcp.concerns(scope["path"]):
+            await self.mcp(scope, receive, send)
         elif scope["type"] == "websocket" and self._is_gateway(scope["path"]):
             await self.gateway.decline(scope, receive, send)
         else:
             await self.api(scope, receive, send)
 
+    def stop(self) -> None:
+        """Streams that would go on for ever end; what was asked is still answered."""
+        if self.mcp is not None:
+            self.mcp.stop()
+
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
+                if self.mcp is not None:
+                    await self.mcp.close()
                 await self.gateway.close()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
@@ -61,4 +72,13 @@ def open_port(
         meter=api.state.metrics.request,
         access_log=access_log,
     )
-    return Port(api, gateway)
+    mcp = None
+    if running.settings.mcp_enabled:
+        mcp = McpDoor(
+            running.settings,
+            api,
+            api.state.doorkeeper,
+            meter=api.state.metrics.request,
+            access_log=access_log,
+        )
+    return Port(api, gateway, mcp)

@@ -9,7 +9,7 @@ from tekton_budget.face.request import Labels
 from tekton_budget.library.door import AsyncInProcess, Door, InProcess, quieten
 from tekton_budget.settings import Settings, load_settings
 
-__all__ = ["open", "open_async", "open_in_process", "quieten"]
+__all__ = ["open", "open_async", "open_async_in_process", "open_in_process", "quieten"]
 
 B = TypeVar("B")
 
@@ -45,6 +45,13 @@ def open_in_process(
 ) -> Budget:
     """A budget over the database that settings name, in this process, with these labels alone."""
     return Budget(InProcess(Door(settings, key)), labels)
+
+
+def open_async_in_process(
+    settings: Settings, *, labels: Labels | None = None, key: str | None = None
+) -> AsyncBudget:
+    """The same with verbs that are awaited."""
+    return AsyncBudget(AsyncInProcess(Door(settings, key)), labels)
 
 
 def _opened(

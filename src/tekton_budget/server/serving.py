@@ -112,7 +112,7 @@ class _Server(uvicorn.Server):
         self._running = running
         self._lines = AccessLines(settings) if settings.access_log else None
         self._told_started = started
-        app = open_port(running, access_log=self._lines)
+        self._port = app = open_port(running, access_log=self._lines)
         app.api.state.stop = stop_all if stop_all is not None else self._stop
         super().__init__(
             uvicorn.Config(
@@ -142,6 +142,7 @@ class _Server(uvicorn.Server):
         """Take no more; whoever waits for room is told that there is none."""
         log.info("stopping")
         self._running.writer.end_waiting()
+        self._port.stop()
         await super().shutdown(sockets)
         if self._lines is not None:
             self._lines.flush()

@@ -209,6 +209,7 @@ class Planning:
     ) -> ModelPlan:
         provider, model, is_known = self._resolved(*named)
         own = [c for c in past.calls if (c.provider, c.model) in (named, (provider, model))]
+        is_told = any(call.input_tokens is not None for call in past.calls)
         note = None
         if query.input_tokens is not None or query.output_tokens is not None:
             basis, calls = GIVEN, past.calls
@@ -217,7 +218,7 @@ class Planning:
             basis, calls = OWN, own
             sizes = []
         else:
-            basis, calls = (OTHERS if past.calls else ASSUMED), past.calls
+            basis, calls = (OTHERS if is_told else ASSUMED), past.calls
             sizes = [_given(query, past.calls, percent) for percent in (MEDIAN, HIGH)]
         if sizes:
             uses = [self._priced(provider, model, *size) for size in sizes]
@@ -270,19 +271,22 @@ def _given(query: PlanQuery, calls: Sequence[PastCall], percent: int) -> tuple[i
     """Input and output of a step: as given, else as past calls have it, else as assumed."""
     known = use_at(calls, percent) if calls else None
     tokens_in, tokens_out = query.input_tokens, query.output_tokens
-    if tokens_in is None:
-        tokens_in = ASSUMED_INPUT_TOKENS if known is None else known.input_tokens
-    if tokens_out is None:
-        tokens_out = ASSUMED_OUTPUT_TOKENS if known is None else known.output_tokens
-    return tokens_in, tokens_out
+    if tokens_in is None and known is not None:
+        tokens_in = known.input_tokens
+    if tokens_out is None and known is not None:
+        tokens_out = known.output_tokens
+    return (
+        ASSUMED_INPUT_TOKENS if tokens_in is None else tokens_in,
+        ASSUMED_OUTPUT_TOKENS if tokens_out is None else tokens_out,
+    )
 
 
 def _assumptions(past: _Past, query: PlanQuery) -> list[str]:
     said = " ".join(f"{name}={value}" for name, value in past.labels.items()) or "no labels"
-    if past.calls:
-        if past.is_own:
-            return []
+    if past.calls and not past.is_own:
         return [f"calls as before this work began: there are none of it yet, so those of {said}"]
+    if any(call.input_tokens is not None for call in past.calls):
+        return []
     open_ = [
         text
         for name, text in (
@@ -293,7 +297,10 @@ def _assumptions(past: _Past, query: PlanQuery) -> list[str]:
     ]
     if not open_:
         return []
-    return [f"{' and '.join(open_)} tokens a call: none of the last {HISTORY_DAYS} days has {said}"]
+    return [
+        f"{' and '.join(open_)} tokens a call: no call of the last {HISTORY_DAYS} days says its "
+        f"own ({said})"
+    ]
 
 
 def _enforced(status: Status) -> list[BalanceView]:

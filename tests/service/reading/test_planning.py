@@ -88,7 +88,7 @@ def test_without_past_calls_it_says_what_it_assumed(world: World) -> None:
     assert one.median.steps == 20
     assert plan.recent is None
     assert plan.assumed == (
-        "4,000 input and 1,000 output tokens a call: none of the last 30 days has team=a",
+        "4,000 input and 1,000 output tokens a call: no call of the last 30 days says its own (team=a)",
     )
 
 

@@ -16,6 +16,7 @@ from tekton_budget.frontends.cli import (
     database,
     demo,
     keys,
+    mcp,
     policies,
     prices,
     recommend,
@@ -195,6 +196,7 @@ status.add_to(app)
 credit.add_to(app)
 demo.add_to(app)
 serve.add_to(app)
+mcp.add_to(app)
 run.add_to(app)
 top.add_to(app)
 app.add_typer(listing.app, name="runs")

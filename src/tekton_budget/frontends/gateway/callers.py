@@ -5,25 +5,23 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
 
 from pydantic import SecretStr
 from starlette.types import Scope
 
 from tekton_budget.domain.caller import Caller
-from tekton_budget.domain.errors import BudgetError, Unauthenticated
+from tekton_budget.domain.errors import Unauthenticated
 from tekton_budget.domain.providers import Family, Provider
-from tekton_budget.domain.scope import checked_labels
 from tekton_budget.frontends.gateway.headers import CREDENTIALS, keys_in, secret_of
 from tekton_budget.frontends.gateway.routes import Route
 from tekton_budget.frontends.gateway.upstream import Headers
 from tekton_budget.frontends.http.auth import FRESH_SECONDS, Doorkeeper
+from tekton_budget.frontends.http.labels import labels_of, usable_labels
 from tekton_budget.service.keys import PREFIX
 from tekton_budget.service.runs import RunVerbs
 
 _OURS = PREFIX.partition("_")[0].encode() + b"_"
 _FOREIGN_MAX = 10_000
-_NOT_LABELS = ("sentry-",)  # what tracing puts into baggage
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +41,6 @@ def presented(headers: Headers, query: bytes) -> list[bytes]:
     """The keys that the client sent in the places where APIs look for one, repeated or not."""
     found = [secret_of(name, value) for name, value in headers if name in CREDENTIALS]
     return [*filter(None, found), *keys_in(query)]
-
-
-def labels_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Labels that headers bring: W3C baggage, and `X-Budget-Labels: team=a,feature=b`.
-
-    What cannot stand in either as it is (commas, letters beyond ASCII) is written in percents.
-    """
-    found: dict[str, object] = {}
-    baggage = headers.get(b"baggage")
-    if baggage is not None:
-        for member in baggage.decode("latin-1").split(","):
-            name, equals, value = member.partition(";")[0].partition("=")
-            name = unquote(name.strip())
-            if equals and not name.startswith(_NOT_LABELS):
-                found[name] = unquote(value.strip())
-    own = headers.get(b"x-budget-labels")
-    if own is not None:
-        for member in own.decode("utf-8", "replace").split(","):
-            name, equals, value = member.partition("=")
-            if equals:
-                found[unquote(name.strip())] = unquote(value.strip())
-    return _usable(found, strict=own is not None) if found else {}
-
-
-def _usable(found: dict[str, object], *, strict: bool) -> dict[str, str]:
-    """Baggage carries what others put there: what can be no label is passed by."""
-    if strict:
-        return checked_labels(found)
-    usable: dict[str, str] = {}
-    for name, value in found.items():
-        try:
-            usable |= checked_labels({name: value})
-        except BudgetError:
-            continue
-    return usable
 
 
 class Callers:
@@ -200,5 +163,5 @@ def with_user(admission: Admission, user: str | None) -> Admission:
     may_say = admission.caller.takes_user or not admission.caller.key_id
     if user is None or "user" in admission.labels or not may_say:
         return admission
-    usable = _usable({"user": user}, strict=False)
+    usable = usable_labels({"user": user}, strict=False)
     return replace(admission, labels={**admission.labels, **usable}) if usable else admission

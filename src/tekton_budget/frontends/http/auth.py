@@ -54,6 +54,15 @@ class Doorkeeper:
         """Whether whoever comes without a key is turned away."""
         return not self._keyless or await self._any_keys()
 
+    def refuse_page(self, headers: dict[bytes, bytes]) -> None:
+        """Turn away a page of another site, whatever key or method it comes with."""
+        origin = headers.get(b"origin")
+        if origin is not None and not self._is_page(origin.decode("latin-1")):
+            raise Forbidden(
+                "Pages of other sites are not served here: name the page in BUDGET_CORS_ORIGINS.",
+                code="foreign_origin",
+            )
+
     async def _looked_up(self, given: bytes, secret: str) -> Caller:
         known = self._known.get(given)
         if known is not None:  # one asks again; the others take it as it was for that long

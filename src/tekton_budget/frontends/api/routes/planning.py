@@ -50,8 +50,8 @@ class PlanBody(filters.LabelFields):
 class StepUseOut(View):
     """What one step is taken to use, how many fit, and by which policy they are bounded."""
 
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     tokens: int
     cost: UsdOut
     steps: int | None = Field(description="That fit; null: nothing bounds them")
