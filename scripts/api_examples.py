@@ -8,7 +8,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.frontends.api import create_app
 from tekton_budget.frontends.api.document import EXAMPLES_FILE
 from tekton_budget.settings import load_settings
+from tekton_budget.storage.housekeeping import Housekeeping
 from tekton_budget.wiring import open_service
 
 NOON_US = 1_795_435_200_000_000  # 2026-11-23 12:00 UTC
@@ -243,7 +244,9 @@ STORY = (
     Step(f"GET {V1}/budgets/{{budget}}/summary", path=BUDGET, query={"period": "monthly"}),
     Step(f"GET {V1}/budgets/{{budget}}/balances", path=BUDGET),
     Step(f"GET {V1}/policies/{{policy}}/groups", path=POLICY, query={"sort": "share"}),
+    Step(f"POST {V1}/usage/record", {"record_id": "usage-2", "user": "dave", "cost": 5.5}),
     Step(f"GET {V1}/decisions", query={"decision": "deny", "by": "policy,user"}),
+    Step(f"GET {V1}/events", query={"type": "threshold.crossed,limit.passed", "limit": "1"}),
     Step(f"GET {V1}/audit", query={"object_kind": "budget", "limit": "1"}),
     Step(f"POST {V1}/verify"),
     Step(
@@ -307,10 +310,11 @@ def played() -> list[dict[str, Any]]:
             secret = running.service.keys.create_key(LOCAL, "root", role=Role.ADMIN).secret
             app = create_app(running)
             app.state.stop = lambda: None
-            return _constant(asyncio.run(_told(app, secret)))
+            numbered = Housekeeping(running.reader, running.writer).number_outbox
+            return _constant(asyncio.run(_told(app, secret, numbered)))
 
 
-async def _told(app: Any, secret: str) -> list[dict[str, Any]]:
+async def _told(app: Any, secret: str, numbered: Callable[[], int]) -> list[dict[str, Any]]:
     told = []
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(
@@ -318,6 +322,7 @@ async def _told(app: Any, secret: str) -> list[dict[str, Any]]:
     ) as http:
         for step in STORY:
             method, path = step.do.split(" ")
+            await asyncio.to_thread(numbered)
             answer = await http.request(
                 method, path.format(**step.path), json=step.body, params=step.query
             )

@@ -339,6 +339,11 @@ CODES: dict[str, Explained] = {
         "Something else was made under this id",
         "Send a new id, or repeat the first request unchanged",
     ),
+    "events_pruned": Explained(
+        409,
+        "Events after the position that you sent are no longer kept",
+        "Read balances, allocations and usage afresh, and go on with the `next` of this answer",
+    ),
     "secret_shown_once": Explained(
         409,
         "A key was made under this id before; its secret was in the first answer, and is kept nowhere",

@@ -16,16 +16,16 @@ class Told(NamedTuple):
     payload: dict[str, str]
 
 
-_GRANTED = "amounts held: `tokens`, `cost_nano`, `requests`"
+_GRANTED = "amounts held: `tokens`, `cost`, `requests`"
 _THRESHOLD = {
     "policy_id": "the policy",
     "name": "its name",
     "group": "the group, empty where the policy has none",
     "balance_id": "the balance, which is the policy's version, the window and the group",
-    "threshold_ppm": "the threshold in parts per million: 800000 is 80 %",
+    "threshold": "the threshold: 0.8 is 80 %",
     "used": "spent and held together, after the movement",
     "allowance": "what the group may use in this window; `null` in a unit without a limit",
-    "closes_us": "when the window turns; `null` if never",
+    "resets_at": "when the window turns; `null` if never",
 }
 
 EVENTS: dict[EventType, Told] = {
@@ -34,7 +34,7 @@ EVENTS: dict[EventType, Told] = {
         {
             "decision": "`allow`, `warn` or `downgrade`",
             "granted": _GRANTED,
-            "expires_us": "when the hold ends by itself",
+            "expires_at": "when the hold ends by itself",
         },
     ),
     EventType.ALLOCATION_SETTLED: Told(
@@ -51,7 +51,7 @@ EVENTS: dict[EventType, Told] = {
     EventType.ALLOCATION_EXTENDED: Told(
         "An allocation's expiry was moved, or it may use more",
         {
-            "expires_us": "when it expires now",
+            "expires_at": "when it expires now",
             "granted": "where it grew, all that it may use",
             "max_output_tokens": "where it grew, how much of that is output",
         },
@@ -60,14 +60,14 @@ EVENTS: dict[EventType, Told] = {
         "An allocation ended by time",
         {
             "released": "what is free again (`on_expiry` is `release`)",
-            "charged_cost_nano": "what was charged instead (`on_expiry` is `charge`)",
+            "charged_cost": "what was charged instead (`on_expiry` is `charge`)",
         },
     ),
     EventType.USAGE_RECORDED: Told(
         "A usage was recorded",
         {
             "allocation_id": "its allocation, if it has one",
-            "cost_nano": "what was posted; `null` is unknown",
+            "cost": "what was posted; `null` is unknown",
             "late": "whether its allocation had ended before, if it has one",
         },
     ),
@@ -96,9 +96,10 @@ EVENTS: dict[EventType, Told] = {
 }
 
 INTRO = """An event is written in the same transaction as what it tells of, so there is none without the other. Each has a `type`, the
-`subject_id` of what it tells of, a `budget_id` (empty where several budgets or none are concerned) and the payload below, and gets
-its `position` in the log once it is durable. Money is in 10⁻⁹ USD (`cost_nano`), times are microseconds since 1970 UTC (`…_us`).
-Sent events are kept for `outbox_days`."""
+`subject_id` of what it tells of, a `budget_id` (`null` where several budgets or none are concerned), a `timestamp` and the payload
+below, and gets its `position` in the log once it is durable. Positions have no gaps: `GET /api/v1/events?after=POSITION` goes on where
+you stopped, and misses none. Money is USD. Events are kept for `outbox_days`; who comes later is told so (409 `events_pruned`).
+A key with labels sees the events of its own calls, of policies (and groups) and budgets that are its own, and of prices."""
 
 
 def text() -> str:

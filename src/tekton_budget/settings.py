@@ -167,8 +167,6 @@ class Settings(BaseSettings):
     )
     mcp_enabled: bool = Field(True, description="Whether /mcp and /api/mcp are served")
 
-    mcp_enabled: bool = Field(True, description="Whether /mcp and /api/mcp are served")
-
     upstreams: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
         description="Where the gateway finds providers, by name: BUDGET_UPSTREAM_OPENAI=https://…, "

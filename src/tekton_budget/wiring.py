@@ -19,6 +19,7 @@ from tekton_budget.service.attaching import Attaching
 from tekton_budget.service.calls import CallRules, Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
+from tekton_budget.service.following import Following
 from tekton_budget.service.health import Health
 from tekton_budget.service.importing import Exports, Imports
 from tekton_budget.service.keys import KeyVerbs
@@ -105,6 +106,7 @@ class Running:
             attaching=Attaching(self.writer, ledger_settings, policies.finish),
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),
+            following=Following(self.reader),
             lists=Lists(self.reader),
             overview=Overview(self.reader),
             records=Records(self.reader),

@@ -14,6 +14,7 @@ import pytest
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.event import EventType
+from tekton_budget.frontends.http.events import to_api_payload
 from tekton_budget.service.asks import Ask, Used
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
@@ -28,7 +29,7 @@ def payloads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         _do_everything(running, file)
     seen: dict[str, set[str]] = defaultdict(set)
     for type_, payload in _outbox(file):
-        seen[type_] |= set(json.loads(payload))
+        seen[type_] |= set(to_api_payload(json.loads(payload)))
     return seen
 
 

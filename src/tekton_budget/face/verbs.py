@@ -5,6 +5,7 @@ as `Decimal` and times as RFC 3339 text.
 """
 
 from tekton_budget.face.asking import LedgerVerbs
+from tekton_budget.face.following import FollowingVerbs
 from tekton_budget.face.keys import KeyVerbs
 from tekton_budget.face.limiting import LimitVerbs
 from tekton_budget.face.moving import MovingVerbs
@@ -21,6 +22,7 @@ class Verbs(
     LimitVerbs,
     ReadingVerbs,
     PlanningVerbs,
+    FollowingVerbs,
     PricingVerbs,
     RecommendingVerbs,
     KeyVerbs,

@@ -8,6 +8,7 @@ from tekton_budget.service.attaching import Attaching
 from tekton_budget.service.calls import Calls
 from tekton_budget.service.catalogue import Catalogue
 from tekton_budget.service.decisions import DecisionReports
+from tekton_budget.service.following import Following
 from tekton_budget.service.health import Health
 from tekton_budget.service.importing import Exports, Imports
 from tekton_budget.service.keys import KeyVerbs
@@ -50,6 +51,7 @@ class Service:
     attaching: Attaching
     catalogue: Catalogue
     decisions: DecisionReports
+    following: Following
     lists: Lists
     overview: Overview
     records: Records

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tekton_budget.domain.caller import Caller
-from tekton_budget.domain.errors import InvalidInput, invalid
-from tekton_budget.domain.ledger.standing import is_hidden
+from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.policy import Policy
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
 from tekton_budget.domain.scope import group_labels
-from tekton_budget.service.named import policy_named
+from tekton_budget.service.named import group_version, policy_named, sees_group
 from tekton_budget.service.paging import Slice, cursor_place, cursor_text
 from tekton_budget.storage.decisions import Counted, DecisionRows, Sample
 from tekton_budget.storage.reading import Reader
@@ -75,8 +74,8 @@ class DecisionReports:
         for one in counted:
             if found is not None and one.policy_id != found.policy_id:
                 continue
-            own = _version(policies, one.policy_id, one.group)
-            if not _sees(policies, caller, own, one.group):
+            own = group_version(policies, one.policy_id, one.group)
+            if not sees_group(policies, caller, own, one.group):
                 continue
             key = tuple(_value(policies, own, one, name) for name in names)
             sums[key] = sums.get(key, 0) + one.number
@@ -134,26 +133,6 @@ def _seen_by(caller: Caller, sample: Sample) -> Sample:
     if not caller.labels:
         return sample
     return sample._replace(content={k: v for k, v in sample.content.items() if k != "detail"})
-
-
-def _version(policies: PolicySet, policy_id: str, group: str) -> Policy | None:
-    """The latest version that keeps such groups: a policy may have been replaced since."""
-    versions = [p for p in policies.by_no.values() if p.policy_id == policy_id]
-    for policy in sorted(versions, key=lambda p: -p.no):
-        try:
-            group_labels(group_label_names(policy), group)
-        except InvalidInput:
-            continue
-        return policy
-    return None
-
-
-def _sees(policies: PolicySet, caller: Caller, policy: Policy | None, group: str) -> bool:
-    if not caller.labels:
-        return True
-    if policy is None:
-        return False
-    return not is_hidden(caller, policy, group, policies.scope_of(policy))
 
 
 def _value(policies: PolicySet, policy: Policy | None, one: Counted, name: str) -> str | None:

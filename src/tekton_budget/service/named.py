@@ -1,10 +1,11 @@
 """Which budget or policy is meant by an id or a name, as far as a key may see it."""
 
 from tekton_budget.domain.caller import Caller
-from tekton_budget.domain.errors import NotFound
+from tekton_budget.domain.errors import InvalidInput, NotFound
+from tekton_budget.domain.ledger.standing import is_hidden
 from tekton_budget.domain.policy import Budget, Policy, Status
-from tekton_budget.domain.policy_set import PolicySet
-from tekton_budget.domain.scope import Scope
+from tekton_budget.domain.policy_set import PolicySet, group_label_names
+from tekton_budget.domain.scope import Scope, group_labels
 
 
 def budget_named(policies: PolicySet, caller: Caller, name_or_id: str) -> Budget:
@@ -57,3 +58,24 @@ def sees_scope(caller: Caller, scope: Scope) -> bool:
         return True
     asked = scope.to_json()
     return all(asked.get(name) == value for name, value in caller.labels.items())
+
+
+def group_version(policies: PolicySet, policy_id: str, group: str) -> Policy | None:
+    """The latest version that keeps such groups: a policy may have been replaced since."""
+    versions = [p for p in policies.by_no.values() if p.policy_id == policy_id]
+    for policy in sorted(versions, key=lambda p: -p.no):
+        try:
+            group_labels(group_label_names(policy), group)
+        except InvalidInput:
+            continue
+        return policy
+    return None
+
+
+def sees_group(policies: PolicySet, caller: Caller, policy: Policy | None, group: str) -> bool:
+    """Whether the numbers of one group of a policy are this key's to see."""
+    if not caller.labels:
+        return True
+    if policy is None:
+        return False
+    return not is_hidden(caller, policy, group, policies.scope_of(policy))

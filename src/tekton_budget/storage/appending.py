@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from tekton_budget.domain.amounts import NOTHING, UNITS, Amounts
 from tekton_budget.domain.balance import Balance
 from tekton_budget.domain.command import Allocate, AuditNote, Command, GiveCredit, Together
-from tekton_budget.domain.event import Event
+from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger import DecisionCount, Outcome, Posting, State, UsageRecord
 from tekton_budget.storage import statements as sql
 from tekton_budget.storage import tables
@@ -75,7 +75,7 @@ class Appender:
             *self._rollups(s, slot, usage),
             *self._telling.decisions(s, slot, counted, now_us),
             *self._telling.use(s, slot, now_us),
-            *event_writes(s, [event for part in parts for event in part.events], now_us),
+            *_events(s, parts, now_us),
             *_answers(s, parts, now_us),
             *audit_writes(s, notes, now_us),
         ]
@@ -331,13 +331,27 @@ def share_permille(state: State, balance: Balance) -> int | None:
     return max(shares, default=0)
 
 
-def event_writes(s: Statements, events: Sequence[Event], now_us: int) -> list[Write]:
+def _events(s: Statements, parts: Sequence[Outcome], now_us: int) -> list[Write]:
     """Rows of the outbox, in the transaction of what they tell."""
-    rows = [
-        (now_us, event.type.value, event.subject_id, event.budget_id, json_text(event.payload))
-        for event in events
-    ]
-    return [(s.insert(tables.outbox, sql.OUTBOX_COLUMNS), rows)] if rows else []
+    rows = []
+    for part in parts:
+        if part.events:
+            key_id = _key_of(part)
+            rows += [_event_row(event, key_id, now_us) for event in part.events]
+    return [(s.insert(tables.outbox, sql.OUTBOX_COLUMNS), rows)]
+
+
+def _key_of(part: Outcome) -> str | None:
+    """Whose call it is that the events tell of: ids are one key's."""
+    first = part.events[0]
+    if first.type is EventType.USAGE_RECORDED:
+        return next(one.key_id for one in part.usage if one.record_id == first.subject_id)
+    return None if part.allocation is None else part.allocation.key_id
+
+
+def _event_row(event: Event, key_id: str | None, now_us: int) -> tuple[object, ...]:
+    payload = json_text(event.payload)
+    return (now_us, event.type.value, event.subject_id, key_id, event.budget_id, payload)
 
 
 def audit_writes(s: Statements, notes: Sequence[Note], now_us: int) -> list[Write]:
@@ -359,9 +373,10 @@ def audit_writes(s: Statements, notes: Sequence[Note], now_us: int) -> list[Writ
 
 
 def write_events(session: Session, events: Sequence[Event], now_us: int) -> None:
-    """The same at once, for exclusive work."""
-    for statement, rows in event_writes(session.statements, events, now_us):
-        session.write(statement, rows)
+    """Events that tell of no call, for exclusive work."""
+    if events:
+        rows = [_event_row(event, None, now_us) for event in events]
+        session.write(session.statements.insert(tables.outbox, sql.OUTBOX_COLUMNS), rows)
 
 
 def write_audit(session: Session, notes: Sequence[Note], now_us: int) -> None:

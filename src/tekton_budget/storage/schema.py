@@ -21,7 +21,7 @@ from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.session import POSTGRES_NOW
 from tekton_budget.storage.store import Store
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """All revisions, oldest first: what is none of these is newer than this program."""
 
 HEAD = REVISIONS[-1]

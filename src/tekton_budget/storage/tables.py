@@ -338,12 +338,36 @@ outbox = Table(
     _text("subject_id"),
     Column("budget_id", ID, nullable=False),
     _text("payload"),
+    _text("key_id", optional=True),  # whose call it tells of
     Index("outbox_by_position", "position", unique=True),
     Index(
         "outbox_unnumbered",
         "no",
         sqlite_where=text("position IS NULL"),
         postgresql_where=text("position IS NULL"),
+    ),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _number(),
+    Column("alert_id", ID, nullable=False, unique=True),
+    Column("crossing", ID, nullable=False, unique=True),  # which balance, how far, and since when
+    _time("at_us"),
+    Column("budget_id", ID, nullable=False),
+    Column("policy_id", ID, nullable=False),
+    _text("severity"),
+    _text("type"),
+    _text("facts"),  # the event's payload
+    _time("acknowledged_us", optional=True),
+    _text("acknowledged_by", optional=True),
+    Index("alerts_by_time", "at_us"),
+    Index(
+        "alerts_open",
+        "no",
+        sqlite_where=text("acknowledged_us IS NULL"),
+        postgresql_where=text("acknowledged_us IS NULL"),
     ),
 )
 

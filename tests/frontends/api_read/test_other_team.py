@@ -286,6 +286,7 @@ def rules_of(ids: dict[str, str]) -> Rules:
                 200, body={"steps": 3, "user": "bravo-user", "input_tokens": 1, "output_tokens": 1}
             ),
         ],
+        ("GET", "/events"): [Try(200), Try(200, query={"type": "usage.recorded"})],
         ("GET", "/audit"): [Try(200), Try(200, query={"object_id": ids["policy"]})],
         ("POST", "/verify"): [Try(403)],
         ("POST", "/import/apollo"): [Try(403, body={"files": {"budget_policies.json": "[]"}})],

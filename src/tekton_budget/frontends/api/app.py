@@ -25,6 +25,7 @@ from tekton_budget.frontends.api.routes import (
     budgets,
     command,
     decisions,
+    events,
     guide,
     health,
     imports,
@@ -46,6 +47,7 @@ from tekton_budget.frontends.api.routes import (
 from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
 from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.auth import Doorkeeper
+from tekton_budget.frontends.http.following import Hub
 from tekton_budget.frontends.http.watched import AccessLog
 from tekton_budget.wiring import Running
 
@@ -73,6 +75,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     usage.router,
     planning.router,
     decisions.router,
+    events.router,
     verify.router,
     imports.import_router,
     imports.export_router,
@@ -162,6 +165,7 @@ def create_app(
         app.include_router(router, responses=problem_responses())
     app.state.hot = HotRoutes(running.service.ledger, PREFIXES)
     app.state.vitality = Vitality(running)
+    app.state.hub = Hub(running.service.following, running.service.keys)
     app.state.verifying = threading.Lock()
     app.state.metrics = Metrics()
     running.service.health.watch(app.state.metrics.batch)
