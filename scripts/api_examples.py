@@ -32,13 +32,13 @@ _PASSING = ("timestamp", "uptime", "initializationTime", "lag_seconds", "age_sec
 
 @dataclass(frozen=True)
 class Step:
-    """One request of the story. `keep` names parts of the answer for the paths of later ones."""
+    """One request of the story. `keep` names a field of the answer's first item for the paths of later ones."""
 
     do: str  # method and path of the document
     body: Any = None
     path: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
-    keep: dict[str, str] = field(default_factory=dict)
+    keep: str | None = None
 
 
 V1 = "/api/v1"
@@ -170,7 +170,6 @@ STORY = (
     Step(
         f"POST {V1}/policies",
         {"type": "warn", "period": "weekly", "cost_limit": 90, "provider": "anthropic"},
-        keep={"policy_id": "weekly"},
     ),
     Step(f"PUT {V1}/policies", {"limit": "5usd/day", "per": ["user"]}),
     Step(f"GET {V1}/policies", query={"period": "daily"}),
@@ -246,6 +245,12 @@ STORY = (
     Step(f"GET {V1}/policies/{{policy}}/groups", path=POLICY, query={"sort": "share"}),
     Step(f"POST {V1}/usage/record", {"record_id": "usage-2", "user": "dave", "cost": 5.5}),
     Step(f"GET {V1}/decisions", query={"decision": "deny", "by": "policy,user"}),
+    Step(f"GET {V1}/alerts", query={"acknowledged": "false", "limit": "1"}, keep="alert_id"),
+    Step(f"POST {V1}/alerts/check", query={"period": "daily"}),
+    Step(f"GET {V1}/alerts/{{alert_id}}"),
+    Step(f"POST {V1}/alerts/{{alert_id}}/acknowledge"),
+    Step(f"PUT {V1}/alerts/{{alert_id}}/dismiss"),
+    Step(f"POST {V1}/alerts/acknowledge", query={"severity": "warning"}),
     Step(f"GET {V1}/events", query={"type": "threshold.crossed,limit.passed", "limit": "1"}),
     Step(f"GET {V1}/audit", query={"object_kind": "budget", "limit": "1"}),
     Step(f"POST {V1}/verify"),
@@ -316,16 +321,20 @@ def played() -> list[dict[str, Any]]:
 
 async def _told(app: Any, secret: str, numbered: Callable[[], int]) -> list[dict[str, Any]]:
     told = []
+    kept: dict[str, str] = {}
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://127.0.0.1:8013", headers={"X-API-Key": secret}
     ) as http:
         for step in STORY:
             method, path = step.do.split(" ")
+            step.path.update({name: kept[name] for name in kept if f"{{{name}}}" in path})
             await asyncio.to_thread(numbered)
             answer = await http.request(
                 method, path.format(**step.path), json=step.body, params=step.query
             )
+            if step.keep is not None:
+                kept[step.keep] = answer.json()["items"][0][step.keep]
             told.append(_example(step, answer))
     return told
 

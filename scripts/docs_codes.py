@@ -106,6 +106,11 @@ CODES: dict[str, Explained] = {
         "The address is of no run: the run was continued under another, or never begun",
         "Begin one: `tekton-budget run`",
     ),
+    "alert_not_found": Explained(
+        404,
+        "No alert of this id is there for this key",
+        "`GET /api/v1/alerts` lists them; old ones are pruned after `BUDGET_ALERTS_DAYS`",
+    ),
     "run_not_found": Explained(404, "There is no run of that name", "`tekton-budget runs list`"),
     "run_ended": Explained(
         403,

@@ -23,9 +23,12 @@ _THRESHOLD = {
     "group": "the group, empty where the policy has none",
     "balance_id": "the balance, which is the policy's version, the window and the group",
     "threshold": "the threshold: 0.8 is 80 %",
+    "unit": "which limit it is: `tokens`, `cost` or `requests`; of several, the one that stands highest",
     "used": "spent and held together, after the movement",
     "allowance": "what the group may use in this window; `null` in a unit without a limit",
     "resets_at": "when the window turns; `null` if never",
+    "enforcement": "what passing the limit does",
+    "shadow": "whether nothing is held back all the same",
 }
 
 EVENTS: dict[EventType, Told] = {

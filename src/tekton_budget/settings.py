@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     batch_max: int = Field(256, ge=1, le=2000, description="Commands of one transaction")
     outbox_days: float = Field(7.0, gt=0, description="Days after which sent events are pruned")
     decisions_days: float = Field(90.0, gt=0, description="Days for which denials can be asked for")
+    alerts_days: float = Field(90.0, gt=0, description="Days for which alerts are kept")
     expire_seconds: float = Field(1.0, gt=0, description="Seconds between passes that end holds")
     relay_seconds: float = Field(0.5, gt=0, description="Seconds between passes that number events")
     prune_seconds: float = Field(3600.0, gt=0, description="Seconds between passes that prune")

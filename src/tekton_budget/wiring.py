@@ -14,6 +14,7 @@ from tekton_budget.domain.zones import zone_named
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
 from tekton_budget.service.activity import ActivityViews
+from tekton_budget.service.alerts import Alerts
 from tekton_budget.service.analytics import Analytics
 from tekton_budget.service.attaching import Attaching
 from tekton_budget.service.calls import CallRules, Calls
@@ -104,6 +105,7 @@ class Running:
             activity=ActivityViews(self.reader, Overview(self.reader), run_rows),
             analytics=Analytics(self.reader, Reports(self.reader)),
             attaching=Attaching(self.writer, ledger_settings, policies.finish),
+            alerts=Alerts(self.reader, self.writer, ledger_settings),
             catalogue=Catalogue(self.reader),
             decisions=DecisionReports(self.reader),
             following=Following(self.reader),
@@ -123,7 +125,7 @@ class Running:
         self._first_admin_key()
         for one in lists:
             prices.take_list(one.version, one.text())
-        keep = Keep(settings.outbox_days, settings.decisions_days)
+        keep = Keep(settings.outbox_days, settings.decisions_days, settings.alerts_days)
         passes = Passes(
             self.reader, self.writer, finish=policies.finish, keep=keep, count=runs.flush
         )

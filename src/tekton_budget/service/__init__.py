@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tekton_budget.service.activity import ActivityViews
+from tekton_budget.service.alerts import Alerts
 from tekton_budget.service.analytics import Analytics
 from tekton_budget.service.attaching import Attaching
 from tekton_budget.service.calls import Calls
@@ -49,6 +50,7 @@ class Service:
     activity: ActivityViews
     analytics: Analytics
     attaching: Attaching
+    alerts: Alerts
     catalogue: Catalogue
     decisions: DecisionReports
     following: Following

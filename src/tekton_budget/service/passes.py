@@ -33,6 +33,7 @@ class Keep:
 
     outbox_days: float = 7.0
     decisions_days: float = 90.0
+    alerts_days: float = 90.0
 
 
 class Passes:
@@ -95,6 +96,7 @@ class Passes:
                 "decisions", "minute_us, policy_id, grp, decision, slot", "minute_us", decisions_us
             ),
             keep.prune("decision_samples", "no", "at_us", decisions_us),
+            keep.prune("alerts", "no", "at_us", now_us - int(self._keep.alerts_days * _DAY_US)),
         )
 
     def finish_starting(self) -> int:

@@ -9,6 +9,7 @@ from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger import DecisionCount, Outcome, Posting, State, UsageRecord
 from tekton_budget.storage import statements as sql
 from tekton_budget.storage import tables
+from tekton_budget.storage.alerts import alert_writes, write_alerts
 from tekton_budget.storage.loading import Loaded
 from tekton_budget.storage.packing import (
     allocation_changed_row,
@@ -76,6 +77,7 @@ class Appender:
             *self._telling.decisions(s, slot, counted, now_us),
             *self._telling.use(s, slot, now_us),
             *_events(s, parts, now_us),
+            *alert_writes(s, [e for part in parts if part.told for e in part.events], now_us),
             *_answers(s, parts, now_us),
             *audit_writes(s, notes, now_us),
         ]
@@ -377,6 +379,7 @@ def write_events(session: Session, events: Sequence[Event], now_us: int) -> None
     if events:
         rows = [_event_row(event, None, now_us) for event in events]
         session.write(session.statements.insert(tables.outbox, sql.OUTBOX_COLUMNS), rows)
+    write_alerts(session, events, now_us)
 
 
 def write_audit(session: Session, notes: Sequence[Note], now_us: int) -> None:

@@ -35,6 +35,7 @@ BALANCE_EMPTY = "id, policy_no, grp, opens_us"
 JOURNAL_COLUMNS = "batch_id, at_us, kind, key_id, object_id, postings, detail, digest"
 OUTBOX_COLUMNS = "at_us, type, subject_id, key_id, budget_id, payload"
 ANSWER_COLUMNS = "key_id, id, content, answer, at_us"
+ALERT_COLUMNS = "alert_id, at_us, budget_id, policy_id, balance_id, severity, type, facts"
 AUDIT_COLUMNS = "at_us, key_id, actor, verb, object_kind, object_id, before, after"
 ROLLUP_KEY = "kind, label, bucket_us, value, provider, model, slot"
 ROLLUP_ADDED = (

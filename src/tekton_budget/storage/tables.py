@@ -353,16 +353,17 @@ alerts = Table(
     metadata,
     _number(),
     Column("alert_id", ID, nullable=False, unique=True),
-    Column("crossing", ID, nullable=False, unique=True),  # which balance, how far, and since when
     _time("at_us"),
     Column("budget_id", ID, nullable=False),
     Column("policy_id", ID, nullable=False),
+    Column("balance_id", ID, nullable=False),
     _text("severity"),
     _text("type"),
     _text("facts"),  # the event's payload
     _time("acknowledged_us", optional=True),
     _text("acknowledged_by", optional=True),
     Index("alerts_by_time", "at_us"),
+    Index("alerts_by_balance", "balance_id", "no"),
     Index(
         "alerts_open",
         "no",

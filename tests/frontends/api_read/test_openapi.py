@@ -43,6 +43,7 @@ KNOWN = {
     "context_id": ["ctx"],
     "key": ["spare"],
     "run": ["lab-run"],
+    "alert_id": [],  # known once it is there
     "provider": ["openai"],
     "model": ["gpt-5-mini"],
 }
@@ -69,10 +70,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             ("/runs", {"name": "lab-run", "cost_limit": 5, "lease_seconds": 3600}),
             ("/batch", {"commands": asks}),
             ("/usage/record", used),
+            ("/usage/record", {"record_id": "usage-2", "cost": 9, "user": "bob"}),
         ):
             admin.post(f"/api/v1{path}", json=body).raise_for_status()
         one.http.headers["X-API-Key"] = admin.headers["X-API-Key"]
         assert one.http.post("/api/v1/allocations", json={"cost": 5000}).status_code == 402
+        alerts = one.http.get("/api/v1/alerts").json()["items"]
+        KNOWN["alert_id"] = [alert["alert_id"] for alert in alerts]
         yield one
 
 

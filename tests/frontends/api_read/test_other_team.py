@@ -71,7 +71,10 @@ def _team_b(server: Served) -> dict[str, str]:
         json={
             "name": "bravo budget",
             "scope": {"team": "b"},
-            "policies": [{"limit": "7000123tokens/day", "name": "bravo daily", "per": ["user"]}],
+            "policies": [
+                {"limit": "7000123tokens/day", "name": "bravo daily", "per": ["user"]},
+                {"limit": "1tokens/day", "name": "bravo warns", "type": "warn"},
+            ],
         },
     ).json()
     own = budget["policies"][0]
@@ -104,6 +107,7 @@ def _team_b(server: Served) -> dict[str, str]:
         "context_id": "context-of-b",
         "key": key["key_id"],
         "run": begun.json()["run_id"],
+        "alert": server.http.get("/api/v1/alerts").json()["items"][0]["alert_id"],
     }
 
 
@@ -113,7 +117,7 @@ def rules_of(ids: dict[str, str]) -> Rules:
     by_name = {"policy": "bravo daily"}
     budget, default = {"budget": ids["budget"]}, {"budget": "default"}
     allocation = {"allocation_id": ids["allocation_id"]}
-    key = {"key": ids["key"]}
+    key, alert = {"key": ids["key"]}, {"alert_id": ids["alert"]}
     runs = [{"run": ids["run"]}, {"run": "run-of-b"}]
     as_b = {"team": "b", "user": "someone"}
     dear = {"cost": 5000}
@@ -286,6 +290,15 @@ def rules_of(ids: dict[str, str]) -> Rules:
                 200, body={"steps": 3, "user": "bravo-user", "input_tokens": 1, "output_tokens": 1}
             ),
         ],
+        ("GET", "/alerts"): [Try(200), Try(404, query={"budget_id": ids["budget"]})],
+        ("POST", "/alerts/check"): [Try(200), Try(404, query={"budget_id": ids["budget"]})],
+        ("POST", "/alerts/acknowledge"): [
+            Try(200),
+            Try(404, query={"budget_id": ids["budget"]}),
+        ],
+        ("GET", "/alerts/{alert_id}"): [Try(404, alert)],
+        ("POST", "/alerts/{alert_id}/acknowledge"): [Try(404, alert)],
+        ("PUT", "/alerts/{alert_id}/dismiss"): [Try(404, alert)],
         ("GET", "/events"): [Try(200), Try(200, query={"type": "usage.recorded"})],
         ("GET", "/audit"): [Try(200), Try(200, query={"object_id": ids["policy"]})],
         ("POST", "/verify"): [Try(403)],
@@ -363,6 +376,7 @@ def test_no_route_is_left_out_of_the_document() -> None:
                     "context_id",
                     "key",
                     "run",
+                    "alert",
                 ),
                 "x",
             )
@@ -428,6 +442,7 @@ def everything_of_b(world: World) -> list[str]:
         "/allocations?team=b",
         "/usage/records?team=b",
         "/keys",
+        f"/alerts/{ids['alert']}",
     )
     found = []
     for path in paths:

@@ -19,6 +19,7 @@ from tekton_budget.frontends.api.metrics import Metrics
 from tekton_budget.frontends.api.parts import Vitality
 from tekton_budget.frontends.api.routes import (
     activity,
+    alerts,
     allocations,
     analytics,
     batch,
@@ -74,6 +75,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     analytics.router,
     usage.router,
     planning.router,
+    alerts.router,
     decisions.router,
     events.router,
     verify.router,

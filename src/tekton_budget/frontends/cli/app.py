@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from tekton_budget.frontends.cli import (
+    alerts,
     allocations,
     budgets,
     checks,
@@ -204,6 +205,7 @@ app.add_typer(budgets.app, name="budgets")
 app.add_typer(policies.app, name="policies")
 app.add_typer(allocations.app, name="allocations")
 app.add_typer(usage.app, name="usage")
+app.add_typer(alerts.app, name="alerts")
 report.add_to(app)
 recommend.add_to(prices.app)
 app.add_typer(prices.app, name="prices")

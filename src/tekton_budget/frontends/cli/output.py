@@ -24,7 +24,7 @@ Cell = Any  # Any: what a JSON value may be
 Column = tuple[str, Callable[[Json], object]]
 
 _NOTHING = ("", "–")
-_NOT_CUT = frozenset({"allocation", "record", "run"})  # to be copied
+_NOT_CUT = frozenset({"alert", "allocation", "record", "run"})  # to be copied
 
 
 class Form(StrEnum):

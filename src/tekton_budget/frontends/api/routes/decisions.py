@@ -127,7 +127,8 @@ def changes(
     object_kind: Annotated[
         str | None,
         Query(
-            max_length=50, description="budget, policy, price, contract, name, tier, key, credit"
+            max_length=50,
+            description="budget, policy, price, contract, name, tier, key, credit, alert",
         ),
     ] = None,
     object_id: Annotated[str | None, Query(max_length=256)] = None,

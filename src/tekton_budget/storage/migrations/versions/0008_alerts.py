@@ -23,10 +23,10 @@ def upgrade() -> None:
         "alerts",
         sa.Column("no", NUMBER, sa.Identity(), primary_key=True),
         sa.Column("alert_id", ID, nullable=False, unique=True),
-        sa.Column("crossing", ID, nullable=False, unique=True),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("budget_id", ID, nullable=False),
         sa.Column("policy_id", ID, nullable=False),
+        sa.Column("balance_id", ID, nullable=False),
         sa.Column("severity", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("facts", sa.Text(), nullable=False),
@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("acknowledged_by", sa.Text(), nullable=True),
     )
     op.create_index("alerts_by_time", "alerts", ["at_us"])
+    op.create_index("alerts_by_balance", "alerts", ["balance_id", "no"])
     op.create_index(
         "alerts_open",
         "alerts",
