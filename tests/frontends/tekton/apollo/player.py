@@ -157,7 +157,9 @@ class Player:
         if isinstance(value, datetime):
             return value.isoformat()
         if isinstance(value, str):
-            return _ID.sub(lambda found: self._id(found.group()), value.replace(str(self.folder), "<folder>"))
+            return _ID.sub(
+                lambda found: self._id(found.group()), value.replace(str(self.folder), "<folder>")
+            )
         if isinstance(value, Mapping):
             return {str(self._shown(name)): self._shown(one) for name, one in value.items()}
         if isinstance(value, list | tuple):

@@ -1,0 +1,28 @@
+"""In the place of Apollo's token budgets: the same class and models, over the ledger.
+
+from tekton_budget.frontends.tekton.apollo import TokenBudgetManager
+"""
+
+from tekton_budget.frontends.tekton.apollo.models import (
+    BudgetAllocation,
+    BudgetPeriod,
+    BudgetPolicy,
+    BudgetPolicyType,
+    BudgetSummary,
+    BudgetTier,
+    BudgetUsageRecord,
+    TaskPriority,
+)
+from tekton_budget.frontends.tekton.apollo.token_budget import TokenBudgetManager
+
+__all__ = [
+    "BudgetAllocation",
+    "BudgetPeriod",
+    "BudgetPolicy",
+    "BudgetPolicyType",
+    "BudgetSummary",
+    "BudgetTier",
+    "BudgetUsageRecord",
+    "TaskPriority",
+    "TokenBudgetManager",
+]

@@ -1,0 +1,44 @@
+"""What Apollo's own class answered, call by call, and what ours does: the same, but for a table."""
+
+import json
+import logging
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.frontends.tekton.apollo.conftest import Clock
+from tests.frontends.tekton.apollo.player import Player, Side
+from tests.frontends.tekton.comparing import differences, meant
+
+from tekton_budget.frontends.tekton import apollo
+
+FOLDER = Path(__file__).parents[3] / "recordings" / "tekton"
+RECORDING = json.loads((FOLDER / "apollo_calls.json").read_text())
+TABLE = json.loads((FOLDER / "apollo_differences.json").read_text())
+SCENARIOS = {one["name"]: one for one in RECORDING["scenarios"]}
+NAMES = {name: getattr(apollo, name) for name in apollo.__all__}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_call_is_answered_as_by_apollo(name: str, store_url: str, clock: Clock) -> None:
+    logging.getLogger("tekton_budget").setLevel(logging.CRITICAL)
+    side = Side(NAMES, partial(apollo.TokenBudgetManager, database_url=store_url), clock.move)
+    player = Player(side, datetime.fromisoformat(RECORDING["starts_at"]))
+    answers = player.play(SCENARIOS[name])
+    found = list(differences(name, SCENARIOS[name]["steps"], answers))
+
+    assert _lines(found) == _lines(meant(TABLE, name))
+
+
+def test_every_difference_has_a_reason_and_a_place() -> None:
+    for entry in TABLE:
+        assert set(entry) == {"method", "field", "original", "ours", "why", "where"}
+        assert all(entry[name].strip() for name in ("method", "field", "original", "ours", "why"))
+        assert entry["where"]
+        assert {one["scenario"] for one in entry["where"]} <= set(SCENARIOS)
+
+
+def _lines(found: list[Any]) -> list[str]:
+    return sorted(json.dumps(one, sort_keys=True) for one in found)
