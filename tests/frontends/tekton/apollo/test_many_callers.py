@@ -1,0 +1,101 @@
+"""A hard limit that was set by Apollo's own calls holds: 50 threads, several processes, both ways in."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.frontends.tekton.apollo import program
+from tests.http_server import listening
+
+import tekton_budget
+from tekton_budget.frontends.api import create_app
+from tekton_budget.frontends.tekton.apollo import TokenBudgetManager
+from tekton_budget.library import quieten
+from tekton_budget.settings import load_settings
+from tekton_budget.wiring import open_service
+
+THREADS = 50
+LIMIT = 20_000
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture
+def server_url(store_url: str) -> Iterator[str]:
+    quieten()
+    with (
+        open_service(load_settings(database_url=store_url)) as running,
+        listening(create_app(running)) as url,
+    ):
+        yield url
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["in process", "over HTTP"])
+def test_fifty_threads_use_a_limit_up_and_no_more(
+    way: str, store_url: str, request: pytest.FixtureRequest
+) -> None:
+    if way == "over HTTP":
+        opened = tekton_budget.open(request.getfixturevalue("server_url"))
+    else:
+        opened = tekton_budget.open(database_url=store_url)
+    with opened as budget:
+        manager = TokenBudgetManager(budget=budget)
+        policy_id = program.limited(manager, "ergon", LIMIT)
+        done = program.crowd(manager, "ergon", THREADS, "t")
+
+        assert done["tokens"] == LIMIT
+        assert done["denied"] >= THREADS
+        _check(budget, policy_id, manager)
+
+
+def test_processes_share_a_limit(store_url: str) -> None:
+    with tekton_budget.open(database_url=store_url) as budget:
+        manager = TokenBudgetManager(budget=budget)
+        policy_id = program.limited(manager, "ergon", LIMIT)
+        done = _processes(2, {"BUDGET_DATABASE_URL": store_url})
+
+        assert sum(one["tokens"] for one in done) == LIMIT
+        assert len([one for one in done if one["calls"]]) == 2
+        _check(budget, policy_id, manager)
+
+
+def test_processes_share_a_limit_over_http(server_url: str) -> None:
+    with tekton_budget.open(server_url) as budget:
+        manager = TokenBudgetManager(budget=budget)
+        policy_id = program.limited(manager, "ergon", LIMIT)
+        done = _processes(2, {"BUDGET_URL": server_url})
+
+        assert sum(one["tokens"] for one in done) == LIMIT
+        _check(budget, policy_id, manager)
+
+
+def _processes(count: int, variables: dict[str, str]) -> list[dict[str, int]]:
+    command = [sys.executable, "-m", "tests.frontends.tekton.apollo.program", "ergon", "0", "8"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    started = [
+        subprocess.Popen(
+            [*command, f"p{number}"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for number in range(count)
+    ]
+    answers = [process.communicate(timeout=240)[0] for process in started]
+    assert all(process.returncode == 0 for process in started)
+    return [json.loads(answer) for answer in answers]
+
+
+def _check(budget: tekton_budget.Budget, policy_id: str, manager: TokenBudgetManager) -> None:
+    """The ledger's own numbers agree, to the last token."""
+    [summary] = manager.get_budget_summary(tier="remote_heavyweight", component="ergon")
+    stands = budget.status({"component": "ergon", "tier": "remote_heavyweight"})["policies"]
+    own = next(one for one in stands if one["allowance"]["tokens"] == LIMIT)
+
+    assert summary.limit == LIMIT
+    assert summary.total_used == own["spent"]["tokens"] == LIMIT
+    assert own["held"]["tokens"] == 0
+    assert manager.get_policy(policy_id).limit == LIMIT
+    assert manager.allocations == {} or not any(a.is_active for a in manager.allocations.values())
+    assert budget.verify()["ok"]
