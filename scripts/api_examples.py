@@ -195,6 +195,7 @@ STORY = (
     ),
     Step(f"POST {V1}/allocations", {**SECOND, "cost": 1.5, **CALL, "context_id": "ctx-1"}),
     Step(f"POST {V1}/allocations", {"cost": 40, "user": "bob"}),
+    Step(f"POST {V1}/route", {**NINE, "input_tokens": 900, "labels": CALL}),
     Step(f"GET {V1}/allocations", query={"is_active": "true"}),
     Step(f"GET {V1}/allocations/context/{{context_id}}", path={"context_id": "ctx-1"}),
     Step(f"GET {V1}/allocations/{{allocation_id}}", path=FIRST),

@@ -40,6 +40,7 @@ from tekton_budget.service.prices import (
 )
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
+from tekton_budget.service.routing import Routing
 from tekton_budget.service.runs import RunPasses, RunVerbs, RunViews
 from tekton_budget.service.short_forms import ShortForms
 from tekton_budget.service.standings import Standings
@@ -113,6 +114,13 @@ class Running:
             overview=Overview(self.reader),
             records=Records(self.reader),
             reports=Reports(self.reader),
+            routing=Routing(
+                ledger,
+                recommendations,
+                self.reader.book,
+                self.reader.policies,
+                self.reader.now_us,
+            ),
             runs=runs,
             run_views=run_views,
             standings=standings,

@@ -14,6 +14,7 @@ from tekton_budget.face.pricing import PricingVerbs
 from tekton_budget.face.reading import ReadingVerbs
 from tekton_budget.face.recommending import RecommendingVerbs
 from tekton_budget.face.request import Labels
+from tekton_budget.face.routing import RoutingVerbs
 from tekton_budget.face.running import RunVerbs
 
 
@@ -28,6 +29,7 @@ class Verbs(
     KeyVerbs,
     RunVerbs,
     MovingVerbs,
+    RoutingVerbs,
 ):
     """All of them."""
 

@@ -27,6 +27,7 @@ from tekton_budget.service.prices import (
 )
 from tekton_budget.service.records import Records
 from tekton_budget.service.reports import Reports
+from tekton_budget.service.routing import Routing
 from tekton_budget.service.runs import RunVerbs, RunViews
 from tekton_budget.service.short_forms import ShortForms
 from tekton_budget.service.standings import Standings
@@ -58,6 +59,7 @@ class Service:
     overview: Overview
     records: Records
     reports: Reports
+    routing: Routing
     runs: RunVerbs
     run_views: RunViews
     standings: Standings

@@ -220,6 +220,11 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ],
         ("POST", "/prices/current"): [Try(200, body={"provider": "p", "model": "m"})],
         ("POST", "/prices/recommendations"): [Try(200, body={"provider": "p", "model": "m"})],
+        ("POST", "/route"): [
+            Try(200, body={"provider": "p", "model": "m", "input_tokens": 1}),
+            Try(200, body={"provider": "p", "model": "m", "input_tokens": 1, "labels": as_b}),
+            Try(402, body={"provider": "p", "model": "m", "input_tokens": 10**12, "labels": as_b}),
+        ],
         ("POST", "/prices/recommend"): [Try(200, body={"provider": "p", "model": "m"})],
         ("GET", "/prices/history/{provider}/{model}"): [Try(200, {"provider": "p", "model": "m"})],
         ("GET", "/prices/models"): [Try(200)],
