@@ -293,6 +293,14 @@ def test_a_cost_is_exact_and_knows_its_parts(budget) -> None:
     assert refused.value.code == "unknown_price"
 
 
+def test_a_budget_may_have_an_id_of_the_callers_own(budget) -> None:
+    for _ in range(2):  # the same again is the same budget
+        made = budget.create_budget("search", budget_id="team-search")
+
+        assert made["budget_id"] == "team-search"
+    assert [one["budget_id"] for one in budget.budgets()["items"]].count("team-search") == 1
+
+
 def test_budgets_hold_policies(budget) -> None:
     made = budget.create_budget(
         "search", owner="eve", scope={"team": "s"}, policies=[{"limit": "5usd/day"}]

@@ -245,7 +245,9 @@ def test_limits_come_with_their_history(tmp_path: Path) -> None:
     store = read_rhetor(database(tmp_path, limits=settings))
 
     old, now, none = limit(store, 1), limit(store, 3), limit(store, 4)
-    assert (old.enabled, old.ends_at) == (False, now.starts_at)
+    assert old.starts_at == datetime(2026, 2, 9, 0, 13, 5, 465752)
+    assert (old.enabled, old.ends_at) == (False, datetime(2026, 2, 27, 10, 10, 17, 623713))
+    assert now.starts_at is None  # it counts all of the window in which it was set
     assert (old.cost_limit, old.enforcement) == (Decimal(25), "warn")
     assert (now.enabled, now.ends_at, now.enforcement) == (True, None, "hard_limit")
     assert now.scope == {}  # all: no provider is asked for

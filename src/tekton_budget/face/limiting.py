@@ -151,7 +151,8 @@ class LimitVerbs:
             budget_id=budget_id,
             metadata=metadata,
         )
-        return Request("create_budget", "POST", "/budgets", same, body=body, id=new_id())
+        own_id = budget_id or new_id()
+        return Request("create_budget", "POST", "/budgets", same, body=body, id=own_id)
 
     @verb
     def attach_policies(self, budget: str, policies: Sequence[str]) -> Request[Json]:

@@ -97,16 +97,18 @@ class ReadingVerbs:
         self,
         *,
         period: str | None = None,
+        days: int | None = None,
         start: datetime | str | None = None,
         end: datetime | str | None = None,
         by: Sequence[str] | str = (),
         labels: Labels | None = None,
         timezone: str | None = None,
     ) -> Request[Json]:
-        """What was used in a period or interval, grouped by labels."""
+        """What was used in a period, in the last days or an interval, grouped by labels."""
         query = labelled(
             labels,
             period=period,
+            days=days,
             start_time=text_of(start),
             end_time=text_of(end),
             group_by=_joined(by),

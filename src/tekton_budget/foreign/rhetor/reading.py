@@ -243,7 +243,8 @@ def _limit(row: Row, later: Row | None, notes: list[str], *, active: bool) -> Fo
         cost_limit=amount if limits_something else Decimal(0),
         warning_threshold=Decimal(1),  # Rhetor warns of what passes a limit, not before
         action_threshold=Decimal(1),
-        starts_at=starts_at,
+        # One in force counts all of the window in which it was set, as Rhetor does.
+        starts_at=None if active else starts_at,
         ends_at=None if active or later is None else _end(later["start_date"], starts_at),
         enabled=active and limits_something,
         metadata={
@@ -251,6 +252,7 @@ def _limit(row: Row, later: Row | None, notes: list[str], *, active: bool) -> Fo
                 "id": row["id"],
                 "limit_amount": str(amount),
                 "enforcement": word,
+                "start_date": starts_at.isoformat(),
                 "active": active,
             }
         },

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import datetime
 from decimal import Decimal
 from itertools import starmap
 from pathlib import Path
@@ -128,9 +127,15 @@ def _limit_row(number: int, limit: ForeignLimit) -> tuple[object, ...]:
         limit.scope.get("provider", ALL_PROVIDERS),
         float(amount),
         word,
-        (limit.starts_at or datetime(1970, 1, 1)).isoformat(),  # noqa: DTZ001 - Rhetor's are naive
+        _start(limit, kept),
         int(limit.enabled or (none and bool(kept.get("active")))),
     )
+
+
+def _start(limit: ForeignLimit, kept: Row) -> str:
+    if limit.starts_at is not None:
+        return limit.starts_at.isoformat()
+    return str(kept.get("start_date", "1970-01-01T00:00:00"))
 
 
 def _insert(
