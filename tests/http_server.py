@@ -11,13 +11,21 @@ import uvicorn
 
 
 @contextmanager
-def listening(app: Any, *, lifespan: str = "off") -> Iterator[str]:
-    """Listen on a free port in a thread; the address."""
+def listening(
+    app: Any, *, lifespan: str = "off", port: int = 0, dates: bool = True
+) -> Iterator[str]:
+    """Listen on a free port in a thread; the address. Without `dates` the application gives them."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     listener.listen(128)  # who connects before the server runs waits
     config = uvicorn.Config(
-        app, log_level="warning", lifespan=lifespan, ws="none", access_log=False
+        app,
+        log_level="warning",
+        lifespan=lifespan,
+        ws="none",
+        access_log=False,
+        date_header=dates,
     )
     server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

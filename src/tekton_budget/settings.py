@@ -157,6 +157,11 @@ class Settings(BaseSettings):
     hermes_url: str | None = Field(
         None, description="Tekton's Hermes, at which this service registers; without it, nowhere"
     )
+    hermes_name: str = Field(
+        "budget",
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+        description="Id, name and type by which this service registers there",
+    )
     hermes_timeout_seconds: float = Field(
         30.0, gt=0, description="Seconds within which Hermes has to answer"
     )
