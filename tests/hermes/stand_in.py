@@ -38,7 +38,7 @@ _ID = AliasChoices("component_id", "componentId")
 class Fault:
     """What happens instead of an answer, at paths that end so, so many times."""
 
-    kind: str  # 500, broken, page, 401, slow, drips
+    kind: str  # 500, broken, page, 401, slow, drips; late: it is done, and the answer is slow
     on: str = ""
     times: int = 1
 
@@ -290,15 +290,18 @@ class _Front:
         path, query = scope["path"], scope["query_string"].decode()
         hermes.requests.append(f"{scope['method']} {path}" + (f"?{query}" if query else ""))
 
+        fault = self._fault(path)
+
         async def dated(message: Any) -> None:
             if message["type"] == "http.response.start":
+                if fault is not None and fault.kind == "late":
+                    await asyncio.sleep(hermes.slow_seconds)
                 date = formatdate(hermes.now, usegmt=True).encode()
                 message["headers"] = [*message["headers"], (b"date", date)]
             await send(message)
 
         in_layout = path.startswith("/api/") == (hermes.layout == "/api")
         app = self._routes if in_layout else self._elsewhere
-        fault = self._fault(path)
         instead = None if fault is None else await self._failing(fault)
         await (instead or app)({**scope, "path": path.removeprefix("/api")}, receive, dated)
 
@@ -320,8 +323,9 @@ class _Front:
             return Response('{"detail":"Invalid authentication token"}', 401)
         if fault.kind == "drips":
             return StreamingResponse(_drips())
-        assert fault.kind == "slow"
-        await asyncio.sleep(self._hermes.slow_seconds)
+        assert fault.kind in ("slow", "late")
+        if fault.kind == "slow":
+            await asyncio.sleep(self._hermes.slow_seconds)
         return None
 
 
