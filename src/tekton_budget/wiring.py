@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tekton_budget.delivery.hermes import Board, Registrar
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.domain.errors import BudgetError, Conflict
 from tekton_budget.domain.policy import Holding
@@ -130,6 +131,7 @@ class Running:
             exports=Exports(self.reader),
             verifier=Verifier(self.reader),
         )
+        self.hermes: Registrar | Board | None = None  # a server's, once it listens
         self._first_admin_key()
         for one in lists:
             prices.take_list(one.version, one.text())
@@ -163,7 +165,9 @@ class Running:
             return  # made at an earlier start
 
     def close(self) -> None:
-        """Stop in order: no new work, the queue answered, connections closed."""
+        """Stop in order: Hermes told, no new work, the queue answered, connections closed."""
+        if self.hermes is not None:
+            self.hermes.stop()
         self.worker.stop()
         with suppress(BudgetError):  # a store that is away takes no counters along
             self.service.runs.flush()

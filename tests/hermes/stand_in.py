@@ -16,7 +16,7 @@ import json
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Annotated, Any
@@ -295,14 +295,16 @@ class _Front:
         async def dated(message: Any) -> None:
             if message["type"] == "http.response.start":
                 if fault is not None and fault.kind == "late":
-                    await asyncio.sleep(hermes.slow_seconds)
+                    await self._slow(receive)
                 date = formatdate(hermes.now, usegmt=True).encode()
                 message["headers"] = [*message["headers"], (b"date", date)]
             await send(message)
 
         in_layout = path.startswith("/api/") == (hermes.layout == "/api")
         app = self._routes if in_layout else self._elsewhere
-        instead = None if fault is None else await self._failing(fault)
+        if fault is not None and fault.kind == "slow":
+            receive = await self._slow(receive)
+        instead = None if fault is None else self._failing(fault)
         await (instead or app)({**scope, "path": path.removeprefix("/api")}, receive, dated)
 
     def _fault(self, path: str) -> Fault | None:
@@ -312,7 +314,7 @@ class _Front:
                 return fault
         return None
 
-    async def _failing(self, fault: Fault) -> Response | None:
+    def _failing(self, fault: Fault) -> Response | None:
         if fault.kind == "500":
             return PlainTextResponse("Internal Server Error", 500)
         if fault.kind == "broken":
@@ -324,9 +326,23 @@ class _Front:
         if fault.kind == "drips":
             return StreamingResponse(_drips())
         assert fault.kind in ("slow", "late")
-        if fault.kind == "slow":
-            await asyncio.sleep(self._hermes.slow_seconds)
         return None
+
+    async def _slow(self, receive: Receive) -> Receive:
+        """Time goes by, until whoever asked has gone; what came by then is received again."""
+        came: list[Any] = []
+
+        async def wait() -> None:
+            while not came or came[-1]["type"] != "http.disconnect":
+                came.append(await receive())
+
+        with suppress(TimeoutError):
+            await asyncio.wait_for(wait(), self._hermes.slow_seconds)
+
+        async def again() -> Any:
+            return came.pop(0) if came else await receive()
+
+        return again
 
 
 async def _drips() -> AsyncIterator[bytes]:

@@ -26,7 +26,7 @@ YOUNG_SECONDS = 5.0  # whoever dies younger than this may never get up
 FAILURES_MAX = 5
 SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 
-Work = Callable[[Settings, socket], None]
+Work = Callable[[Settings, socket, int], None]  # the number is the worker's place in the crew
 
 
 class Crew:
@@ -37,7 +37,7 @@ class Crew:
         self._listening = listening
         self._work = work
         self._spawn = multiprocessing.get_context("spawn")
-        self._workers: dict[SpawnProcess, float] = {}
+        self._workers: dict[SpawnProcess, tuple[float, int]] = {}  # since when, and its place
         self._stopping = False
         self._failures = 0
 
@@ -49,8 +49,8 @@ class Crew:
         try:
             for name in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(name, self._told)
-            for _ in range(self._settings.workers):
-                self._start()
+            for number in range(self._settings.workers):
+                self._start(number)
             while not self._stopping:
                 self._watch()
             self._end()
@@ -61,14 +61,16 @@ class Crew:
         del number, frame
         self._stopping = True
 
-    def _start(self) -> None:
-        worker = self._spawn.Process(target=self._work, args=(self._settings, self._listening))
+    def _start(self, number: int) -> None:
+        worker = self._spawn.Process(
+            target=self._work, args=(self._settings, self._listening, number)
+        )
         worker.start()
-        self._workers[worker] = time.monotonic()
+        self._workers[worker] = time.monotonic(), number
 
     def _watch(self) -> None:
         wait([worker.sentinel for worker in self._workers], timeout=0.2)
-        for worker, since in list(self._workers.items()):
+        for worker, (since, number) in list(self._workers.items()):
             if worker.is_alive() or self._stopping:
                 continue
             del self._workers[worker]
@@ -83,7 +85,7 @@ class Crew:
                     f"{FAILURES_MAX} workers in a row ended as they started; the log says why.",
                     code="workers_failed",
                 )
-            self._start()
+            self._start(number)
 
     def _end(self) -> None:
         for worker in self._workers:

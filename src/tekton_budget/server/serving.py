@@ -17,6 +17,7 @@ from tekton_budget.frontends.http.auth import is_loopback
 from tekton_budget.frontends.port import open_port
 from tekton_budget.server.banner import address, banner
 from tekton_budget.server.crew import Crew, end_with_parent
+from tekton_budget.server.hermes import join_hermes, leave_hermes
 from tekton_budget.server.logs import AccessLines, configure
 from tekton_budget.settings import Settings
 from tekton_budget.tekton_environment import tekton_environment
@@ -51,7 +52,9 @@ def serve(settings: Settings, *, announce: Callable[[str], None] = print) -> Non
                 workers=settings.workers,
             )
             if settings.workers == 1:
-                _Server(settings, running, lambda: announce(told)).run([listening])
+                port = listening.getsockname()[1]
+                server = _Server(settings, running, lambda: announce(told), port)
+                server.run([listening])
                 return
         announce(told)
         Crew(settings, listening, _work).run()
@@ -107,13 +110,17 @@ class _Server(uvicorn.Server):
         settings: Settings,
         running: Running,
         started: Callable[[], None],
+        port: int,
+        *,
         stop_all: Callable[[], None] | None = None,
+        is_first: bool = True,
     ) -> None:
         self._running = running
         self._lines = AccessLines(settings) if settings.access_log else None
         self._told_started = started
         self._port = app = open_port(running, access_log=self._lines)
         app.api.state.stop = stop_all if stop_all is not None else self._stop
+        join_hermes(running, app.api, port, is_first=is_first)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -137,6 +144,8 @@ class _Server(uvicorn.Server):
         gc.collect()
         gc.freeze()  # what is there by now stays: to look through it again and again takes long
         self._told_started()
+        if self._running.hermes is not None:
+            self._running.hermes.start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more; whoever waits for room is told that there is none."""
@@ -144,6 +153,7 @@ class _Server(uvicorn.Server):
         self._running.writer.end_waiting()
         self._port.stop()
         await super().shutdown(sockets)
+        await leave_hermes(self._running)  # in Tekton's order: after the last request was answered
         if self._lines is not None:
             self._lines.flush()
         log.info("stopped")
@@ -172,8 +182,8 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _work(settings: Settings, listening: socket.socket) -> None:
-    """One worker of a crew."""
+def _work(settings: Settings, listening: socket.socket, number: int) -> None:
+    """One worker of a crew, the first of which speaks to Hermes."""
     configure(settings)
     end_with_parent()
     parent = os.getppid()
@@ -182,6 +192,8 @@ def _work(settings: Settings, listening: socket.socket) -> None:
             settings,
             running,
             lambda: log.info("worker_started"),
+            listening.getsockname()[1],
             stop_all=lambda: os.kill(parent, signal.SIGTERM),
+            is_first=number == 0,
         )
         server.run([listening])

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 LEAVE_SECONDS = 3.0  # for the farewell, whatever Hermes does
 LAST_LOOK_SECONDS = 1.0  # of these
 REPORT_SECONDS = 2.0  # for finding out how we are; then that is what is told
+FAULT_SECONDS = 30.0  # after a fault of our own
 _MICROSECONDS = 1_000_000
 
 Report = Callable[[], Awaitable[Mapping[str, Any]]]  # Any: JSON
@@ -224,7 +225,7 @@ class Registrar:
                 wait_seconds = await self._conversation.turn()
             except Exception:
                 log.exception("hermes_turn_failed")  # a fault of ours: never a hot loop
-                wait_seconds = 30.0
+                wait_seconds = FAULT_SECONDS
             await asyncio.sleep(wait_seconds)
 
 

@@ -1,0 +1,1 @@
+"""Tekton's Multi-Component Protocol: other components ask by message or by tool."""
