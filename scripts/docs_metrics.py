@@ -4,6 +4,7 @@ import asyncio
 import re
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from docs_markdown import code, codes, page, table
@@ -41,12 +42,14 @@ def metrics_of(answer: str) -> Iterator[tuple[str, str, set[str], str]]:
 
 def told() -> str:
     """What `/metrics` says after an ask that was granted and one that was not."""
+    from tekton_budget.delivery.hermes import Board
     from tekton_budget.settings import load_settings
     from tekton_budget.wiring import open_service
 
     with tempfile.TemporaryDirectory() as directory:
         settings = load_settings(database_url=f"sqlite:///{directory}/budget.db")
         with open_service(settings, background=False) as running:
+            running.hermes = Board(Path(directory), "http://localhost:8001")
             return asyncio.run(_asked(running))
 
 

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.frontends.api_read.conftest import Served, served
 
+from tekton_budget.delivery.hermes import HermesState
 from tekton_budget.domain.caller import Role
 from tekton_budget.domain.errors import Unavailable
 from tekton_budget.frontends.api.metrics import Metrics
@@ -207,13 +208,18 @@ class _Registrar:
     """How we stand with Hermes, as it is told."""
 
     def __init__(self, *, registered: bool) -> None:
-        self.registered = registered
-        self.url = "http://localhost:8001"
-        self.component_id = "budget"
-        self.last_error = None if registered else "connection refused"
+        self._state = HermesState(
+            "http://localhost:8001",
+            "budget",
+            layout="/api",
+            registered=registered,
+            since_us=1_795_442_666_000_000,
+            last_error=None if registered else "connection refused",
+            heartbeats=7,
+        )
 
-    def state(self) -> "_Registrar":
-        return self
+    def state(self) -> HermesState:
+        return self._state
 
     def stop(self) -> None:
         """It has nothing under way."""
@@ -244,12 +250,26 @@ def test_without_hermes_the_service_works_alone_unless_it_is_required(
         running.settings = running.settings.model_copy(
             update={"hermes_url": "http://localhost:8001"}
         )
-        running.hermes = _Registrar(registered=registered)  # type: ignore[attr-defined]  # a stand-in
+        running.hermes = _Registrar(registered=registered)  # type: ignore[assignment]  # a stand-in
         answer = quick.http.get("/health").json()
         found = quick.http.get("/api/v1/discovery").json()
         ready = quick.http.get("/ready")
+        told = quick.http.get("/metrics").text
 
-    assert answer["details"]["parts"]["hermes"]["status"] == status
+    part = answer["details"]["parts"]["hermes"]
+    assert part == {
+        "status": status,
+        "url": "http://localhost:8001",
+        "layout": "/api",
+        "component_id": "budget",
+        "since": "2026-11-23T14:04:26+00:00",
+        "last_heartbeat": None,
+        "next_try": None,
+        "tools": 0,
+        "error": None if registered else "connection refused",
+    }
+    assert f"tekton_budget_hermes_registered {float(registered)}" in told
+    assert "tekton_budget_hermes_heartbeats_total 7.0" in told
     assert (answer["status"], answer["registeredWithHermes"]) == (whole, registered)
     assert answer["dependencies"] == ["hermes"]
     assert found["dependencies"] == {"hermes": "http://localhost:8001"}

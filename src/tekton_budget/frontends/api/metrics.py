@@ -17,11 +17,12 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from tekton_budget.delivery.hermes import HermesState
 from tekton_budget.domain.money import NANO_PER_USD
 from tekton_budget.service.balance_views import BalanceView
 from tekton_budget.service.health import Batch
@@ -102,8 +103,10 @@ class Metrics:
         for decision, number in batch.decisions.items():
             self._decisions.labels(decision).inc(number)
 
-    def text(self, counts: Counts, waiting: int) -> bytes:
+    def text(self, counts: Counts, waiting: int, hermes: HermesState | None = None) -> bytes:
         """Everything, as Prometheus reads it; `waiting` is how many commands wait here now.
+
+        How we stand with Hermes is known to every worker, though one of them speaks to it.
 
         The last batch may have seen some wait that were no batch's: passes that run alone.
         """
@@ -114,6 +117,8 @@ class Metrics:
             counted.register(_Workers(Path(os.environ[DIRECTORY_VARIABLE])))
         stored = CollectorRegistry()
         stored.register(_Stored(counts))
+        if hermes is not None:
+            stored.register(_Hermes(hermes))
         return generate_latest(counted) + generate_latest(stored)
 
     def _new_series(self, method: str, route: str, status: int) -> _Series:
@@ -153,6 +158,35 @@ def _is_begun(file: Path) -> bool:
         return file.stat().st_size > 0
     except FileNotFoundError:  # a gauge's, taken away when its worker ended
         return False
+
+
+class _Hermes(Collector):
+    """How we stand with Hermes, where there is one."""
+
+    def __init__(self, state: HermesState) -> None:
+        self._state = state
+
+    def collect(self) -> Iterable[Metric]:
+        """All families."""
+        state = self._state
+        yield GaugeMetricFamily(
+            "tekton_budget_hermes_registered",
+            "1 while Hermes knows this service, else 0",
+            value=float(state.registered),
+        )
+        yield GaugeMetricFamily(
+            "tekton_budget_hermes_tools", "Tools of ours that Hermes has", value=state.tools
+        )
+        for name, text, value in (
+            ("registrations", "Registrations that Hermes took", state.registrations),
+            ("heartbeats", "Heartbeats that Hermes took", state.heartbeats),
+            (
+                "errors",
+                "Times that Hermes refused, did not answer or could not be read",
+                state.errors,
+            ),
+        ):
+            yield CounterMetricFamily(f"tekton_budget_hermes_{name}", text, value=value)
 
 
 class _Stored(Collector):

@@ -1,10 +1,10 @@
 """The parts of a running service, and how each of them does: told without waiting for a lock."""
 
 import time
-from typing import Any
 
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.frontends.api.pulse import Pulse, Slow
+from tekton_budget.frontends.http.wire import time_text
 from tekton_budget.service.health import Health, Vitals
 from tekton_budget.settings import Settings
 from tekton_budget.wiring import Running
@@ -57,14 +57,18 @@ async def parts_of(running: Running, vitality: Vitality) -> Parts:
 
 def hermes_part(running: Running) -> dict[str, object]:
     """How we stand with Hermes: `off` where it is not asked, `away` while it does not know us."""
-    registrar: Any = getattr(running, "hermes", None)  # Any: wiring may have none
-    if registrar is None:
+    if running.hermes is None:
         return {"status": "off"}
-    state = registrar.state()
+    state = running.hermes.state()
     return {
         "status": "ok" if state.registered else "away",
         "url": state.url,
+        "layout": state.layout,
         "component_id": state.component_id,
+        "since": time_text(state.since_us),
+        "last_heartbeat": time_text(state.last_heartbeat_us),
+        "next_try": time_text(state.next_try_us),
+        "tools": state.tools,
         "error": state.last_error,
     }
 

@@ -188,7 +188,8 @@ async def show_metrics(request: Request, asker: Asker, runs: Runs) -> Response:
         )
     counts = await run_in_threadpool(runs.service.overview.counts)
     waiting, _ = runs.service.health.queue
-    text = await run_in_threadpool(request.app.state.metrics.text, counts, waiting)
+    hermes = None if runs.hermes is None else runs.hermes.state()
+    text = await run_in_threadpool(request.app.state.metrics.text, counts, waiting, hermes)
     return Response(text, headers={"Content-Type": metrics.MEDIA_TYPE})
 
 
