@@ -10,6 +10,7 @@ from tekton_budget.frontends.gateway.upstream import Upstream
 from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.frontends.http.watched import AccessLog
 from tekton_budget.frontends.mcp.door import McpDoor
+from tekton_budget.frontends.tekton.protocol import protocol_routers
 from tekton_budget.wiring import Running
 
 
@@ -63,7 +64,8 @@ def open_port(
 
     A doorkeeper of its own is the library's; an upstream of its own is for tests.
     """
-    api = create_app(running, access_log=access_log, doorkeeper=doorkeeper)
+    routers = protocol_routers() if running.settings.mcp_enabled else ()
+    api = create_app(running, access_log=access_log, doorkeeper=doorkeeper, routers=routers)
     assert isinstance(api, BudgetApp)
     gateway = create_gateway(
         running,

@@ -1,6 +1,7 @@
 """The application: every route in one list, wrapped by the edge."""
 
 import threading
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -88,10 +89,18 @@ ROUTERS: tuple[APIRouter, ...] = (
 # Routes at the root, such as /health.
 ROOT_ROUTERS: tuple[APIRouter, ...] = (health.router, shutdown.router, workflow.router)
 
+
 # What follows /api or /api/v1: routes are made once, for making them takes time at every start.
-_NOUNS = frozenset(
-    str(getattr(route, "path", "")).split("/")[1] for router in ROUTERS for route in router.routes
-) | {"docs", "redoc", "openapi.json", "discovery", "health"}
+def _nouns_of(routers: Iterable[APIRouter]) -> frozenset[str]:
+    paths = (
+        str(getattr(route, "path", "")) or router.prefix
+        for router in routers
+        for route in router.routes
+    )
+    return frozenset(path.split("/")[1] for path in paths)
+
+
+_NOUNS = _nouns_of(ROUTERS) | {"docs", "redoc", "openapi.json", "discovery", "health"}
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _KEYS: dict[str, dict[str, Any]] = {  # Any: JSON of OpenAPI
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key: tb_live_…"},
@@ -104,6 +113,7 @@ class BudgetApp(FastAPI):
 
     edge: Edge
     pages: ASGIApp  # the edge, for pages of other sites that may ask
+    nouns = _NOUNS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything goes through the edge."""
@@ -117,7 +127,7 @@ class BudgetApp(FastAPI):
         path = scope.get("path", "")
         if "\0" in path or b"%00" in scope.get("query_string", b""):
             raise wire.unstorable("address")
-        if path.startswith("/api/") and path.split("/", 3)[2] in _NOUNS:
+        if path.startswith("/api/") and path.split("/", 3)[2] in self.nouns:
             scope["path"] = PREFIX + path[len("/api") :]
         await super().__call__(scope, receive, send)
 
@@ -139,9 +149,16 @@ class BudgetApp(FastAPI):
 
 
 def create_app(
-    running: Running, *, access_log: AccessLog | None = None, doorkeeper: Doorkeeper | None = None
+    running: Running,
+    *,
+    access_log: AccessLog | None = None,
+    doorkeeper: Doorkeeper | None = None,
+    routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """The HTTP door over a running service; a doorkeeper of its own is the library's."""
+    """The HTTP door over a running service; a doorkeeper of its own is the library's.
+
+    `routers` are those of other doors that speak HTTP in the same way, below the same prefixes.
+    """
     app = BudgetApp(
         title="Tekton Budget",
         version=version("tekton-budget"),
@@ -159,8 +176,9 @@ def create_app(
     )
     app.state.running = running
     app.state.doorkeeper = doorkeeper or Doorkeeper(running.service.keys, running.settings)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *routers):
         app.include_router(router, prefix=PREFIX, responses=problem_responses())
+    app.nouns = _NOUNS | _nouns_of(routers)
     app.include_router(guide.router, prefix=PREFIX)  # of the document, not in it
     root_routers = ROOT_ROUTERS
     if running.settings.shutdown_enabled:

@@ -1,1 +1,1 @@
-"""Tekton's own ways in: its protocol between components, and drop-ins for its older classes."""
+"""Tekton's own ways in: drop-ins for the budget classes of its components."""

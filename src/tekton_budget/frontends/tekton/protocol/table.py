@@ -153,6 +153,7 @@ TABLE: tuple[Entry, ...] = (
             "allocation_id": _text("As AllocateBudget gave it"),
             "request_id": _text("The provider's id of the call"),
             "metadata": {"type": "object", "description": "Kept with the record"},
+            "final": {"type": "boolean", "description": "It was the last: the rest is free again"},
         },
         ("provider", "model"),
         "budget.record_usage",
@@ -197,11 +198,19 @@ TABLE: tuple[Entry, ...] = (
         {
             "input_text": _text("What would be sent, from which tokens are estimated"),
             "task_type": _TASK,
+            "input_tokens": _whole("Instead of input_text"),
             "default_provider": _PROVIDER,
-            "default_model": _MODEL,
+            "default_model": _text("The model that would be called"),
+            "candidates": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Models to try in its place, as provider/model; left out, those "
+                "that the price book recommends",
+            },
             "component": _COMPONENT,
+            "context_id": _CONTEXT,
         },
-        ("input_text", "default_model"),
+        ("default_model",),
         "budget.route_with_budget_awareness",
         "budget.routing_response",
     ),
@@ -227,5 +236,4 @@ TABLE: tuple[Entry, ...] = (
     Entry(Act.HEALTH, "How this component and its parts do", COMPONENT, ("health",), {}),
     Entry(Act.INFO, "What this component is and can do", COMPONENT, ("info",), {}),
 )
-BY_ACT = {entry.act: entry for entry in TABLE}
 BY_MESSAGE = {entry.message: entry for entry in TABLE if entry.message is not None}
