@@ -187,7 +187,6 @@ STORY = (
         POLICY,
     ),
     Step(f"POST {V1}/credit", {"labels": {"user": "alice"}, "cost": 5, "reason": "a long run"}),
-    Step(f"PUT {V1}/budgets/{{budget}}/policies", {"policies": [POLICY["policy"]]}, BUDGET),
     Step(f"GET {V1}/budgets/{{budget}}/policies", path=BUDGET),
     Step(
         f"POST {V1}/allocations",
@@ -253,6 +252,7 @@ STORY = (
     Step(f"PUT {V1}/alerts/{{alert_id}}/dismiss"),
     Step(f"POST {V1}/alerts/acknowledge", query={"severity": "warning"}),
     Step(f"GET {V1}/events", query={"type": "threshold.crossed,limit.passed", "limit": "1"}),
+    Step(f"PUT {V1}/budgets/{{budget}}/policies", {"policies": [POLICY["policy"]]}, BUDGET),
     Step(f"GET {V1}/audit", query={"object_kind": "budget", "limit": "1"}),
     Step(f"POST {V1}/verify"),
     Step(

@@ -89,7 +89,7 @@ def _type(field: FieldInfo) -> str:
         return " or ".join(code(member.value) for member in first)
     words = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`"}
     if first in words and Ellipsis not in kinds:
-        bounds = [str(limit) for limit in field.metadata]
+        bounds = [str(limit) for limit in field.metadata if not hasattr(limit, "pattern")]
         return words[first] + (f" ({', '.join(map(_bound, bounds))})" if bounds else "")
     return "list of texts (JSON in the environment)" if Ellipsis in kinds else "secret text"
 
