@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 from tests.foreign.apollo_made import Json, packed
-from tests.service.writing.conftest import Clock, clock, quick, running
+from tests.service.writing.conftest import NOON_US, Clock, clock, quick, running
 
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.service.importing import ImportOptions, ImportReport
 from tekton_budget.storage import tables
 from tekton_budget.wiring import Running
 
-__all__ = ["Clock", "clock", "quick", "running"]
+__all__ = ["NOON_US", "Clock", "clock", "quick", "running"]
 
 STORES = Path(__file__).parents[4] / "shared" / "tekton"
 USAGE = "usage_records_1770000000.json"

@@ -69,7 +69,7 @@ class Exports:
         usages = list(self._usages(Kind.RHETOR, times))
         unpriced = sum(usage.cost is None for usage in usages)
         if unpriced:
-            text = f"{unpriced:,} records have no known cost, and stand there with 0"
+            text = f"without a known cost, and so there with 0: {unpriced:,}"
             faults.append(Fault("usage", text))
         priced = [u if u.cost is not None else replace(u, cost=Decimal(0)) for u in usages]
         return WrittenDatabase(
