@@ -4,18 +4,23 @@
 """
 
 import asyncio
+import base64
 import json
 import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tekton_budget.domain.caller import LOCAL, Role
+from tekton_budget.foreign.rhetor import write_rhetor
+from tekton_budget.foreign.store import ForeignUsage
 from tekton_budget.frontends.api import create_app
 from tekton_budget.frontends.api.document import EXAMPLES_FILE
 from tekton_budget.settings import load_settings
@@ -39,6 +44,14 @@ class Step:
     path: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
     keep: str | None = None
+
+
+def _rhetor() -> str:
+    """A database of Rhetor's with one call in it."""
+    at = datetime(2026, 2, 9, 0, 13, 5)
+    labels = {"provider": "openai", "model": "gpt-4", "component": "ergon", "task_type": "chat"}
+    used = ForeignUsage("call-1", at, labels, 335, 127, cost=Decimal("0.01767"))
+    return base64.b64encode(write_rhetor([used])).decode()
 
 
 V1 = "/api/v1"
@@ -260,7 +273,7 @@ STORY = (
         {"files": APOLLO, "timezone": "Europe/Berlin", "until": "2026-03-01", "shadow": True},
     ),
     Step(f"GET {V1}/export/apollo", query={"timezone": "Europe/Berlin"}),
-    Step(f"POST {V1}/import/rhetor", {"database": {"base64": ""}, "timezone": "Europe/Berlin"}),
+    Step(f"POST {V1}/import/rhetor", {"database": {"base64": _rhetor()}, "timezone": "UTC"}),
     Step(f"GET {V1}/export/rhetor", query={"timezone": "Europe/Berlin"}),
     Step(
         f"POST {V1}/runs",
@@ -349,7 +362,19 @@ def _example(step: Step, answer: httpx.Response) -> dict[str, Any]:
     shown = answer.json()
     if step.do.endswith("/discovery"):
         shown["endpoints"] = shown["endpoints"][:2]
+    if step.do.endswith("/rhetor"):
+        said, shown = _without_databases(said), _without_databases(shown)
     return {**said, "status": answer.status_code, "answer": shown}
+
+
+def _without_databases(value: Any) -> Any:
+    """The same with the first characters of what is long and says nothing to a reader."""
+    if isinstance(value, dict):
+        return {
+            name: f"{inner[:24]}…" if name == "base64" else _without_databases(inner)
+            for name, inner in value.items()
+        }
+    return value
 
 
 def _constant(told: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -127,7 +127,14 @@ class Running:
             standings=standings,
             planning=Planning(self.reader, standings, looks, costs, recommendations),
             health=Health(self.reader, self.writer),
-            imports=Imports(self.reader, self.writer, ledger_settings, policies, standings),
+            imports=Imports(
+                self.reader,
+                self.writer,
+                ledger_settings,
+                policies,
+                standings,
+                self.store.connect,
+            ),
             exports=Exports(self.reader),
             verifier=Verifier(self.reader),
         )

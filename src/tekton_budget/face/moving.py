@@ -34,7 +34,13 @@ class MovingVerbs:
         """
         body = {
             "files": {name: _sent(content) for name, content in files.items()},
-            **_options(dry_run, shadow, enforce, until, timezone),
+            **_options(
+                dry_run=dry_run,
+                shadow=shadow,
+                enforce=enforce,
+                until=until,
+                timezone=timezone,
+            ),
         }
         return _importing("import_apollo", "/import/apollo", body)
 
@@ -57,7 +63,13 @@ class MovingVerbs:
         body = {
             "database": as_base64(database),
             **given(beside={end: as_base64(content) for end, content in (beside or {}).items()}),
-            **_options(dry_run, shadow, enforce, until, timezone),
+            **_options(
+                dry_run=dry_run,
+                shadow=shadow,
+                enforce=enforce,
+                until=until,
+                timezone=timezone,
+            ),
         }
         return _importing("import_rhetor", "/import/rhetor", body)
 
@@ -75,9 +87,10 @@ class MovingVerbs:
 
 
 def _options(
-    dry_run: bool,  # noqa: FBT001  (in the order of the verbs)
-    shadow: bool,  # noqa: FBT001
-    enforce: bool,  # noqa: FBT001
+    *,
+    dry_run: bool,
+    shadow: bool,
+    enforce: bool,
     until: datetime | str | None,
     timezone: str | None,
 ) -> dict[str, Any]:  # Any: JSON

@@ -94,7 +94,13 @@ def test_both_stores_in_one_ledger_go_out_apart(quick: Running, tmp_path: Path) 
 def _live(running: Running) -> None:
     """Calls of here: one split, one not, one that expired and was measured after all."""
     ledger = running.service.ledger
-    used = Used(input_tokens=70, output_tokens=20, cache_read_tokens=10, cost=Decimal("0.25"))
+    used = Used(
+        input_tokens=70,
+        output_tokens=20,
+        cache_read_tokens=10,
+        cost=Decimal("0.25"),
+        metadata={"apollo": "a word of ours", "rhetor": ["another"]},
+    )
     ledger.record(LOCAL, used, labels=dict(CALL), record_id="split").result()
     whole = Used(tokens=50, cost=Decimal("0.5"))
     ledger.record(LOCAL, whole, labels=dict(CALL), record_id="whole").result()

@@ -99,14 +99,16 @@ def test_an_imported_hard_limit_denies_from_then_on(running: Running) -> None:
 def test_each_type_does_what_its_name_says(quick: Running, kind: str, decision: str) -> None:
     rows = [record("a", timestamp=TODAY, tokens_used=70_000)]
 
+    planned = import_apollo(quick, made_files(rows, [policy("p", type=kind)]), dry_run=True)
     report = import_apollo(quick, made_files(rows, [policy("p", type=kind)]))
     answer = ask(quick, 10)
 
     said = "deny" if isinstance(answer, Denial) else answer.decision
     assert said == decision
-    assert [(view.name, view.spent.tokens) for view in report.over] == [
-        ("apollo daily remote_heavyweight", 70_000)
-    ]
+    for told in (planned, report):
+        assert [(view.name, view.spent.tokens) for view in told.over] == [
+            ("apollo daily remote_heavyweight", 70_000)
+        ]
 
 
 def test_a_disabled_limit_and_one_that_is_over_judge_nothing(quick: Running) -> None:
@@ -118,6 +120,34 @@ def test_a_disabled_limit_and_one_that_is_over_judge_nothing(quick: Running) -> 
     assert isinstance(ask(quick, 10_000), Grant)
     assert report.over == ()
     assert not stored(quick, "off").enabled
+
+
+def test_a_dry_run_foresees_what_would_be_passed_by_what_is_there_and_what_would_be(
+    running: Running,
+) -> None:
+    import_apollo(running, made_files([record("a", timestamp=TODAY, tokens_used=40_000)]))
+    used = Used(input_tokens=15_000)
+    running.service.ledger.record(LOCAL, used, labels=dict(OPUS)).result()
+    rows = [
+        record("a", timestamp=TODAY, tokens_used=40_000),
+        record("b", timestamp=TODAY, tokens_used=6_000, usage_type="total"),
+        record("c", timestamp="2026-09-20T12:00:00", tokens_used=90_000),
+    ]
+    policies = [
+        policy("p"),
+        policy("q", limit=61_000),
+        policy("off", limit=1, enabled=False),
+        policy("each", period="per_session", limit=60_000),
+    ]
+
+    planned = import_apollo(running, made_files(rows, policies), dry_run=True)
+    real = import_apollo(running, made_files(rows, policies))
+
+    for told in (planned, real):
+        assert [(view.policy_id, view.group, view.spent.tokens) for view in told.over] == [
+            ("p", "", 61_000),
+            ("each", "ergon:coding-1", 136_000),
+        ]
 
 
 def test_per_session_limits_are_of_each_context(quick: Running) -> None:

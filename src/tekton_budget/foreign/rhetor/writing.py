@@ -87,7 +87,7 @@ def _numbered(given: Iterable[T], own_id: Callable[[T], str]) -> Iterator[tuple[
 
 
 def _usage_row(number: int, usage: ForeignUsage) -> tuple[object, ...]:
-    foreign = usage.metadata.get(Kind.RHETOR.value)
+    foreign = None if usage.exported_from else usage.metadata.get(Kind.RHETOR.value)
     kept: Row = {"metadata": usage.metadata} if foreign is None else foreign
     tokens = (usage.input_tokens + usage.tokens, usage.output_tokens)
     row_id = f"rhetor.{number}.{hash_of_usage(usage.at, usage.labels, kept, tokens, usage.cost)}"

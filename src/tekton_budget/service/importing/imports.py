@@ -1,16 +1,18 @@
 """The verb: a foreign store's files in, its usage and limits here, and a check of both sides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.command import AuditNote, LedgerSettings
 from tekton_budget.domain.errors import Forbidden, InvalidInput
-from tekton_budget.domain.policy import PPM
+from tekton_budget.domain.policy import PPM, Budget
+from tekton_budget.domain.scope import Scope
 from tekton_budget.foreign.apollo import is_apollo_file, read_apollo
 from tekton_budget.foreign.rhetor import read_rhetor
-from tekton_budget.foreign.store import ForeignStore
+from tekton_budget.foreign.store import ForeignStore, Kind
 from tekton_budget.service.balance_views import BalanceView
-from tekton_budget.service.importing.limits import LimitImport
+from tekton_budget.service.importing.foreseeing import Foresight
+from tekton_budget.service.importing.limits import LimitImport, budget_of, scope_of
 from tekton_budget.service.importing.options import Checked, ImportOptions
 from tekton_budget.service.importing.report import ImportReport, LimitReport, Outcome
 from tekton_budget.service.importing.usages import Moved, UsageImport
@@ -20,6 +22,7 @@ from tekton_budget.service.standings import Standings
 from tekton_budget.storage.packing import json_text
 from tekton_budget.storage.policies import Changes
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.session import Session
 from tekton_budget.storage.writer import Exclusively, Writer
 
 OVER_MAX = 100  # groups of one limit that are named
@@ -40,12 +43,14 @@ class Imports:
         settings: LedgerSettings,
         policies: PolicyVerbs,
         standings: Standings,
+        open_session: Callable[[], Session],
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._settings = settings
         self._policies = policies
         self._standings = standings
+        self._open_session = open_session
 
     def apollo(
         self,
@@ -86,7 +91,13 @@ class Imports:
         usage.post(store, moved)
         limits = LimitImport(self._reader, self._policies, options)
         applied = limits.apply(caller, store)
-        comparison = usage.compare(store.kind, moved)
+        foresight = Foresight(self._reader, self._budget(store.kind), limits.foreseen)
+        comparison = usage.compare(store.kind, moved, foresight.add)
+        over = (
+            self._would_be_over(caller, foresight)
+            if options.dry_run
+            else self._over(caller, applied)
+        )
         report = ImportReport(
             store.kind,
             options.dry_run,
@@ -98,13 +109,22 @@ class Imports:
             applied,
             comparison.report(),
             comparison.costs,
-            self._over(caller, applied),
+            over,
             (*store.faults, *usage.faults, *limits.faults),
             tuple(limits.notes),
         )
         if not options.dry_run:
             self._note(caller, report)
         return report
+
+    def _budget(self, kind: Kind) -> Budget:
+        """The store's budget, or as it would be."""
+        found = budget_of(self._reader.policies(), kind)
+        return found or Budget(kind.value, kind.value, Scope.from_json(scope_of(kind)))
+
+    def _would_be_over(self, caller: Caller, foresight: Foresight) -> tuple[BalanceView, ...]:
+        views = foresight.views(caller, self._open_session)
+        return tuple(view for view in views if view.judges and _is_over(view))[:OVER_MAX]
 
     def _over(self, caller: Caller, limits: tuple[LimitReport, ...]) -> tuple[BalanceView, ...]:
         """The groups that have used more than they may, in the current windows of these limits."""

@@ -20,6 +20,7 @@ from tekton_budget.foreign.store import IMPORTED_FROM, Fault, ForeignLimit, Fore
 from tekton_budget.service.importing.options import Checked, Mode
 from tekton_budget.service.importing.report import LimitReport, Outcome
 from tekton_budget.service.policies import PolicyVerbs
+from tekton_budget.service.policy_fields import changed_policy, new_policy
 from tekton_budget.storage.reading import Reader
 
 IMPORTED = "imported"  # in a policy's metadata: its fields as they were imported
@@ -51,6 +52,7 @@ class LimitImport:
         self._options = options
         self.faults: list[Fault] = []
         self.notes: list[str] = []
+        self.foreseen: list[Policy] = []  # in a dry run, the limits as they would be
 
     def apply(self, caller: Caller, store: ForeignStore) -> tuple[LimitReport, ...]:
         """One report a limit; a dry run says what would become of each."""
@@ -108,6 +110,8 @@ class LimitImport:
             metadata = {**limit.metadata, IMPORTED: wanted}
             fields = {**_fields(wanted), "metadata": metadata, "shadow": shadow}
             self._verbs.create_policy(caller, fields, budget=budget_id, policy_id=limit.policy_id)
+        else:
+            self.foreseen.append(self._foreseen(limit.policy_id, budget_id, wanted))
         return _report(limit.policy_id, Outcome.MADE, wanted, shadow=shadow)
 
     def _changed(
@@ -147,9 +151,20 @@ class LimitImport:
             imported |= {name: wanted[name] for name in taken}
             fields["metadata"] = {**policy.metadata, **limit.metadata, IMPORTED: imported}
             self._verbs.change_policy(caller, policy.policy_id, fields)
+        if self._options.dry_run:
+            self.foreseen.append(changed_policy(policy, fields, now_us=self._reader.now_us()))
         outcome = Outcome.CHANGED if fields else Outcome.KEPT if notes else Outcome.SAME
         after = {**now, **{name: wanted[name] for name in taken}}
         return _report(policy.policy_id, outcome, after, tuple(notes), shadow=shadow)
+
+    def _foreseen(self, policy_id: str, budget_id: str, wanted: Values) -> Policy:
+        return new_policy(
+            _fields(wanted),
+            policy_id=policy_id,
+            budget_id=budget_id,
+            zone=self._options.times.name,
+            now_us=self._reader.now_us(),
+        )
 
 
 _RETRYABLE = ("unavailable", "store_away", "queue_full", "outcome_unknown", "role_needed")

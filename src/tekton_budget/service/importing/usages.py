@@ -76,21 +76,27 @@ class UsageImport:
             done += len(chunk)
             moved("posting", done, len(store.usages))
 
-    def compare(self, kind: Kind, moved: Moved) -> Comparison:
+    def compare(
+        self, kind: Kind, moved: Moved, foreseen: Callable[[Sequence[UsageRecord]], None]
+    ) -> Comparison:
         """Read back what is stored under these ids, and add up both sides.
 
-        In a dry run, what is not stored yet is what the ledger would make of it.
+        In a dry run, what is not stored yet is what the ledger would make of it, and `foreseen` is
+        told of it.
         """
         comparison = Comparison(kind, self._options.times)
         done = 0
         state = State(self._reader.now_us(), PolicySet(), self._reader.book(), self._settings)
         for chunk in chunked(self._taken):
             known = self._known(kind, chunk)
+            would_be: list[UsageRecord] = []
             for usage in chunk:
                 stored = known.get(usage.record_id)
                 if stored is None and self._options.dry_run:
                     [stored] = execute(state, self._record(kind, usage)).usage
+                    would_be.append(stored)
                 comparison.add(usage, stored)
+            foreseen(would_be)
             done += len(chunk)
             moved("checking", done, len(self._taken))
         return comparison
