@@ -170,7 +170,6 @@ def test_of_a_record_that_differs_the_first_file_counts_and_it_is_said() -> None
         ({"tier": "heavyweight"}, 'tier is "heavyweight"'),
         ({"period": "yearly"}, 'period is "yearly"'),
         ({"component": "er*"}, "pattern"),
-        ({"warning_threshold": 80}, "not above 0 and up to 1"),
         ({"policy_id": ""}, "policy_id is empty"),
         ({"enabled": "yes"}, "not true or false"),
         ({"end_date": "soon"}, "not a time"),
@@ -182,6 +181,15 @@ def test_a_broken_policy_is_named_and_the_others_are_read(fields: Json, why: str
     assert [limit.policy_id for limit in store.limits] == ["p"]
     assert [fault.where for fault in store.faults] == [f"{POLICIES}[1]", f"{POLICIES}[2]"]
     assert why in store.faults[0].what
+
+
+@pytest.mark.parametrize("share", [80, 0, -1, "much", True])
+def test_a_threshold_that_is_none_costs_no_limit(share: Any) -> None:
+    store = read_apollo({POLICIES: packed([policy("p", warning_threshold=share)])})
+
+    assert [limit.warning_threshold for limit in store.limits] == [None]
+    assert [limit.action_threshold for limit in store.limits] == [Decimal("0.95")]
+    assert "our default is taken" in store.faults[0].what
 
 
 def test_a_policy_keeps_its_words_and_enums_may_be_spelled_as_python_prints_them() -> None:

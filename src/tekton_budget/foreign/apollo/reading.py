@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from tekton_budget.domain.price.tiers import TIERS
@@ -106,7 +107,9 @@ class _Reading:
         return True
 
     def _limit(self, row: Row, where: str) -> bool:
-        limit = limit_of(row, {one.name for one in self.limits.values()})
+        notes: list[str] = []
+        limit = limit_of(row, {one.name for one in self.limits.values()}, notes)
+        self.faults += [Fault(where, note) for note in notes]
         if limit.policy_id not in self.limits:
             self.limits[limit.policy_id] = limit
             return False
@@ -123,7 +126,7 @@ def usage_of(row: Row) -> ForeignUsage:
     at = rows.moment(row, "timestamp")
     metadata = rows.mapping(row, "metadata")
     kept: dict[str, Any] = {  # Any: JSON
-        "allocation_id": rows.text(row, "allocation_id"),
+        "allocation_id": rows.text(row, "allocation_id", ""),
         "usage_type": usage_type,
         "timestamp": row["timestamp"],
         # What no label can be is kept as it was said.
@@ -153,8 +156,11 @@ def usage_of(row: Row) -> ForeignUsage:
     )
 
 
-def limit_of(row: Row, names: set[str]) -> ForeignLimit:
-    """One policy, its name made of what it limits; `BadRow` says what is wrong with it."""
+def limit_of(row: Row, names: set[str], notes: list[str]) -> ForeignLimit:
+    """One policy, its name made of what it limits; `BadRow` says what is wrong with it.
+
+    What it may go without is noted, and our default stands in.
+    """
     id_ = rows.text(row, "policy_id")
     if not id_:
         raise BadRow("policy_id is empty")
@@ -174,8 +180,8 @@ def limit_of(row: Row, names: set[str]) -> ForeignLimit:
         period=period,
         scope=scope,
         token_limit=rows.whole(row, "limit", LIMIT_MAX),
-        warning_threshold=rows.share(row, "warning_threshold"),
-        action_threshold=rows.share(row, "action_threshold"),
+        warning_threshold=_threshold(row, "warning_threshold", notes),
+        action_threshold=_threshold(row, "action_threshold", notes),
         starts_at=starts_at,
         ends_at=ends_at,
         enabled=rows.truth(row, "enabled", default=True),
@@ -188,6 +194,14 @@ def limit_of(row: Row, names: set[str]) -> ForeignLimit:
             }
         },
     )
+
+
+def _threshold(row: Row, name: str, notes: list[str]) -> Decimal | None:
+    try:
+        return rows.share(row, name)
+    except BadRow as bad:
+        notes.append(f"{bad}; our default is taken")
+        return None
 
 
 def _asked(name: str, value: str) -> str:
