@@ -94,10 +94,7 @@ class PolicyVerbs:
             changes.refresh()
             audit(changes, caller, "create", "budget", budget.budget_id, None, budget_json(budget))
             changes.publish(event_of(EventType.BUDGET_CREATED, budget.budget_id, budget.budget_id))
-            made = [
-                self._start(changes, caller, fields, budget.budget_id, new_id())
-                for fields in policies
-            ]
+            made = [self._start(changes, caller, fields, budget.budget_id) for fields in policies]
             numbers = [policy.no for policy in made]
             note = {"budget_id": budget.budget_id, "policies": numbers}
             note_done(alone, caller, retry, note)
@@ -164,7 +161,9 @@ class PolicyVerbs:
                 return changes.policies.by_no[done["no"]]
             budget_id = self._budget_id(changes, caller, budget)
             _unused_policy_id(changes.policies, own_id)
-            made = self._start(changes, caller, fields, budget_id, own_id, backfill=backfill)
+            made = self._start(
+                changes, caller, fields, budget_id, policy_id=own_id, backfill=backfill
+            )
             note_done(alone, caller, retry, {"no": made.no})
             return made
 
@@ -250,15 +249,15 @@ class PolicyVerbs:
         caller: Caller,
         fields: Fields,
         budget_id: str,
-        policy_id: str,
         *,
+        policy_id: str | None = None,
         backfill: bool = True,
     ) -> Policy:
         given = dict(fields)
         given["scope"] = within(caller, dict(given.get("scope") or {}))
         policy = new_policy(
             given,
-            policy_id=policy_id,
+            policy_id=policy_id or new_id(),
             budget_id=budget_id,
             zone=self._settings.timezone,
             now_us=changes.now_us,
