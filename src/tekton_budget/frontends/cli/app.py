@@ -18,6 +18,7 @@ from tekton_budget.frontends.cli import (
     demo,
     keys,
     mcp,
+    original,
     policies,
     prices,
     recommend,
@@ -29,11 +30,13 @@ from tekton_budget.frontends.cli import (
     usage,
 )
 from tekton_budget.frontends.cli.exits import told
+from tekton_budget.frontends.cli.output import Form
 from tekton_budget.frontends.cli.runs import listing, run, top
 from tekton_budget.frontends.cli.session import PROGRAM, Session, form_of
 from tekton_budget.tekton_environment import adopt
 
 _FLAGS = frozenset({"--json", "--csv", "--nl"})
+_LEADING = _FLAGS | {"--table", "--debug"}  # those two stand before the command only
 _ANSWERED = frozenset({"-h", "--help", "--version"})
 _VALUED = frozenset({"--url", "--key", "--database-url", "--config"})
 
@@ -47,7 +50,7 @@ class AnywhereGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Any: typer's own context
         """Its own options first, wherever they stood."""
-        return super().parse_args(ctx, brought_forward(args))
+        return super().parse_args(ctx, brought_forward(original.modernised(args, _VALUED)))
 
     def invoke(self, ctx: Any) -> Any:  # Any: typer's own context
         """Refusals end with their exit code, whoever runs the program."""
@@ -89,6 +92,8 @@ def program(
     json: Annotated[bool, typer.Option("--json", help="JSON, also on a terminal")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Lists as CSV")] = False,
     lines: Annotated[bool, typer.Option("--nl", help="Lists as one JSON object a line")] = False,
+    table: Annotated[bool, typer.Option("--table", hidden=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", hidden=True)] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version")] = False,
 ) -> None:
     """Holds LLM spending, in tokens and in money, exactly to the limits people set.
@@ -104,6 +109,10 @@ def program(
 
     These options may stand anywhere on the line. Every option has an environment variable: BUDGET_,
     the words of the command and the option, as in BUDGET_USAGE_LIST_LIMIT.
+
+    The words of Tekton's first budget work as well, as in tekton-budget set-limit daily 5: start,
+    status --period, get-usage, set-limit, allocate, prices update, recommend, alerts, calc-cost;
+    each has its --help.
     """
     del version  # answered before any command is looked for
     given = {"url": url, "key": key, "database_url": database_url, "config": config}
@@ -117,7 +126,8 @@ def program(
         key=key,
         database_url=database_url,
         config=config,
-        form=form_of(json=json, csv=csv, lines=lines),
+        form=Form.TABLE if table else form_of(json=json, csv=csv, lines=lines),
+        debug=debug,
         named=tuple(
             word
             for name in ("url", "database_url", "config")
@@ -150,7 +160,7 @@ def brought_forward(words: list[str]) -> list[str]:
 def _after_own(words: list[str]) -> list[str]:
     """What follows the program's own options."""
     left = list(words)
-    while left and left[0].partition("=")[0] in _FLAGS | _VALUED:
+    while left and left[0].partition("=")[0] in _LEADING | _VALUED:
         taken = 2 if left[0] in _VALUED else 1
         left = left[taken:]
     return left
@@ -170,7 +180,7 @@ def main() -> None:
 
 def component() -> None:
     """`python -m tekton_budget`, as Tekton starts a component: without a command it serves."""
-    words = brought_forward(sys.argv[1:])
+    words = brought_forward(original.modernised(sys.argv[1:], _VALUED))
     own = len(words) - len(_after_own(words))
     first = words[own] if words[own:] else ""
     if not first or (first.startswith("-") and first not in _ANSWERED):
@@ -215,3 +225,4 @@ app.add_typer(stores.export_app, name="export")
 app.add_typer(database.app, name="db")
 checks.add_to(app)
 app.add_typer(config.app, name="config")
+original.add_to(app, prices.app)

@@ -33,6 +33,7 @@ class Session:
     database_url: str | None = None
     config: Path | None = None
     form: Form | None = None
+    debug: bool = False
     named: tuple[str, ...] = ()  # those of them that stood on the command line, to repeat in hints
     output: Output = field(init=False)
 
@@ -60,6 +61,8 @@ class Session:
         from tekton_budget.settings import load_settings
 
         given.setdefault("database_url", self.database_url)
+        if self.debug and given.get("log_level") is None:
+            given["log_level"] = "DEBUG"
         return load_settings(self.config, **given)
 
     def local_only(self, what: str) -> None:

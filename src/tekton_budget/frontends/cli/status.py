@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tekton_budget.frontends.cli.limits import STANDING, Json
+from tekton_budget.frontends.cli.original import spoken
 from tekton_budget.frontends.cli.output import cell, table
 from tekton_budget.frontends.cli.session import Session, every, session_of
 from tekton_budget.frontends.cli.words import labels_of
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tekton_budget.face.budget import Budget
 
 _LISTED = 50
+
+Original = Annotated[str | None, typer.Option(hidden=True)]  # of the original's own `status`
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,6 +30,10 @@ def status(
         list[str] | None,
         typer.Argument(metavar="LABEL=VALUE", help="What is known of a call"),
     ] = None,
+    period: Original = None,
+    tier: Original = None,
+    provider: Original = None,
+    component: Original = None,
 ) -> None:
     """Where the limits stand: all of them, or those that concern a call with these labels.
 
@@ -34,6 +41,11 @@ def status(
     tekton-budget status
     tekton-budget status team=a model=gpt-5-mini
     """
+    originals = {"period": period, "tier": tier, "provider": provider, "component": component}
+    said = [word for name, value in originals.items() if value for word in (f"--{name}", value)]
+    if said:
+        spoken(context, ["status", *said, *(words or [])])
+        return
     session = session_of(context)
     with session.budget() as face:
         if words or face.labels:
