@@ -117,9 +117,10 @@ class ReadingVerbs:
         return got("usage_summary", "/usage/summary", query=query)
 
     @verb
-    def summaries(self, period: str = "daily,weekly,monthly") -> Request[list[Json]]:
-        """For each of the periods its limits and where they stand; without any, what was used."""
-        return Request("summaries", "GET", "/budgets/summary", items, query={"period": period})
+    def summaries(self, budget: str, period: str = "daily") -> Request[list[Json]]:
+        """A budget's policies of a period (`daily,weekly`: of several) and where they stand."""
+        path, named = "/budgets/{budget}/summary", {"budget": budget}
+        return Request("summaries", "GET", path, items, named=named, query={"period": period})
 
     @verb
     def command(self, command: str) -> Request[Json]:

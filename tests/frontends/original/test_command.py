@@ -236,6 +236,43 @@ def test_a_call_is_priced(original: Client) -> None:
     assert unknown["data"]["code"] == "unknown_price"
 
 
+def test_prices_are_looked_for(original: Client) -> None:
+    answer = said(original, "prices update")
+
+    assert answer["response"] == answer["data"]["message"]
+
+
+# Alerts -------------------------------------------------------------------------------------------
+
+
+def test_alerts_are_shown_and_acknowledged(original: Client) -> None:
+    assert said(original, "/alerts")["response"] == "There are no such alerts."
+    said(original, "set-limit daily 0.3 --component ergon")
+    said(original, "set-limit daily 0.3 --component athena")
+    for component in ("ergon", "athena"):
+        used(original, component=component)
+        used(original, component=component)
+    open_ = said(original, "/alerts list")
+    ids = [one["alert_id"] for one in open_["data"]["items"]]
+    errors = said(original, "alerts list --severity error --unacknowledged")["data"]["items"]
+
+    assert len(ids) > len(errors) > 0
+    assert {one["severity"] for one in errors} == {"error"}
+    assert f"{ids[0]} {open_['data']['items'][0]['severity']}: " in open_["response"]
+
+    assert said(original, f"alerts acknowledge {ids[0]}")["data"]["acknowledged"] is True
+    said(original, f"/alerts acknowledge {ids[1]}")
+    left = said(original, "alerts list --unacknowledged")["data"]["items"]
+    assert [one["alert_id"] for one in left] == ids[2:]
+    assert ", acknowledged: " in said(original, "alerts list --acknowledged")["response"]
+
+    cleared = said(original, "/alerts clear")
+    assert cleared["data"] == {"acknowledged": len(ids) - 2}
+    assert said(original, "/alerts")["data"]["items"] == []
+    nobody = said(original, "alerts acknowledge nobody", success=False)
+    assert nobody["data"]["status"] == 404
+
+
 # Allocations --------------------------------------------------------------------------------------
 
 

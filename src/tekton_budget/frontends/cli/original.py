@@ -13,7 +13,7 @@ from tekton_budget.frontends.cli.exits import USAGE, complain
 from tekton_budget.frontends.cli.output import Form, Output
 from tekton_budget.frontends.cli.session import session_of
 
-_OURS_TOO = ("status", "prices")  # nouns of ours, which take the original's words besides
+_OURS_TOO = ("status", "prices", "alerts")  # they take the original's words besides
 _FIRST = tuple(dict.fromkeys(one.name.split()[0] for one in LINE))
 _AS_THEY_STAND = {
     "ignore_unknown_options": True,

@@ -3,18 +3,17 @@
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.spoken import INVALID
 from tekton_budget.face.budget import AsyncBudget
-from tekton_budget.face.request import Request, given, got, same
 from tekton_budget.frontends.api.commanding.said import (
     Answering,
     Json,
     Said,
     Values,
+    counted,
     lines,
     text_of,
 )
 
 _LISTED = 100
-_CLEARED_MAX = 1_000
 
 
 async def chat(budget: AsyncBudget, values: Values) -> Said:
@@ -31,45 +30,27 @@ async def chat(budget: AsyncBudget, values: Values) -> Said:
 
 async def show(budget: AsyncBudget, values: Values) -> Said:
     """`alerts list`: newest first."""
-    page = await _page(
-        budget,
-        acknowledged=values.get("acknowledged"),
-        budget_id=values.get("budget_id"),
-        severity=values.get("severity"),
+    seen = values.get("acknowledged")
+    page = await budget.alerts(
+        budget=text_of(values, "budget_id"),
+        severity=text_of(values, "severity"),
+        acknowledged=seen if isinstance(seen, bool) else None,
+        limit=_LISTED,
     )
     told = [_row(one) for one in page["items"]]
-    return Said(lines("Alerts:", told) if told else "There are no such alerts.", page)
+    more = ["There are more."] if page.get("next") else []
+    return Said(lines("Alerts:", told, *more) if told else "There are no such alerts.", page)
 
 
 async def acknowledge(budget: AsyncBudget, values: Values) -> Said:
     """`alerts acknowledge`: that one was seen."""
-    alert = await _acknowledged(budget, str(values["alert_id"]))
+    alert = await budget.acknowledge_alert(str(values["alert_id"]))
     return Said(f"Alert {alert['alert_id']} is acknowledged.", alert)
 
 
 async def _clear(budget: AsyncBudget) -> Said:
-    """All of those that are there when it begins, up to a number."""
-    done: list[str] = []
-    while len(done) < _CLEARED_MAX:
-        page = await _page(budget, acknowledged=False)
-        if not page["items"]:
-            break
-        done += [
-            (await _acknowledged(budget, one["alert_id"]))["alert_id"] for one in page["items"]
-        ]
-    return Said(f"{len(done):,} alerts are acknowledged.", {"acknowledged": done})
-
-
-async def _page(budget: AsyncBudget, **filters: object) -> Json:
-    query = given(limit=_LISTED, **filters)
-    return await budget.send(got("alerts", "/alerts", query=query))
-
-
-async def _acknowledged(budget: AsyncBudget, id_: str) -> Json:
-    path = "/alerts/{alert_id}/acknowledge"
-    asked = Request("acknowledge_alert", "POST", path, same, named={"alert_id": id_})
-    answer: Json = await budget.send(asked)
-    return answer
+    done = await budget.acknowledge_alerts()
+    return Said(f"{counted(done['acknowledged'], 'alert')} acknowledged.", done)
 
 
 def _row(one: Json) -> str:

@@ -20,6 +20,7 @@ from tekton_budget.frontends.api.commanding.said import (
 
 _SCOPED = ("provider", "tier", "component")
 _PAGE = 500
+_BUDGETS_MAX = 100  # of which limits are shown
 _PASSED = "passed_by "
 _MEANS = {
     "ignore": "calls beyond it are counted, and that is all",
@@ -36,12 +37,15 @@ async def show_budget(budget: AsyncBudget, values: Values) -> Said:
     wanted = said_labels(values, *_SCOPED)
     found = [
         one
-        for one in await budget.summaries(period)
-        if all(one[name] == value for name, value in wanted.items())
+        for folder in (await budget.budgets(limit=_BUDGETS_MAX))["items"]
+        if folder["is_active"]
+        for one in await budget.summaries(folder["budget_id"], period)
+        if one["policy_id"] is not None
+        and all(one[name] == value for name, value in wanted.items())
     ]
     used = await budget.usage_summary(period=period, labels=wanted)
     whom = _whom(wanted)
-    limits = [_standing(one) for one in found if one["policy_id"] is not None]
+    limits = [_standing(one) for one in found]
     return Said(
         lines(
             f"Used in the open {period} window by {whom}: {usd(used['total_cost'])}, "
@@ -167,7 +171,8 @@ def _standing(one: Json) -> str:
 
 
 def _percent(value: Decimal | int | None) -> str:
-    return "" if value is None else f"{Decimal(value):.1f} %"
+    """A share of one in percent."""
+    return "" if value is None else f"{Decimal(value) * 100:.1f} %"
 
 
 def _whom(scope: Json) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from tekton_budget.face.budget import AsyncBudget
-from tekton_budget.face.request import Request, same
 from tekton_budget.frontends.api.commanding.said import (
     Answering,
     Json,
@@ -48,7 +47,7 @@ async def show_prices(budget: AsyncBudget, values: Values) -> Said:
 async def update_prices(budget: AsyncBudget, values: Values) -> Said:
     """`prices update`: newer prices, where there are any."""
     del values
-    answer: Json = await budget.send(Request("update_prices", "POST", "/prices/update", same))
+    answer = await budget.update_prices()
     return Said(str(answer.get("message") or "Prices were looked for."), answer)
 
 
