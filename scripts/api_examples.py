@@ -297,6 +297,7 @@ STORY = (
     Step(f"POST {V1}/keys/{{key}}/revoke", path={"key": "old"}),
     Step(f"POST {V1}/keys", {"name": "older", "role": "viewer"}),
     Step(f"DELETE {V1}/keys/{{key}}", path={"key": "older"}),
+    Step(f"PUT {V1}/budgets/{{budget}}/policies", {"policies": [POLICY["policy"]]}, BUDGET),
     Step(f"DELETE {V1}/policies/{{policy}}", path=POLICY),
     Step(f"DELETE {V1}/budgets/{{budget}}", path=BUDGET),
     Step(f"POST {V1}/command", {"command": "/budget daily"}),

@@ -86,4 +86,4 @@ def _short(value: object) -> str:
 def _malformed(detail: str, *fields: str) -> Malformed:
     """400 as the original component answers, its `error` beside our own members."""
     faults = tuple(FieldFault(name, "is needed") for name in fields)
-    return Malformed(detail, "workflow_malformed", faults, {"error": detail})
+    return Malformed(detail, code="workflow_malformed", fields=faults, extra={"error": detail})
