@@ -249,6 +249,23 @@ STORY = (
     Step(f"POST {V1}/usage/summary", {"period": "daily", "days": 2, "group_by": ["user"]}),
     Step(f"GET {V1}/usage/summary", query={"period": "monthly", "group_by": "provider"}),
     Step(f"GET {V1}/usage/analytics", query={"days": "2", "component": "ergon"}),
+    Step(f"POST {V1}/assistant/analyze", {"period": "daily", "days": 7}),
+    Step(f"POST {V1}/assistant/optimize", {"period": "monthly", "days": 7}),
+    Step(
+        f"POST {V1}/assistant/recommend-model",
+        {
+            "task_description": "Summarise meetings",
+            "input_length": 3000,
+            "output_length": 400,
+            "usage_frequency": 20,
+            "budget_limit": 0.5,
+            "priority_areas": "value",
+        },
+    ),
+    Step(
+        f"POST {V1}/assistant",
+        {"message": "How much did we spend today?", "context": "budget_management"},
+    ),
     Step(f"GET {V1}/usage/report", query={"month": "2026-11", "by": "team,model"}),
     Step(f"GET {V1}/status", query={"team": "a", "user": "alice", "model": "gpt-5-mini"}),
     Step(f"POST {V1}/plan", {"team": "a", "user": "alice", "steps": 20}),

@@ -15,6 +15,7 @@ from tekton_budget.domain.zones import zone_named
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
 from tekton_budget.service.activity import ActivityViews
+from tekton_budget.service.advising import Advising
 from tekton_budget.service.alerts import Alerts
 from tekton_budget.service.analytics import Analytics
 from tekton_budget.service.attaching import Attaching
@@ -93,6 +94,7 @@ class Running:
         looks = PriceLooks(self.reader.book, self.reader.now_us)
         costs = Calculations(self.reader.book, self.reader.now_us)
         recommendations = Recommendations(self.reader.book, self.reader.now_us)
+        analytics = Analytics(self.reader, Reports(self.reader))
         self.service = Service(
             ledger=ledger,
             policies=policies,
@@ -105,7 +107,14 @@ class Running:
             keys=keys,
             calls=Calls(ledger, self.writer, self.reader, _call_rules(settings)),
             activity=ActivityViews(self.reader, Overview(self.reader), run_rows),
-            analytics=Analytics(self.reader, Reports(self.reader)),
+            advising=Advising(
+                analytics,
+                Overview(self.reader),
+                recommendations,
+                self.reader.book,
+                self.reader.now_us,
+            ),
+            analytics=analytics,
             attaching=Attaching(self.writer, ledger_settings, policies.finish),
             alerts=Alerts(self.reader, self.writer, ledger_settings),
             catalogue=Catalogue(self.reader),

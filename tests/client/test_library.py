@@ -221,6 +221,22 @@ def test_usage_is_recorded_listed_summed_and_reported(budget) -> None:
     assert budget.usage_analytics()["averages"]["cost_per_request"] == Decimal("0.375")
 
 
+def test_advice_is_given_in_words(budget) -> None:
+    budget.set_price("p", "m", input=10, output=10)
+    budget.record(input_tokens=1000, provider="p", model="m")
+
+    analysis = budget.analyze_usage(period="daily", days=7)
+    advice = budget.optimize_usage(days=7, raw=True)
+    chosen = budget.recommend_model(
+        "t", input_tokens=10, output_tokens=10, calls_per_day=2, cost_per_day="0.0004"
+    )
+
+    assert "m (p) $0.01" in analysis["analysis"]
+    assert advice["raw_data"]["pricing"][0]["average_call_cost"] == Decimal("0.01")
+    assert "Best: m (p), $0.0002 a call, $0.0004 a day;" in chosen["recommendations"]
+    assert "$0.01" in budget.ask_assistant("what did we spend today?")["response"]
+
+
 def test_keys_are_made_rotated_and_revoked(budget) -> None:
     admin = budget.create_key("boss", role="admin")["key"]
     if isinstance(budget, tekton_budget.Client):  # from the first key on nobody comes without one

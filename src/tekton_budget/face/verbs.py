@@ -4,6 +4,7 @@ Answers of the ledger's verbs are typed; the others answer the wire's objects as
 as `Decimal` and times as RFC 3339 text.
 """
 
+from tekton_budget.face.advising import AdvisingVerbs
 from tekton_budget.face.asking import LedgerVerbs
 from tekton_budget.face.following import FollowingVerbs
 from tekton_budget.face.keys import KeyVerbs
@@ -26,6 +27,7 @@ class Verbs(
     FollowingVerbs,
     PricingVerbs,
     RecommendingVerbs,
+    AdvisingVerbs,
     KeyVerbs,
     RunVerbs,
     MovingVerbs,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tekton_budget.service.activity import ActivityViews
+from tekton_budget.service.advising import Advising
 from tekton_budget.service.alerts import Alerts
 from tekton_budget.service.analytics import Analytics
 from tekton_budget.service.attaching import Attaching
@@ -49,6 +50,7 @@ class Service:
     keys: KeyVerbs
     calls: Calls
     activity: ActivityViews
+    advising: Advising
     analytics: Analytics
     attaching: Attaching
     alerts: Alerts

@@ -274,6 +274,25 @@ def rules_of(ids: dict[str, str]) -> Rules:
             Try(200, body={"period": "daily", "days": 2}),
             Try(200, body={"labels": as_b}),
         ],
+        ("POST", "/assistant"): [
+            Try(200, body={"message": "how much did bravo-component spend this month?"}),
+            Try(200, body={"message": "what is left of the limits?"}),
+        ],
+        ("POST", "/assistant/analyze"): [Try(200, body={"include_raw_data": True})],
+        ("POST", "/assistant/optimize"): [Try(200, body={"include_raw_data": True})],
+        ("POST", "/assistant/recommend-model"): [
+            Try(
+                200,
+                body={
+                    "task_description": "t",
+                    "input_length": 1,
+                    "output_length": 1,
+                    "usage_frequency": 1,
+                    "budget_limit": 1,
+                    "priority_areas": "value",
+                },
+            )
+        ],
         ("GET", "/usage/analytics"): [
             Try(200),
             Try(200, query={"team": "b", "period": "daily"}),

@@ -14,6 +14,7 @@ from tekton_budget.domain.recommend.needs_text import (
     needs_from_json,
     needs_json,
     waived_in,
+    words_of_needs,
 )
 from tekton_budget.domain.recommend.ranking import (
     ANY,
@@ -44,4 +45,5 @@ __all__ = [
     "recommend",
     "sellers_in",
     "waived_in",
+    "words_of_needs",
 ]

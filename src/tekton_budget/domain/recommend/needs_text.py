@@ -1,5 +1,6 @@
 """Needs as people write them: words (`tools, vision`), or an object with numbers too."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from tekton_budget.domain.errors import InvalidInput, invalid
@@ -45,6 +46,19 @@ def waived_in(value: object) -> frozenset[str]:
         return frozenset()
     said = {name for name, one in value.items() if one is False}
     return frozenset(feature for word, feature in _FEATURE_OF_WORD.items() if word in said)
+
+
+def words_of_needs(priorities: str, task: str = "") -> tuple[str, ...]:
+    """The needs that people's own sentences name; of the task's, what it reads (`image`) alone."""
+    said = dict.fromkeys(_words_in(priorities, (*_FEATURE_OF_WORD, *_INPUT_OF_WORD)))
+    said |= dict.fromkeys(_words_in(task, tuple(_INPUT_OF_WORD)))
+    return tuple(word for word in said if word != "text")
+
+
+def _words_in(sentence: str, known: Sequence[str]) -> list[str]:
+    words = re.findall(r"[a-z_]+", sentence.lower().replace("-", "_"))
+    singular = (word if word in known else word.removesuffix("s") for word in words)
+    return [word for word in singular if word in known]
 
 
 def needs_json(needs: Needs) -> dict[str, object]:

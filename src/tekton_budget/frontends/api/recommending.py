@@ -61,7 +61,7 @@ class RecommendationsOut(View):
 def to_api_recommendations(found: Recommended) -> Json:
     """What was asked about, and the models that would do."""
     card = None if found.bill is None else found.bill.found.card
-    items = [_to_api_advice(advice, found) for advice in found.items]
+    items = [to_api_advice(advice, found) for advice in found.items]
     return {
         "items": items,
         "current_provider": None if card is None else card.provider,
@@ -77,7 +77,8 @@ def to_api_recommendations(found: Recommended) -> Json:
     }
 
 
-def _to_api_advice(advice: Advice, found: Recommended) -> Json:
+def to_api_advice(advice: Advice, found: Recommended) -> Json:
+    """A cheaper model."""
     card = advice.card
     rates = card.tariff(
         found.parts[0].context if found.parts else STANDARD,
