@@ -67,7 +67,7 @@ def test_an_analysis_says_how_much_of_what_and_where_it_looked(world: World) -> 
     assert found.usage.summary.total.records == 5
     assert "In all $0.031 in 5 requests, 4,015 tokens (3,610 in, 405 out); 1 record without" in text
     assert "big (openai) $0.03 (96 %), small (openai) $0.001 (3 %)" in text
-    assert "nobody-knows ((none)) at no known price" in text
+    assert "nobody-knows at no known price" in text
     assert "By component: apollo $0.03 (96 %), rhetor $0.001 (3 %)." in text
     assert 'The daily limit "mine" stands at $0.011 of $2.00 (0 %).' in text
     assert text.endswith(
@@ -136,7 +136,7 @@ def test_what_cannot_be_compared_is_told_with_the_reason(quick: World) -> None:
 
     assert [swap.best for swap in found.swaps] == [None, None, None]
     assert "nobody-knows (openai), $3.00 in 2 requests: cannot be compared: No price" in text
-    assert "cannot be compared: its records do not tell input and output apart" in text
+    assert "cannot be compared: its records do not tell the tokens of input and output" in text
     assert "big (openai), $0.01 in 1 request: nothing cheaper in the price book" in text
     assert "1 record without a known price cannot be compared." in text
 

@@ -101,7 +101,7 @@ def _swaps(looked: Looked, usage: UsageAnalytics) -> list[Swap]:
 def _swap(recommendations: Recommendations, used: ModelSums) -> Swap:
     call = _average(used.sums)
     if not call:
-        return Swap(used, call, None, "its records do not tell input and output apart")
+        return Swap(used, call, None, "its records do not tell the tokens of input and output")
     provider = None if used.provider == NONE else used.provider
     wish = Wish(model=used.model, provider=provider, usage=call, limit=LIMIT_MAX)
     try:

@@ -103,7 +103,7 @@ def looked_text(usage: UsageAnalytics, *, prices: bool = False) -> str:
 def models_text(models: Sequence[ModelSums], total_nano: int) -> str:
     """The costliest models with their shares."""
     named = [
-        f"{one.model} ({one.provider}) "
+        f"{_name_of(one)} "
         + (
             "at no known price"
             if one.sums.unpriced and not one.sums.cost_nano
@@ -161,7 +161,7 @@ def _trend_lines(usage: UsageAnalytics) -> Iterator[str]:
 
 
 def _swap_lines(swap: Swap) -> Iterator[str]:
-    name = f"{swap.used.model} ({swap.used.provider})"
+    name = _name_of(swap.used)
     spent = f"{usd_text(swap.used.sums.cost_nano)} in {_requests(swap.used.sums.requests)}"
     if swap.found is None:
         yield f"{name}, {spent}: cannot be compared: {swap.why}"
@@ -184,6 +184,12 @@ def _swap_lines(swap: Swap) -> Iterator[str]:
                 f"{_loss_text(cheapest)}"
             )
     yield from swap.tips
+
+
+def _name_of(one: ModelSums) -> str:
+    """A model and its provider, as far as they are told."""
+    model = "no model named" if one.model == NONE else one.model
+    return model if one.provider == NONE else f"{model} ({one.provider})"
 
 
 def _model_text(advice: Advice) -> str:
