@@ -77,6 +77,11 @@ class Lists:
         """All allocations of one context, newest first."""
         return self.allocations(caller, AllocationQuery(context_id=context_id), part)
 
+    def active_of_context(self, caller: Caller, context_id: str) -> Allocation | None:
+        """The newest active allocation that the key itself made for a context."""
+        query = AllocationQuery(context_id=context_id, is_active=True, key_id=caller.key_id)
+        return next(iter(self.allocations(caller, query, Slice(limit=1)).items), None)
+
     def changes(
         self,
         caller: Caller,

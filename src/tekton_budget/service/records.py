@@ -11,7 +11,10 @@ from tekton_budget.domain.scope import checked_labels
 from tekton_budget.domain.units import KIND_OF_UNIT, Part
 from tekton_budget.service.paging import LIMIT_MAX, Page, Slice, cursor_place, cursor_text
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.sums import UsageSums
 from tekton_budget.storage.usages import Place, StoredUsage, UsageFilter, UsageRows
+
+SPLIT_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Records:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._rows = UsageRows(reader)
+        self._sums = UsageSums(reader)
 
     def listed(
         self, caller: Caller, query: UsageQuery, part: Slice | None = None
@@ -84,6 +88,25 @@ class Records:
             return
         for page in self._rows.pages(wanted, limit):
             yield tuple(self._views(page))
+
+    def split(self, caller: Caller, query: UsageQuery) -> tuple[int, int] | None:
+        """What all of them cost for input and for output, in 10⁻⁹ USD.
+
+        `None` where one does not tell, or where the interval has too many records, of whatever
+        labels, to be looked at one by one.
+        """
+        every = self._sums.by(UsageFilter(query.from_us, query.to_us), ())[0].sums
+        if sum(sums.records for sums in every.values()) > SPLIT_MAX:
+            return None
+        input_nano = output_nano = 0
+        for page in self.stream(caller, query):
+            for view in page:
+                if view.input_cost_nano is None or view.output_cost_nano is None:
+                    return None
+                sign = 1 if view.record.reverses is None else -1
+                input_nano += sign * view.input_cost_nano
+                output_nano += sign * view.output_cost_nano
+        return input_nano, output_nano
 
     def _views(self, found: "tuple[StoredUsage, ...] | list[StoredUsage]") -> Iterator[RecordView]:
         book = self._reader.book()

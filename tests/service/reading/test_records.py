@@ -1,5 +1,6 @@
 """Usage records listed, found and streamed: without gaps or repeats, and never another team's."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import InvalidInput, NotFound
 from tekton_budget.domain.units import Part
 from tekton_budget.domain.usage import TokenCounts
+from tekton_budget.service import records
 from tekton_budget.service.asks import Used
 from tekton_budget.service.paging import Page, Slice
 from tekton_budget.service.records import Records, RecordView, UsageQuery, _output_nano
@@ -289,3 +291,23 @@ def test_days_without_a_label_are_stepped_over(
         LOCAL, by=["user"], query=SummaryQuery(UsageQuery(labels={"team": "z"}))
     )
     assert [(row.values, row.sums.records) for row in total.rows] == [(("u3",), 3)]
+
+
+def test_a_cost_is_split_where_every_record_tells_and_they_are_few(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.price("big", usd="10")
+    verbs = world.running.service.records
+    query = UsageQuery(NOON_US - 10, NOON_US + 10)
+    for user in ("a", "a", "b"):
+        world.record(None, NOON_US, provider="openai", model="big", user=user)
+
+    assert verbs.split(LOCAL, query) == (300_000, 150_000)
+    of_b = replace(query, labels={"user": "b"})
+    assert verbs.split(LOCAL, of_b) == (100_000, 50_000)
+    monkeypatch.setattr(records, "SPLIT_MAX", 2)
+    assert verbs.split(LOCAL, of_b) is None  # to find the one, three would be looked at
+    monkeypatch.undo()
+    world.record("1", NOON_US, user="a")
+    assert verbs.split(LOCAL, query) is None
+    assert verbs.split(LOCAL, of_b) == (100_000, 50_000)

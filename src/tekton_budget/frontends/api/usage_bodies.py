@@ -196,6 +196,8 @@ class SummaryOut(View):
                     "output_tokens": 680,
                     "total_tokens": 3080,
                     "total_cost": 0.0128,
+                    "total_input_cost": 0.006,
+                    "total_output_cost": 0.0068,
                     "count": 2,
                     "request_count": 2,
                     "requests": 2,
@@ -258,6 +260,8 @@ class SummaryOut(View):
     output_tokens: int
     total_tokens: int
     total_cost: UsdOut
+    total_input_cost: UsdOut = Field(description="null: a record does not tell, or over 500")
+    total_output_cost: UsdOut
     count: int
     request_count: int
     requests: int

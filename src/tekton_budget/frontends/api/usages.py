@@ -131,9 +131,15 @@ def to_api_sums(sums: Sums) -> dict[str, object]:
     }
 
 
-def to_api_summary(summary: UsageSummary) -> dict[str, object]:
-    """The original's totals and groups, and what its dashboard draws."""
+def to_api_summary(
+    summary: UsageSummary, split: tuple[int, int] | None = None
+) -> dict[str, object]:
+    """The original's totals and groups, and what its dashboard draws.
+
+    `split` is what of the cost is for input and for output.
+    """
     total, interval = summary.total, summary.interval
+    input_nano, output_nano = (None, None) if split is None else split
     return {
         "period": summary.period,
         "start_time": moment(interval.from_us, interval),
@@ -145,6 +151,8 @@ def to_api_summary(summary: UsageSummary) -> dict[str, object]:
         "output_tokens": total.output_tokens,
         "total_tokens": total.total_tokens,
         "total_cost": usd(total.cost_nano),
+        "total_input_cost": usd(input_nano),
+        "total_output_cost": usd(output_nano),
         "count": total.records,
         "request_count": total.records,
         "requests": total.requests,

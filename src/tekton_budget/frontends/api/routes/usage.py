@@ -1,5 +1,6 @@
 """Usage: recorded, found again, summed and reported; as JSON, CSV or NDJSON."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from tekton_budget.domain.answer import Ended, Recorded
 from tekton_budget.domain.caller import Caller
-from tekton_budget.domain.errors import InvalidInput, invalid
+from tekton_budget.domain.errors import InvalidInput, NotFound, invalid
 from tekton_budget.frontends.api import exports, filters, spending, usages
 from tekton_budget.frontends.api.answers import to_api_fault
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Runs, Verbs
@@ -84,10 +85,17 @@ async def record_usage(
 ) -> Reply:
     """Record what a call used. It is a fact: posted to every policy concerned, never denied.
 
-    With `allocation_id` it is part of that allocation, and `final: true` settles it; without one
-    it is posted as `unheld`. `cost` is what you were charged; else the price book tells.
+    With `allocation_id` it is part of that allocation, and `final: true` settles it; with the field
+    `context_id` alone of the newest active one that the key has in this context, as the original
+    had it. Without any it is posted as `unheld`. `cost` is what you were charged; else the price
+    book tells.
     """
-    answer = await _recorded(asker, verbs, spending.record_request(body, key))
+    request = spending.record_request(body, key)
+    context_id = body.get("context_id")
+    if request.allocation_id is None and context_id is not None:
+        answer = await _recorded_in(str(context_id), asker, verbs, request)
+    else:
+        answer = await _recorded(asker, verbs, request)
     assert answer.record_id is not None, "a usage was recorded"
     found = await run_in_threadpool(verbs.records.one, asker, answer.record_id)
     shown = usages.to_api_record(found)
@@ -187,7 +195,38 @@ def report(
 
 
 def _summary(asker: Caller, verbs: Service, query: SummaryQuery) -> Reply:
-    return Reply(usages.to_api_summary(verbs.reports.summary(asker, query)))
+    found = verbs.reports.summary(asker, query)
+    split = None
+    if query.budget is None:
+        interval = found.interval
+        usage = replace(query.usage, from_us=interval.from_us, to_us=interval.to_us)
+        split = verbs.records.split(asker, usage)
+    return Reply(usages.to_api_summary(found, split))
+
+
+async def _recorded_in(
+    context_id: str, asker: Caller, verbs: Service, request: RecordRequest
+) -> Recorded | Ended:
+    """Record within a context's allocation, unless that was asked for under other labels."""
+    found = await run_in_threadpool(_allocation_in, context_id, asker, verbs, request.id)
+    if found is not None:
+        try:
+            return await _recorded(asker, verbs, replace(request, allocation_id=found))
+        except InvalidInput as refusal:
+            if refusal.code != "label_fixed":
+                raise
+    return await _recorded(asker, verbs, request)
+
+
+def _allocation_in(
+    context_id: str, asker: Caller, verbs: Service, record_id: str | None
+) -> str | None:
+    """The context's allocation; of a usage that was recorded before, the one it was posted to."""
+    if record_id is not None:
+        with suppress(NotFound):
+            return verbs.records.one(asker, record_id).record.allocation_id
+    active = verbs.lists.active_of_context(asker, context_id)
+    return None if active is None else active.id
 
 
 async def _recorded(asker: Caller, verbs: Service, request: RecordRequest) -> Recorded | Ended:
