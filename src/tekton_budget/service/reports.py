@@ -41,6 +41,7 @@ __all__ = [
 NONE = "(none)"
 BY_MAX = 8
 TOP_MODELS = 10
+TOP_DAYS = 366
 GROUPS_OF_ORIGINAL = ("provider", "model", "component", "task_type")
 
 
@@ -169,7 +170,13 @@ class Reports:
     def top_models(
         self, caller: Caller, usage: UsageQuery, most: int = TOP_MODELS
     ) -> tuple[ModelSums, ...]:
-        """The costliest models of some records; none where only a scan could tell."""
+        """The costliest models of some records; none where only a scan could tell.
+
+        Of the last year where no beginning is said, so that it is as quick after many years.
+        """
+        if usage.from_us is None:
+            year = last_days(TOP_DAYS, self._reader.timezone, self._reader.now_us())
+            usage = replace(usage, from_us=year.from_us)
         wanted = usage_filter(caller, usage)
         if wanted is None or not rolled(wanted, ()):
             return ()

@@ -198,6 +198,19 @@ def test_an_allocation_goes_through_its_life(original: Client, spelt: Camel) -> 
     assert "allocation" in original.get("/allocations/nobody", 404)["detail"]
 
 
+@pytest.mark.parametrize("more", [{}, {"dry_run": True}])
+def test_a_tier_is_the_same_in_either_spelling(original: Client, more: dict[str, Any]) -> None:
+    """Also of an ask that is so plain that it is read at one look."""
+    original.post("/policies", POLICY, 201)
+
+    made = original.post(
+        "/allocations", {**OPUS, "tokens": 10, "tier": "REMOTE_HEAVYWEIGHT", **more}, 201
+    )
+
+    assert len(made["policies"]) == 1
+    assert made["tier"] == "remote_heavyweight"
+
+
 def test_usage_is_recorded_and_found(original: Client, spelt: Camel) -> None:
     made = original.post("/usage/record", spelt(USED), 201)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from statistics import median_low
 
 from tekton_budget.domain.limit_text import tokens_text
 from tekton_budget.domain.money import nano_from_usd, usd_text
@@ -148,7 +147,7 @@ def _trend_lines(usage: UsageAnalytics) -> Iterator[str]:
     used = [cost for cost in costs if cost > 0]
     if len(used) < DAYS_FOR_PEAKS:
         return
-    usual = median_low(used)
+    usual = sorted(used)[(len(used) - 1) // 2]  # the lower median
     zone = usage.summary.interval.zone
     peaks = [one for one in usage.series if one.sums.cost_nano > PEAK * usual]
     peaks.sort(key=lambda one: -one.sums.cost_nano)

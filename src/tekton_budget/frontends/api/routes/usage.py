@@ -121,7 +121,8 @@ async def list_records(
 ) -> Response:
     """Usage records, newest first; as CSV or NDJSON all that match, oldest first.
 
-    The first page has the costliest models of all that match, as far as sums are kept of it.
+    The first page has the costliest models of all that match (of the last year, if no beginning is
+    said), as far as sums are kept of it.
     `provider` and `model` are those that really answered; every other filter is a label.
     """
     wanted = query.query(runs.settings.timezone)
