@@ -23,6 +23,7 @@ from tekton_budget.foreign.rhetor import write_rhetor
 from tekton_budget.foreign.store import ForeignUsage
 from tekton_budget.frontends.api import create_app
 from tekton_budget.frontends.api.document import EXAMPLES_FILE
+from tekton_budget.frontends.tekton.protocol import protocol_routers
 from tekton_budget.settings import load_settings
 from tekton_budget.storage.housekeeping import Housekeeping
 from tekton_budget.wiring import open_service
@@ -59,6 +60,12 @@ WORK = {
     "purpose": "check_work",
     "dest": "budget",
     "payload": {"component": "budget", "action": "look_for_work"},
+}
+MESSAGE = {
+    "message_id": "ergon-17",
+    "sender": "ergon",
+    "message_type": "budget.allocate_tokens",
+    "payload": {"context_id": "chat-7", "amount": 2000, "task_type": "chat"},
 }
 CALL = {"team": "a", "user": "alice", "component": "ergon", "task_type": "chat"}
 MODEL = {"provider": "openai", "model": "gpt-5-mini"}
@@ -325,6 +332,17 @@ STORY = (
     Step("GET /status"),
     Step("GET /ready"),
     Step("POST /workflow", WORK),
+    Step(f"GET {V1}/mcp/health"),
+    Step(f"GET {V1}/mcp/capabilities"),
+    Step(f"GET {V1}/mcp/tools"),
+    Step(f"GET {V1}/mcp/tools/{{name}}", path={"name": "AllocateBudget"}),
+    Step(f"POST {V1}/mcp/message", MESSAGE),
+    Step(f"POST {V1}/mcp/process", {"tool_name": "GetBudgetStatus", "arguments": {}}),
+    Step(
+        f"POST {V1}/mcp/tools/{{name}}/execute",
+        {"parameters": {**NINE, "input_text": "Hello!", "component": "ergon"}},
+        path={"name": "CheckBudget"},
+    ),
     Step("GET /shutdown/status"),
     Step("POST /shutdown"),
     Step("POST /api/shutdown"),
@@ -345,7 +363,7 @@ def played() -> list[dict[str, Any]]:
         with open_service(settings, clock=lambda: NOON_US, background=False) as running:
             running.service.prices.take_list(LIST["version"], json.dumps(LIST))
             secret = running.service.keys.create_key(LOCAL, "root", role=Role.ADMIN).secret
-            app = create_app(running)
+            app = create_app(running, routers=protocol_routers())
             app.state.stop = lambda: None
             numbered = Housekeeping(running.reader, running.writer).number_outbox
             return _constant(asyncio.run(_told(app, secret, numbered)))
@@ -419,7 +437,7 @@ def _still(value: Any) -> None:
                     inner[name] = 12.5
                 elif name == "timestamp" and name in inner and "component" in inner:
                     inner[name] = "2026-11-23T12:00:00+00:00"
-            if "message" in inner and "timestamp" in inner:
+            if "timestamp" in inner and ("message" in inner or "message_type" in inner):
                 inner["timestamp"] = "2026-11-23T12:00:00+00:00"
 
 

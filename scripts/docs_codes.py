@@ -297,6 +297,11 @@ CODES: dict[str, Explained] = {
     "policy_not_found": Explained(
         404, "There is no such policy in force", "`GET /api/v1/policies` lists them"
     ),
+    "tool_not_found": Explained(
+        404,
+        "Tekton's protocol has no tool of this name",
+        "`GET /api/mcp/tools` lists them; the answer names them too",
+    ),
     "record_not_found": Explained(
         404, "There is no such usage record, or it is another key's", "Check the id"
     ),

@@ -31,6 +31,7 @@ Json = Mapping[str, Any]  # Any: OpenAPI
 def document() -> Json:
     """The OpenAPI document of a service over an empty database."""
     from tekton_budget.frontends.api.app import create_app
+    from tekton_budget.frontends.tekton.protocol import protocol_routers
     from tekton_budget.settings import load_settings
     from tekton_budget.wiring import open_service
 
@@ -38,7 +39,7 @@ def document() -> Json:
         url = f"sqlite:///{directory}/budget.db"
         settings = load_settings(database_url=url, shutdown_enabled=True)
         with open_service(settings, background=False) as running:
-            return create_app(running).openapi()
+            return create_app(running, routers=protocol_routers()).openapi()
 
 
 def routes() -> Iterator[tuple[str, str, Json]]:

@@ -1,5 +1,6 @@
 """Every setting, typed and read once: BUDGET_* in the environment, `budget.toml`, defaults."""
 
+import re
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -159,8 +160,8 @@ class Settings(BaseSettings):
     )
     hermes_name: str = Field(
         "budget",
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
-        description="Id, name and type by which this service registers there",
+        description="Id, name and type by which this service registers there; penia, where Tekton "
+        "asks for it by that name",
     )
     hermes_timeout_seconds: float = Field(
         30.0, gt=0, description="Seconds within which Hermes has to answer"
@@ -241,6 +242,13 @@ class Settings(BaseSettings):
     def _known_level(cls, value: str) -> str:
         level = value.upper()
         return _LOG_LEVELS.get(level, level)
+
+    @field_validator("hermes_name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value) is None:
+            raise ValueError("send 1 to 64 of the characters a-z 0-9 _ -")
+        return value
 
     @field_validator("hermes_url")
     @classmethod

@@ -12,6 +12,7 @@ from tests.http_server import listening
 
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.frontends.api import create_app
+from tekton_budget.frontends.tekton.protocol import protocol_routers
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 
@@ -47,7 +48,7 @@ def served(database_url: str, **settings: Any) -> Iterator[Served]:
     """Serve a store until the block ends."""
     settings = {"log_level": "WARNING", **settings}
     with open_service(load_settings(database_url=database_url, **settings)) as running:
-        app = create_app(running)
+        app = create_app(running, routers=protocol_routers())
         with listening(app) as url, ExitStack() as closing:
             http = closing.enter_context(httpx.Client(base_url=url, timeout=60, verify=NO_TLS))
             yield Served(url, running, http, app, closing)

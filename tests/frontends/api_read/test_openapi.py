@@ -37,6 +37,7 @@ CHECKS = [
 WITHOUT_JSON = {"GET /metrics"}
 KNOWN = {
     "budget": ["default", "lab"],
+    "name": ["AllocateBudget", "RecordUsage", "health_check"],
     "policy": ["daily", "each"],
     "allocation_id": [f"call-{number}" for number in range(CASES)],
     "record_id": ["usage-1"],

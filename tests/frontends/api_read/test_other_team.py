@@ -111,6 +111,14 @@ def _team_b(server: Served) -> dict[str, str]:
     }
 
 
+SELLER = {"provider": "p", "model": "m"}
+USED = {"provider": "q", "model": "q", "input_tokens": 1, "output_tokens": 1}  # of no price
+
+
+def _message(type_: str, **payload: Any) -> dict[str, Any]:
+    return {"sender": "ergon", "message_type": f"budget.{type_}", "payload": payload}
+
+
 def rules_of(ids: dict[str, str]) -> Rules:
     """What comes of each route when team a reaches for what is team b's, or everybody's."""
     theirs, everybody = {"policy": ids["policy"]}, {"policy": ids["shared"]}
@@ -350,6 +358,29 @@ def rules_of(ids: dict[str, str]) -> Rules:
         ("GET", "/metrics"): [Try(403)],
         ("GET", "/discovery"): [Try(200)],
         ("GET", "/shutdown/status"): [Try(200)],
+        ("GET", "/mcp/health"): [Try(200)],
+        ("GET", "/mcp/capabilities"): [Try(200)],
+        ("GET", "/mcp/tools"): [Try(200)],
+        ("GET", "/mcp/tools/{name}"): [Try(200, {"name": "AllocateBudget"})],
+        ("POST", "/mcp/message"): [
+            Try(200, body=_message("allocate_tokens", amount=10**12)),
+            Try(200, body=_message("record_usage", **USED, **allocation)),
+            Try(200, body=_message("record_usage", **USED, context_id="context-of-b")),
+            Try(200, body=_message("check_budget", **SELLER, input_tokens=10**12)),
+            Try(200, body=_message("get_budget_status", period="daily")),
+            Try(200, body=_message("get_usage_analytics", component="bravo-component")),
+            Try(200, body=_message("get_model_recommendations", **SELLER)),
+        ],
+        ("POST", "/mcp/process"): [
+            Try(200, body={"toolName": "GetBudgetStatus", "arguments": {"period": "daily"}}),
+            Try(200, body={"toolName": "RecordUsage", "arguments": {**USED, **allocation}}),
+            Try(200, body={"toolName": "health_check"}),
+        ],
+        ("POST", "/mcp/tools/{name}/execute"): [
+            Try(200, {"name": "GetUsageAnalytics"}, {"parameters": {"period": "monthly"}}),
+            Try(200, {"name": "RouteWithBudgetAwareness"}, {"parameters": {"default_model": "m"}}),
+            Try(404, {"name": "Other"}, {"parameters": {}}),
+        ],
         ("POST", "/workflow"): [
             Try(400, body={"purpose": "check_work"}),
             Try(200, body={"purpose": "check_work", "dest": "budget", "payload": {}}),

@@ -1,7 +1,6 @@
 """The routes of the protocol: messages, tools, and what there is of them."""
 
 import re
-import uuid
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -26,6 +25,7 @@ from tekton_budget.frontends.tekton.protocol.table import (
     Act,
     Entry,
 )
+from tekton_budget.service.commands import new_id
 from tekton_budget.wiring import Running
 
 ERROR = "budget.error"
@@ -187,12 +187,12 @@ def message(body: MessageBody, asker: Asker, verbs: Verbs, runs: Runs) -> Reply:
         told = _done(entry, Asked(asker, verbs, body.payload, zone, body.sender, own_id))
     return Reply(
         {
-            "message_id": str(uuid.uuid4()),
+            "message_id": new_id(),
             "sender": component.NAME,
             "message_type": kind,
             "timestamp": time_text(verbs.health.now_us()),
             "payload": told.payload,
-            "request_id": body.message_id or str(uuid.uuid4()),
+            "request_id": body.message_id or new_id(),
             "status": SUCCESS if told.error is None else FAILED,
             "error": told.error,
         }
