@@ -31,7 +31,10 @@ def test_a_token_says_how_long_it_is_good_for_or_it_is_an_hour(token: str, secon
     assert wire.lifetime_seconds(token) == seconds
 
 
-@pytest.mark.parametrize("answer", [None, [], {}, {"token": None}, {"token": ""}, {"token": 7}])
+@pytest.mark.parametrize(
+    "answer",
+    [None, [], {}, {"token": None}, {"token": ""}, {"token": 7}, {"token": "a\nb"}, {"token": "ü"}],
+)
 def test_a_registration_without_a_token_is_none(answer: Any) -> None:
     with pytest.raises(wire.Unreadable):
         wire.from_register(answer, "budget")

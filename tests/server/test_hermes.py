@@ -1,5 +1,6 @@
 """A whole server and Hermes: how it registers, what it says of itself, and what is left of it."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -10,6 +11,10 @@ import pytest
 from tests.hermes.conftest import unused_port
 from tests.hermes.stand_in import StandIn, served
 from tests.server.test_serving import Server, running, until
+
+from tekton_budget.domain.errors import InvalidInput
+from tekton_budget.server.hermes import profile_of
+from tekton_budget.settings import load_settings
 
 __all__ = ["unused_port"]  # a fixture
 
@@ -48,6 +53,17 @@ def stand_in() -> Iterator[StandIn]:
 
 def health(server: Server) -> Any:
     return server.http.get("/health").json()
+
+
+def workers_of(server: Server) -> list[int]:
+    """Its children, but for the one that multiprocessing has to itself."""
+    pid = server.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [
+        int(child)
+        for child in children
+        if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
 
 
 def test_a_server_is_known_with_its_real_port_until_it_stops(
@@ -132,6 +148,54 @@ def test_two_servers_on_one_host_are_both_known(tmp_path: Path, stand_in: StandI
         assert {entry["endpoint"].rsplit(":", 1)[1] for entry in stand_in.components.values()} == {
             server.url.rsplit(":", 1)[1] for server in (one, other)
         }
+
+
+@pytest.mark.parametrize(
+    ("settings", "other_id"),
+    [
+        ({}, "budget-8014"),
+        ({"public_host": "localhost"}, "budget-8014"),
+        ({"host": "0.0.0.0"}, "budget-8014"),
+        ({"host": "10.0.0.5"}, "budget-10.0.0.5-8014"),
+        ({"public_host": "box"}, "budget-box-8014"),
+        ({"hermes_name": "penia"}, "penia-8014"),
+    ],
+)
+def test_the_second_of_a_name_has_an_id_that_no_third_has(
+    settings: dict[str, Any], other_id: str
+) -> None:
+    profile = profile_of(load_settings(**settings), "0.1.0", "sqlite", 8014)
+    assert (profile.other_id, profile.name) == (other_id, settings.get("hermes_name", "budget"))
+    assert profile.type == profile.component_id == profile.name
+
+
+def test_without_tools_none_are_told_of() -> None:
+    profile = profile_of(load_settings(mcp_enabled=False), "0.1.0", "sqlite", 8013)
+    assert profile.tools == ()
+    assert "mcp_endpoint" not in profile.metadata
+
+
+@pytest.mark.parametrize("name", ["", "Budget", "a b", "x" * 65, "-a"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="BUDGET_HERMES_NAME"):
+        load_settings(hermes_name=name)
+
+
+def test_the_worker_that_speaks_is_replaced_like_any_other(
+    tmp_path: Path, postgres_url: str, stand_in: StandIn
+) -> None:
+    settings = {"database_url": postgres_url, "hermes_url": stand_in.url, "workers": 2, **FAST}
+    with running(tmp_path / "s", **settings) as server:
+        until(lambda: len(stand_in.tools) == 9)
+        for pid in workers_of(server):
+            os.kill(pid, signal.SIGKILL)
+        stand_in.restart()
+        until(lambda: len(stand_in.tools) == 9)
+        until(lambda: health(server)["registeredWithHermes"])
+
+        assert list(stand_in.components) == ["budget"]
+        assert server.stop() == 0
+    assert (stand_in.components, stand_in.tools) == ({}, {})
 
 
 def test_of_several_workers_one_speaks_and_all_tell(

@@ -13,9 +13,11 @@ from tekton_budget.delivery.hermes import Board, Pace, Profile, Registrar, Tool
 from tekton_budget.delivery.hermes.client import HermesClient
 from tekton_budget.delivery.hermes.registrar import Clocks, Conversation, Report
 from tekton_budget.frontends.api.parts import Vitality, parts_of, worst
+from tekton_budget.frontends.http.auth import is_loopback
 from tekton_budget.frontends.tekton.protocol.table import CAPABILITIES, TABLE
 from tekton_budget.server.crew import SHARED_COUNTS
 from tekton_budget.settings import Settings
+from tekton_budget.tekton_environment import EVERYWHERE
 from tekton_budget.wiring import Running
 
 MCP_PATH = "/api/mcp/v2"
@@ -76,7 +78,7 @@ def profile_of(settings: Settings, version: str, store_kind: str, port: int) -> 
         metadata["mcp_capabilities"] = [one.name for one in CAPABILITIES]
     return Profile(
         component_id=name,
-        other_id=f"{name}-{port}",
+        other_id=_other_id(name, settings.public_host or settings.host, port),
         name=name,
         type=name,
         version=version,
@@ -119,6 +121,12 @@ async def leave_hermes(running: Running) -> None:
     """Say farewell, without holding up the event loop."""
     if running.hermes is not None:
         await asyncio.to_thread(running.hermes.stop)
+
+
+def _other_id(name: str, host: str, port: int) -> str:
+    """By which the second service of this name stands beside the first: no third has the same."""
+    where = "" if is_loopback(host) or host in EVERYWHERE else f"-{host}"
+    return f"{name}{where}-{port}"
 
 
 def _tools(url: str) -> tuple[Tool, ...]:

@@ -41,6 +41,8 @@ def from_register(answer: object, asked_id: str) -> Registered:
     token = answer.get("token") if isinstance(answer, dict) else None
     if not isinstance(answer, dict) or not isinstance(token, str) or not token:
         raise Unreadable("a registration was answered without a token")
+    if not (token.isascii() and token.isprintable()):
+        raise Unreadable("a registration was answered by a token that no header can carry")
     named = answer.get("componentId", answer.get("component_id"))
     component_id = named if isinstance(named, str) and named else asked_id
     return Registered(component_id, token, lifetime_seconds(token))
