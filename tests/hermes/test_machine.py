@@ -110,7 +110,7 @@ def test_who_finds_another_under_its_id_takes_the_other_one() -> None:
 
 
 def test_after_hermes_was_away_the_listing_is_asked_first() -> None:
-    gone = after(OLD, Act.BEAT, Away("refused"))
+    gone = after(replace(OLD, look_at=1000.0), Act.BEAT, Away("refused"))
     assert not gone.is_registered
     assert gone.token == "t0"
 

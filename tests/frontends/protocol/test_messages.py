@@ -33,6 +33,25 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 
 
+# What the original's answers have in any case, and its clients read.
+NOTHING = {
+    "budget.allocate_tokens": ("context_id", "amount", "remaining"),
+    "budget.check_budget": ("allowed", "info"),
+    "budget.record_usage": ("context_id", "recorded_tokens", "remaining", "success"),
+    "budget.get_budget_status": ("period", "success"),
+    "budget.get_model_recommendations": ("provider", "model", "recommendations"),
+    "budget.route_with_budget_awareness": (
+        "provider",
+        "model",
+        "warnings",
+        "original_provider",
+        "original_model",
+        "is_downgraded",
+    ),
+    "budget.get_usage_analytics": ("period", "success", "error"),
+}
+
+
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("type_", TYPES)
 def test_every_type_is_answered_below_every_prefix(
@@ -186,6 +205,7 @@ def test_what_is_not_right_is_an_error_that_names_it_and_changes_nothing(
     assert (answer["status"], answer["message_type"]) == ("error", TYPES[type_])
     assert said in answer["error"]
     assert answer["payload"]["error"] == answer["error"]
+    assert set(NOTHING[type_]) <= set(answer["payload"])
     assert answer["payload"]["code"]
     assert quick.allocations() == quick.records() == []
 
