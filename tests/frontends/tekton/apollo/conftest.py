@@ -40,6 +40,9 @@ class Clock:
     def forward(self, **span: float) -> None:
         self.at += timedelta(**span)
 
+    def local(self) -> datetime:
+        return self.at.replace(tzinfo=None)
+
     def now(self) -> datetime:
         return self.at
 
