@@ -66,12 +66,10 @@ def write_apollo(usages: Iterable[ForeignUsage], limits: Iterable[ForeignLimit])
 
 def records_of(usage: ForeignUsage) -> list[Json]:
     """Apollo's records of one usage: as they were, or one of each kind of tokens."""
-    kept: Json = {}
-    if usage.exported_from is None:
-        kept = dict(usage.metadata.get(Kind.APOLLO) or {})
-        metadata: Json = kept.get("metadata") or {}
-    else:
-        metadata = {**usage.metadata, **exported_note(usage.exported_from)}
+    kept: Json = dict(usage.metadata.get(Kind.APOLLO) or {})
+    metadata: Json = kept.get("metadata") or {}
+    if usage.exported_from is not None:  # what Apollo's drop-in recorded has its words too
+        metadata = {**(metadata if kept else usage.metadata), **exported_note(usage.exported_from)}
     counts = {INPUT: usage.input_tokens, OUTPUT: usage.output_tokens, TOTAL: usage.tokens}
     used = {kind: count for kind, count in counts.items() if count}
     if not used:

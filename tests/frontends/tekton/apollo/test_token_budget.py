@@ -417,3 +417,42 @@ def test_the_journal_agrees_with_all_of_it(manager, clock) -> None:
 @pytest.fixture(autouse=True)
 def heard(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "tekton_budget")
+
+
+def test_a_store_moves_in_by_the_first_start_and_an_import_and_out_again(
+    manager, tmp_path: Path
+) -> None:
+    listed = [json.loads(hard(50, policy_id="p", period="monthly").model_dump_json())]
+    used = {
+        "record_id": "r-1",
+        "allocation_id": "a-1",
+        "context_id": "c",
+        "component": "ergon",
+        "provider": "anthropic",
+        "model": "claude-3-opus",
+        "task_type": "coding",
+        "tokens_used": 30,
+        "usage_type": "total",
+        "timestamp": "2026-03-10T09:14:03.200000",
+        "operation_id": None,
+        "metadata": {},
+    }
+    (tmp_path / "budget_policies.json").write_text(json.dumps(listed))
+    (tmp_path / "usage_records_1773134043.json").write_text(json.dumps([used]))
+    ours = manager()
+    files = {one.name: one.read_bytes() for one in tmp_path.glob("*.json")}
+    report = ours.budget.import_apollo(files)
+
+    assert report["verified"]
+    assert list(ours.policies) == ["p"]
+    assert ours.get_budget_summary(HEAVY, "monthly")[0].total_used == 30
+    assert take(ours, "d", 21) is None
+    given = take(ours, "d", 20)
+    ours.record_usage("d", 7, "input", "op", {"x": 1})
+    written = ours.budget.export_apollo()["files"]
+    [of_usage] = [text for name, text in written.items() if name != "budget_policies.json"]
+    first, second = json.loads(of_usage)
+    assert first == used
+    assert (second["allocation_id"], second["usage_type"]) == (given.allocation_id, "input")
+    assert (second["operation_id"], second["metadata"]["x"]) == ("op", 1)
+    assert [one["policy_id"] for one in json.loads(written["budget_policies.json"])] == ["p"]

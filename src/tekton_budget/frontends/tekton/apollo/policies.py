@@ -1,5 +1,6 @@
 """Apollo's policies as the ledger's: those of the budget `apollo`, for every process the same."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from tekton_budget.domain.errors import Conflict, NotFound, invalid
+from tekton_budget.domain.scope import MISSING
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.environment import host_zone
 from tekton_budget.face.request import Json
+from tekton_budget.foreign.apollo.reading import POLICIES
+from tekton_budget.foreign.store import IMPORTED_FROM
 from tekton_budget.frontends.tekton.apollo import clock
 from tekton_budget.frontends.tekton.apollo.models import (
     BudgetPeriod,
@@ -18,6 +22,8 @@ from tekton_budget.frontends.tekton.apollo.models import (
     BudgetTier,
 )
 from tekton_budget.frontends.tekton.apollo.tiers import DEFAULT_LIMITS
+
+logger = logging.getLogger(__name__)
 
 OWN = "apollo"  # the budget, and in metadata what the ledger has no field for
 BYPASS = "bypass_priority"  # in a policy's metadata: from which priority on calls may pass it
@@ -44,16 +50,33 @@ class Policies:
         """By the id that its maker gave it."""
         return self.all().get(policy_id)
 
-    def begin(self, policies: Sequence[BudgetPolicy]) -> None:
-        """Make the budget with these policies, unless somebody has: all of them or none."""
+    def begin(self, file: bytes | None) -> None:
+        """Make the budget with the policies of a file, else nine, unless somebody has.
+
+        A file is imported, so that `tekton-budget import apollo` finds its policies there. One that
+        cannot be read is only logged: then the nine are made, which limit nothing.
+        """
+        made = 0
+        if file is not None:
+            report = self._budget.import_apollo({POLICIES: file})
+            made = len(report["limits"])
+            for fault in report["faults"]:
+                logger.error("%s: %s", fault["where"], fault["what"])
+        if not made:
+            is_empty = file is not None and not report["faults"]
+            self._make([] if is_empty else default_policies())
+
+    def _make(self, policies: Sequence[BudgetPolicy]) -> None:
+        """All of them or none: who comes second finds them."""
         names: set[str] = set()
-        fields = [_fields(policy, names) for policy in policies]
         try:
             self._budget.create_budget(
                 OWN,
+                budget_id=OWN,
                 owner=OWN,
                 description="Token limits of Apollo",
-                policies=fields,
+                scope={IMPORTED_FROM: [MISSING, OWN]},  # not what others' stores counted
+                policies=[_fields(policy, names) for policy in policies],
             )
         except Conflict:
             return

@@ -6,11 +6,11 @@ event loop.
 """
 
 import asyncio
-import json
 import logging
 import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from tekton_budget.domain.errors import BudgetError, Forbidden, InvalidInput, invalid
@@ -32,7 +32,7 @@ from tekton_budget.frontends.tekton.apollo.models import (
     Metadata,
 )
 from tekton_budget.frontends.tekton.apollo.passed import Event, Passed
-from tekton_budget.frontends.tekton.apollo.policies import Policies, default_policies
+from tekton_budget.frontends.tekton.apollo.policies import Policies
 from tekton_budget.frontends.tekton.apollo.summaries import Summaries
 from tekton_budget.frontends.tekton.apollo.usage import UNKNOWN, post, records
 
@@ -349,26 +349,15 @@ class TokenBudgetManager(tiers.Tiers):
         if self._policies.exist():
             return
         try:
-            self._policies.begin(self._first_policies())
+            self._policies.begin(self._file())
         except Forbidden as refusal:
             logger.warning("The limits are those of the server: %s", refusal)
 
-    def _first_policies(self) -> list[BudgetPolicy]:
+    def _file(self) -> bytes | None:
         try:
-            with open(self.policy_file, encoding="utf-8") as file:  # noqa: PTH123  (text, as Apollo's)
-                return [BudgetPolicy(**fields) for fields in json.load(file)]
+            return Path(self.policy_file).read_bytes()
         except FileNotFoundError:
-            return default_policies()
-        except (OSError, ValueError, TypeError) as error:
-            logger.error(  # noqa: TRY400  (the file is at fault, not a line of ours)
-                "The policies of %s cannot be read (%s), so the ledger begins with the nine "
-                "default ones, which only warn. Repair the file, then: tekton-budget import apollo "
-                "%s",
-                self.policy_file,
-                error,
-                self.data_dir,
-            )
-            return default_policies()
+            return None
 
 
 def _usual_folder() -> str:
