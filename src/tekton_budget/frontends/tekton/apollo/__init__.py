@@ -3,6 +3,7 @@
 from tekton_budget.frontends.tekton.apollo import TokenBudgetManager
 """
 
+from tekton_budget.frontends.tekton.apollo.adapter import ApolloAdapter, ApolloEnhancedAdapter
 from tekton_budget.frontends.tekton.apollo.models import (
     BudgetAllocation,
     BudgetPeriod,
@@ -16,6 +17,8 @@ from tekton_budget.frontends.tekton.apollo.models import (
 from tekton_budget.frontends.tekton.apollo.token_budget import TokenBudgetManager
 
 __all__ = [
+    "ApolloAdapter",
+    "ApolloEnhancedAdapter",
     "BudgetAllocation",
     "BudgetPeriod",
     "BudgetPolicy",
