@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import docs_cli
+import docs_drop_ins
 import docs_errors
 import docs_events
 import docs_http
@@ -36,6 +37,7 @@ GENERATED: dict[str, Callable[[], str]] = {
         docs_events,
         docs_metrics,
         docs_limits,
+        docs_drop_ins,
     )
 }
 
