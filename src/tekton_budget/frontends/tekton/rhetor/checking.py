@@ -70,6 +70,9 @@ class Checking:
     ) -> tuple[bool, Json]:
         """Whether, and what Rhetor tells of it."""
         provider, model = named
+        before = self._holds.abandoned(text)
+        if before is not None:
+            self.release(before)
         try:
             hold = self._budget.allocate(
                 provider=provider or None,
@@ -85,9 +88,7 @@ class Checking:
             if refusal.code not in UNJUDGED:
                 raise
             return False, unjudged(refusal, estimate)
-        before = self._holds.add(named, hold.allocation_id, text, labels)
-        if before is not None:
-            self.release(before)
+        self._holds.add(named, hold.allocation_id, text, labels)
         if estimate.total_cost == 0:
             return True, {
                 "allowed": True,
@@ -149,10 +150,9 @@ class Checking:
             for one in sorted(concerned, key=_rank):
                 current = used.of(BudgetPeriod(one.period))
                 if current + (estimate.total_cost or 0) > one.amount:
-                    found.append(
-                        f"{one.period.capitalize()} budget limit of ${one.amount:.2f}{words} "
-                        f"will be exceeded (current: ${current:.2f})"
-                    )
+                    limit = f"{one.period.capitalize()} budget limit of ${float(one.amount):.2f}"
+                    current_text = f"(current: ${float(current):.2f})"
+                    found.append(f"{limit}{words} will be exceeded {current_text}")
         return found
 
     def release(self, allocation_id: str) -> None:

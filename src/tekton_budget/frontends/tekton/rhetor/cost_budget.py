@@ -226,11 +226,11 @@ class BudgetManager(Requests):
         if period == "custom":
             raise ValueError("Custom period requires start_date parameter")
         named = BudgetPeriod(period)
-        if group_by not in GROUPS:
-            raise KeyError(group_by)
-        total, groups = self._usage.summary(named, group_by)
+        total, groups = self._usage.summary(named, group_by if group_by in GROUPS else GROUPS[0])
         if not total["count"]:
             return {"period": named.value, "total_cost": 0.0, "total_tokens": 0, "groups": {}}
+        if group_by not in GROUPS:
+            raise KeyError(group_by)
         return {
             "period": named.value,
             "total_cost": float(total["cost"]),

@@ -36,23 +36,28 @@ class Holds:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._held: dict[Model, deque[Held]] = {}
+        self._latest: dict[tuple[Hashable, bytes], tuple[Model, Held]] = {}
 
-    def add(
-        self, model: Model, allocation_id: str, text: str, labels: Mapping[str, str]
-    ) -> str | None:
-        """Notes a hold; the one that the same caller made for the same text before is given back.
-
-        That check led to no call, or it would have been recorded before this one.
-        """
+    def add(self, model: Model, allocation_id: str, text: str, labels: Mapping[str, str]) -> None:
+        """Notes what a check of this thread or task holds."""
         ends = time.monotonic() + self._seconds
         held = Held(allocation_id, _digest(text), labels, ends, _who())
         with self._lock:
-            waiting = self._waiting(model)
-            same = [one for one in waiting if (one.who, one.text) == (held.who, held.text)]
-            for one in same[:1]:
-                waiting.remove(one)
-            waiting.append(held)
-        return same[0].allocation_id if same else None
+            self._held.setdefault(model, deque()).append(held)
+            self._latest[held.who, held.text] = model, held
+
+    def abandoned(self, text: str) -> str | None:
+        """What this thread or task holds for a text, when it checks the same text again.
+
+        The check before led to no call, or that would have been recorded; so nothing is lost by
+        giving it back.
+        """
+        with self._lock:
+            found = self._latest.get((_who(), _digest(text)))
+            if found is None or found[1].ends <= time.monotonic():
+                return None
+            self._drop(*found)
+            return found[1].allocation_id
 
     def take(self, model: Model, text: str | None, labels: Mapping[str, str]) -> Held | None:
         """The hold for a call that is over, if one was made."""
@@ -62,21 +67,28 @@ class Holds:
             return one.text != digest, one.who != who, not one.labels.items() <= labels.items()
 
         with self._lock:
-            waiting = self._waiting(model)
-            held = min(waiting, key=strangeness, default=None)
+            held = min(self._waiting(model), key=strangeness, default=None)
             if held is not None:
-                waiting.remove(held)
-            if not waiting:
-                del self._held[model]
+                self._drop(model, held)
         return held
 
     def _waiting(self, model: Model) -> deque[Held]:
         """Those for a model that are not gone; they go in the order in which they came."""
         now = time.monotonic()
-        waiting = self._held.setdefault(model, deque())
+        waiting = self._held.get(model, deque())
         while waiting and waiting[0].ends <= now:
-            waiting.popleft()
+            self._drop(model, waiting[0])
         return waiting
+
+    def _drop(self, model: Model, held: Held) -> None:
+        self._held[model].remove(held)
+        if not self._held[model]:
+            del self._held[model]
+        self._forget(model, held)
+
+    def _forget(self, model: Model, held: Held) -> None:
+        if self._latest.get((held.who, held.text)) == (model, held):
+            del self._latest[held.who, held.text]
 
 
 def _who() -> Hashable:

@@ -8,6 +8,7 @@ from typing import Any
 from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound, invalid
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.refusals import BudgetExceeded
+from tekton_budget.foreign.rhetor import BESIDE
 from tekton_budget.frontends.tekton.rhetor.checking import UNJUDGED, Checking, Estimate, unjudged
 from tekton_budget.frontends.tekton.rhetor.limits import Limits
 from tekton_budget.frontends.tekton.rhetor.usage import Usage
@@ -160,7 +161,8 @@ class Requests:
     async def migrate_from_rhetor(self, db_path: str | None = None, **options: Any) -> Json:
         """Take over Rhetor's own file: its limits with their history, and all usage, each once.
 
-        `options` are those of the import (`dry_run`, `mode`, `until`). The answer is its report.
+        `options` are those of the import: `dry_run`, `shadow`, `enforce`, `until`. The answer
+        is its report.
         """
         return await asyncio.to_thread(self._migrated, db_path or self.db_path, options)
 
@@ -168,9 +170,13 @@ class Requests:
         path = Path(db_path)
         if not path.is_file():
             raise invalid("db_path", f"there is no file {path}; name Rhetor's own rhetor.db")
-        return dict(
-            self.budget.import_rhetor(path.read_bytes(), **{"timezone": self.clock.zone, **options})
-        )
+        beside = {
+            ending: file.read_bytes()
+            for ending in BESIDE
+            if (file := path.with_name(path.name + ending)).is_file()
+        }
+        given = {"timezone": self.clock.zone, "beside": beside, **options}
+        return dict(self.budget.import_rhetor(path.read_bytes(), **given))
 
     def _check_amount(
         self, cost_estimate: Amount, provider: str, model: str, category: str | None

@@ -32,6 +32,7 @@ class Router:
             return provider, model, list(info.get("warnings", []))
         free = self._models.free()
         left = self._candidates(call, free)
+        last = set(free) - set(left[:1])  # the first of all is no last resort
         for _ in range(_ROUNDS_MAX):
             chosen = self._found(call, tokens, left)
             if chosen == (provider, model):
@@ -39,7 +40,7 @@ class Router:
             allowed, info = self._check((*chosen, component, task_type), text)
             if allowed:
                 warnings = list(info.get("warnings", []))
-                return *chosen, [*warnings, *_swapped((provider, model), chosen, free)]
+                return *chosen, [*warnings, *_swapped((provider, model), chosen, last)]
             left = [one for one in left if one != chosen]
         raise InvalidInput(
             "Others take what is left of the budget faster than a model can be found for this "
@@ -69,10 +70,10 @@ class Router:
         return [*paid[: _CANDIDATES_MAX - len(free)], *free]
 
 
-def _swapped(default: Named, chosen: Named, free: list[Named]) -> list[str]:
+def _swapped(default: Named, chosen: Named, last: set[Named]) -> list[str]:
     if chosen == default:
         return []
-    if chosen in free:
+    if chosen in last:
         return [f"Budget limit exceeded. Using free model {chosen[0]}/{chosen[1]}"]
     return [
         f"Budget limit exceeded. Downgraded from {default[0]}/{default[1]} "

@@ -12,6 +12,7 @@ from typing import Any
 
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.request import Labels
+from tekton_budget.foreign.rhetor.shape import ROW_ID
 from tekton_budget.foreign.store import IMPORTED_FROM, Kind
 from tekton_budget.frontends.tekton.rhetor.words import BUDGET, BudgetPeriod, LocalClock, plain
 
@@ -97,8 +98,9 @@ class Usage:
         if kept is not None:
             metadata = kept.get("metadata", kept.get("metadata_text", {}))
         cost = record["cost"]
+        numbered = ROW_ID.fullmatch(record["record_id"])  # one that came from Rhetor's own file
         return {
-            "id": record["record_id"],
+            "id": int(numbered[1]) if numbered else record["record_id"],
             "timestamp": self._clock.shown(record["timestamp"]),
             "provider": record["provider"],
             "model": record["model"],
