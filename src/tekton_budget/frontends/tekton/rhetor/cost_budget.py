@@ -97,7 +97,7 @@ class BudgetManager(Requests):
         self._checking = Checking(
             self.budget, self._limits, self._usage, self._holds, int(hold_seconds)
         )
-        self._router = Router(self.budget, self._models, self._checked)
+        self._router = Router(self.budget, self._models)
         self._models.know_free_ones()
         for period, amount in limits.items():
             if amount > 0 and self._limits.of(period, ALL_PROVIDERS) is None:
@@ -356,7 +356,8 @@ class BudgetManager(Requests):
         fits `BudgetExceeded` is raised: no model is named that the budget does not allow.
         """
         call = (default_provider, default_model, component, task_type)
-        return self._router.route(call, input_text, self._tokens(default_model, input_text))
+        tokens = self._tokens(default_model, input_text)
+        return self._router.route(call, input_text, tokens, self._checked)
 
     # Inside -----------------------------------------------------------------------------------
 

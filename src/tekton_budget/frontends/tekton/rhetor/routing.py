@@ -10,6 +10,7 @@ from tekton_budget.frontends.tekton.rhetor.words import labels_of
 
 Json = dict[str, Any]  # Any: decoded JSON
 Call = tuple[str, str, str, str]  # provider, model, component, task type
+Check = Callable[[Call, str], tuple[bool, Json]]  # holds what it allows
 _CANDIDATES_MAX = 64
 _ROUNDS_MAX = 8  # others may take what a route has just found free
 
@@ -17,17 +18,16 @@ _ROUNDS_MAX = 8  # others may take what a route has just found free
 class Router:
     """By the routing verb; then the model's call is held, as by a check."""
 
-    def __init__(
-        self, budget: Budget, models: Models, check: Callable[[Call, str], tuple[bool, Json]]
-    ) -> None:
+    def __init__(self, budget: Budget, models: Models) -> None:
         self._budget = budget
         self._models = models
-        self._check = check
 
-    def route(self, call: Call, text: str, tokens: tuple[int, int]) -> tuple[str, str, list[str]]:
+    def route(
+        self, call: Call, text: str, tokens: tuple[int, int], check: Check
+    ) -> tuple[str, str, list[str]]:
         """Provider, model, warnings. `BudgetExceeded` where nothing fits."""
         provider, model, component, task_type = call
-        allowed, info = self._check(call, text)
+        allowed, info = check(call, text)
         if allowed:
             return provider, model, list(info.get("warnings", []))
         free = self._models.free()
@@ -37,7 +37,7 @@ class Router:
             chosen = self._found(call, tokens, left)
             if chosen == (provider, model):
                 left.append(chosen)
-            allowed, info = self._check((*chosen, component, task_type), text)
+            allowed, info = check((*chosen, component, task_type), text)
             if allowed:
                 warnings = list(info.get("warnings", []))
                 return *chosen, [*warnings, *_swapped((provider, model), chosen, last)]

@@ -4,14 +4,17 @@ It is all that the ledger knows of, whoever spent it, for that is what Rhetor's 
 what was imported of Apollo's store is not, which counted the same calls for itself.
 """
 
+import math
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tekton_budget.domain.errors import NotFound
 from tekton_budget.face.budget import Budget
-from tekton_budget.face.request import Labels
 from tekton_budget.foreign.rhetor.shape import ROW_ID
 from tekton_budget.foreign.store import IMPORTED_FROM, Kind
 from tekton_budget.frontends.tekton.rhetor.words import BUDGET, BudgetPeriod, LocalClock, plain
@@ -21,6 +24,7 @@ Json = dict[str, Any]  # Any: decoded JSON
 GROUPS = ("provider", "model", "component", "task_type")
 _DAYS = 38  # the longest month, and the days before it that began its first week
 _PAGE = 1000
+_FRESH_SECONDS = 600
 _NONE = "(none)"
 _SUMS = ("output_tokens", "total_tokens", "cost", "count")
 _TOTALS = {"output_tokens": "total_output_tokens", "cost": "total_cost"}
@@ -46,11 +50,11 @@ class Usage:
     def __init__(self, budget: Budget, clock: LocalClock) -> None:
         self._budget = budget
         self._clock = clock
+        self._apollos = ApollosPast(budget)
 
     def spent(self, provider: str | None = None) -> Spent:
         """By one provider, or all."""
-        labels = {} if provider is None else {"provider": provider}
-        days = self._days(labels)
+        days = self._days(provider)
         today = max(days)
         week, month = today - timedelta(days=today.weekday()), today.replace(day=1)
         sums = [
@@ -61,18 +65,21 @@ class Usage:
 
     def summary(self, period: BudgetPeriod, group_by: str) -> tuple[Json, dict[str | None, Json]]:
         """The sums of a period that is open now, and those of each value of a label."""
-        query: Json = {"period": period.value, "timezone": self._clock.zone}
-        found = self._budget.usage_summary(by=[group_by, IMPORTED_FROM], **query)
-        groups = {name: _sums(sums) for name, sums in found["groups"][group_by].items()}
+        found = self._budget.usage_summary(
+            period=period.value, timezone=self._clock.zone, by=[group_by]
+        )
         total = {name: found[_TOTALS.get(name, name)] for name in _SUMS}
-        others = found["groups"][IMPORTED_FROM].get(Kind.APOLLO.value)
-        if others is not None:
-            of_others = self._budget.usage_summary(by=[group_by], labels=_OTHERS, **query)
-            total = _less(total, _sums(others))
-            for name, sums in of_others["groups"][group_by].items():
-                groups[name] = _less(groups[name], _sums(sums))
-        named = {None if name == _NONE else name: sums for name, sums in groups.items()}
-        return total, {name: sums for name, sums in named.items() if sums["count"]}
+        groups = {
+            None if name == _NONE else name: {one: sums[one] for one in _SUMS}
+            for name, sums in found["groups"][group_by].items()
+        }
+        for record in self._apollos.since(found["start_time"]):
+            counted = {"count": 1, "cost": record["cost"] or 0}
+            counted |= {name: record[name] for name in ("output_tokens", "total_tokens")}
+            for sums in (total, groups[record[group_by]]):
+                for name, value in counted.items():
+                    sums[name] -= value
+        return total, {name: sums for name, sums in groups.items() if sums["count"]}
 
     def rows(self, start: datetime | str, end: datetime | None, provider: str | None) -> list[Json]:
         """Each usage between two moments, both included, oldest first."""
@@ -80,7 +87,7 @@ class Usage:
         after: str | None = None
         while True:
             page = self._budget.usage_records(
-                labels={} if provider is None else {"provider": provider},
+                labels=_asked(provider),
                 start=start,
                 end=None if end is None else end + timedelta(microseconds=1),
                 after=after,
@@ -115,35 +122,68 @@ class Usage:
     def opened_at(self, period: BudgetPeriod) -> str:
         """When the period began that is open now."""
         found = self._budget.usage_summary(
-            period=period.value, timezone=self._clock.zone, by=[IMPORTED_FROM]
+            period=period.value, timezone=self._clock.zone, by=["provider"]
         )
         return str(found["start_time"])
 
-    def _days(self, labels: Labels) -> dict[date, Decimal]:
-        query: Json = {"days": _DAYS, "timezone": self._clock.zone, "by": [IMPORTED_FROM]}
-        found = self._budget.usage_summary(labels=labels, **query)
-        days = _costs(found)
-        if Kind.APOLLO.value in found["groups"][IMPORTED_FROM]:
-            others = self._budget.usage_summary(labels={**labels, **_OTHERS}, **query)
-            for day, cost in _costs(others).items():
-                days[day] -= cost
+    def _days(self, provider: str | None) -> dict[date, Decimal]:
+        found = self._budget.usage_summary(
+            days=_DAYS, timezone=self._clock.zone, by=["provider"], labels=_asked(provider)
+        )
+        days = {
+            date.fromisoformat(day["date"]): Decimal(day["cost"]) for day in found["daily_usage"]
+        }
+        for record in self._apollos.since(found["start_time"]):
+            if provider in (None, record["provider"]):
+                day = date.fromisoformat(self._clock.shown(record["timestamp"])[:10])
+                days[day] -= record["cost"] or 0
         return days
+
+
+class ApollosPast:
+    """What was imported of Apollo's store: kept for a while, for it grows by imports alone."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._lock = threading.Lock()
+        self._kept: list[Json] = []
+        self._since = datetime.max.replace(tzinfo=UTC)
+        self._fresh_until = -math.inf
+
+    def since(self, start: str) -> list[Json]:
+        """Its records from a moment on."""
+        moment = datetime.fromisoformat(start)
+        with self._lock:
+            if time.monotonic() >= self._fresh_until or moment < self._since:
+                self._kept = self._read(start)
+                self._since = moment
+                self._fresh_until = time.monotonic() + _FRESH_SECONDS
+            return [
+                record
+                for record in self._kept
+                if datetime.fromisoformat(record["timestamp"]) >= moment
+            ]
+
+    def _read(self, start: str) -> list[Json]:
+        try:
+            self._budget.budget(Kind.APOLLO.value)
+        except NotFound:
+            return []  # nothing was imported, so nothing needs to be looked for
+        records: list[Json] = []
+        after: str | None = None
+        while True:
+            page = self._budget.usage_records(
+                labels={IMPORTED_FROM: Kind.APOLLO.value}, start=start, after=after, limit=_PAGE
+            )
+            records += page["items"]
+            after = page["next"]
+            if after is None:
+                return records
+
+
+def _asked(provider: str | None) -> dict[str, str]:
+    return {} if provider is None else {"provider": provider}
 
 
 def _is_apollos(record: Mapping[str, Any]) -> bool:
     return bool(record["labels"].get(IMPORTED_FROM) == Kind.APOLLO.value)
-
-
-_OTHERS = {IMPORTED_FROM: Kind.APOLLO.value}
-
-
-def _costs(found: Json) -> dict[date, Decimal]:
-    return {date.fromisoformat(day["date"]): Decimal(day["cost"]) for day in found["daily_usage"]}
-
-
-def _sums(counted: Mapping[str, Any]) -> Json:
-    return {name: counted[name] for name in _SUMS}
-
-
-def _less(sums: Json, others: Json) -> Json:
-    return {name: sums[name] - others[name] for name in _SUMS}
