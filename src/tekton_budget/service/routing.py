@@ -152,7 +152,7 @@ class Routing:
     ) -> list[tuple[Grant | Denial | None, InvalidInput | None]]:
         """What the ledger would say of each; an unknown price is an answer here too."""
         tickets = []
-        for number, named in enumerate(models):
+        for named in models:
             labels = {**ask.labels, "model": named.model}
             labels.pop("provider", None)
             if named.provider is not None:
@@ -162,7 +162,6 @@ class Routing:
                 input_tokens=ask.input_tokens,
                 max_output_tokens=ask.max_output_tokens,
                 priority=ask.priority,
-                quiet=number > 0 or named != ask.asked,
             )
             tickets.append(self._ledger.allocate(caller, one, dry_run=True))
         answers: list[tuple[Grant | Denial | None, InvalidInput | None]] = []

@@ -87,6 +87,30 @@ def test_the_same_question_again_gives_the_first_hold_back(manager: BudgetManage
 
     manager.check_budget("anthropic", "claude-3-haiku-20240307", PROMPT)
     assert held(manager) == [Decimal("0.0001585")]
+    manager.check_budget(*GPT4, PROMPT)
+    for _ in range(2):  # the second was not asked for
+        manager.record_completion(*GPT4, PROMPT, "yes")
+    second, first = manager.budget.usage_records()["items"]
+    assert second["allocation_id"] is None
+    assert first["allocation_id"] is not None
+    assert not first["late"]
+
+
+@pytest.mark.parametrize("end", ["release", "expiry"])
+def test_a_call_whose_hold_has_ended_is_recorded_all_the_same(
+    manager: BudgetManager, clock: Clock, end: str
+) -> None:
+    manager.check_budget(*GPT4, PROMPT)
+    if end == "release":
+        [one] = manager.budget.allocations(is_active=True)["items"]
+        manager.budget.release(one["allocation_id"])
+    else:
+        clock.forward(hours=1)
+    manager.record_completion(*GPT4, PROMPT, "yes", "ergon", "chat")
+
+    assert held(manager) == []
+    [row] = manager.get_usage()
+    assert (row["cost"], row["component"]) == (0.00018, "ergon")
 
 
 def test_another_thread_s_hold_is_its_own(manager: BudgetManager) -> None:

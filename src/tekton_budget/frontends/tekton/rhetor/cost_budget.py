@@ -13,13 +13,13 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
-from tekton_budget.domain.errors import InvalidInput, NotFound, invalid
+from tekton_budget.domain.errors import Conflict, NotFound, invalid
 from tekton_budget.domain.scope import checked_labels
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.environment import host_zone
 from tekton_budget.face.request import Labels
-from tekton_budget.frontends.tekton.rhetor.checking import Checking, Estimate
-from tekton_budget.frontends.tekton.rhetor.counting import count_tokens
+from tekton_budget.frontends.tekton.rhetor.checking import Checking
+from tekton_budget.frontends.tekton.rhetor.costs import OUTPUT_LENGTH, Costs
 from tekton_budget.frontends.tekton.rhetor.holds import Holds
 from tekton_budget.frontends.tekton.rhetor.limits import Limits
 from tekton_budget.frontends.tekton.rhetor.models import Models
@@ -42,7 +42,6 @@ logger = logging.getLogger(__name__)
 Json = dict[str, Any]  # Any: decoded JSON
 
 HOLD_SECONDS = 300  # for a call to a model and its record
-OUTPUT_LENGTH = 500  # characters that an estimate takes the answer to have
 _UNSAID = {"component": "unknown", "task_type": "default"}
 _VARIABLES = {
     BudgetPeriod.DAILY: "RHETOR_BUDGET_DAILY_LIMIT",
@@ -51,7 +50,7 @@ _VARIABLES = {
 }
 
 
-class BudgetManager(Requests):
+class BudgetManager(Costs, Requests):
     """Cost budgets of LLM calls. Safe to share between threads; each process may have its own.
 
     `check_budget` and `route_with_budget_awareness` hold what they allow until the call is
@@ -117,37 +116,6 @@ class BudgetManager(Requests):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    # What calls cost --------------------------------------------------------------------------
-
-    @property
-    def pricing(self) -> dict[str, dict[str, dict[str, float]]]:
-        """USD per token, by provider and model: what the price book says now, to be read only."""
-        found: dict[str, dict[str, dict[str, float]]] = {}
-        for price in self._models.prices():
-            found.setdefault(price["provider"], {})[price["model"]] = {
-                name: float(price[name])
-                for name in ("input_cost_per_token", "output_cost_per_token")
-            }
-        return found
-
-    def count_tokens(self, text: str, model: str = "gpt-3.5-turbo") -> int:
-        """By litellm's tokenizers where that is installed, else by words and characters."""
-        return count_tokens(text, model)
-
-    def calculate_cost(self, provider: str, model: str, input_text: str, output_text: str) -> Json:
-        """Tokens and USD of a call. A model without a known price costs `None`, and it is said."""
-        return self._cost(provider, model, input_text, output_text).shown()
-
-    def estimate_cost(
-        self,
-        provider: str,
-        model: str,
-        input_text: str,
-        estimated_output_length: int = OUTPUT_LENGTH,
-    ) -> Json:
-        """The same of an answer of so many characters."""
-        return self.calculate_cost(provider, model, input_text, "a" * estimated_output_length)
 
     # What was used ----------------------------------------------------------------------------
 
@@ -331,17 +299,6 @@ class BudgetManager(Requests):
             return self._check_amount(cost_estimate, provider, model, category)
         return self._checked((provider, model, component, task_type), input_text)
 
-    def get_model_tiers(self) -> dict[str, list[Json]]:
-        """The models of Rhetor's providers by price: free, low, medium, high."""
-        return self._models.tiers()
-
-    def find_cheaper_alternative(
-        self, provider: str, model: str, task_type: str = "default"
-    ) -> tuple[str, str] | None:
-        """A model that can do the job for less, of the provider that suits the task best."""
-        cheaper = self._models.cheaper(provider, model, task_type)
-        return cheaper[0] if cheaper else None
-
     def route_with_budget_awareness(
         self,
         input_text: str,
@@ -361,13 +318,6 @@ class BudgetManager(Requests):
 
     # Inside -----------------------------------------------------------------------------------
 
-    def _tokens(self, model: str, input_text: str) -> tuple[int, int]:
-        """What a call is estimated at: its input, and an answer of the usual length."""
-        output = self.output_tokens
-        if output is None:
-            output = self.count_tokens("a" * OUTPUT_LENGTH, model)
-        return self.count_tokens(input_text, model), output
-
     def _checked(self, call: tuple[str, str, str, str], input_text: str) -> tuple[bool, Json]:
         provider, model, component, task_type = call
         estimate = self._cost(provider, model, input_text, "a" * OUTPUT_LENGTH)
@@ -380,20 +330,6 @@ class BudgetManager(Requests):
         }
         named = (provider, model)
         return self._checking.check(named, input_text, estimate, tokens, labels_of(**said))
-
-    def _cost(self, provider: str, model: str, input_text: str, output_text: str) -> Estimate:
-        tokens = self.count_tokens(input_text, model), self.count_tokens(output_text, model)
-        usage = {"input_tokens": tokens[0], "output_tokens": tokens[1]}
-        try:
-            found = self.budget.calculate(model, provider=provider or None, usage=usage)
-        except (InvalidInput, NotFound) as refusal:
-            logger.warning("%s", refusal)
-            return Estimate(*tokens, unknown=str(refusal))
-        costs = {"input": Decimal(0), "output": Decimal(0)}
-        for part in found["components"]:
-            name = "output" if part["unit"] == "output" else "input"
-            costs[name] += Decimal(part["cost"])
-        return Estimate(*tokens, costs["input"], costs["output"], Decimal(found["cost"]))
 
     def _record(
         self,
@@ -418,9 +354,12 @@ class BudgetManager(Requests):
         }
         held = self._holds.take((provider, model), text, labels)
         if held is not None and held.labels.items() <= labels.items():
-            return dict(
-                self.budget.record(allocation_id=held.allocation_id, final=True, **used).answer
-            )
+            try:
+                found = self.budget.record(allocation_id=held.allocation_id, final=True, **used)
+            except (Conflict, NotFound):
+                held = None  # it expired, or somebody ended it: the usage is a fact all the same
+            else:
+                return dict(found.answer)
         found = self.budget.record(provider=provider or None, model=model or None, **used)
         if held is not None:  # only now, lest others take what this call has used
             self._checking.release(held.allocation_id)
