@@ -133,9 +133,10 @@ def _limit_row(number: int, limit: ForeignLimit) -> tuple[object, ...]:
 
 
 def _start(limit: ForeignLimit, kept: Row) -> str:
-    if limit.starts_at is not None:
-        return limit.starts_at.isoformat()
-    return str(kept.get("start_date", "1970-01-01T00:00:00"))
+    """When it was set there, else here."""
+    if "start_date" in kept:
+        return str(kept["start_date"])
+    return "1970-01-01T00:00:00" if limit.starts_at is None else limit.starts_at.isoformat()
 
 
 def _insert(
