@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from tests.http_server import listening
+from tests.keeper import warm_program
 
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.face.budget import AsyncBudget
@@ -51,7 +51,10 @@ class Service:
         self.running.service.prices.set_price(LOCAL, provider, model, pricing)
 
     def key(self, name: str, role: Role = Role.CLIENT, **labels: str) -> str:
-        return self.running.service.keys.create_key(LOCAL, name, role=role, labels=labels).secret
+        secret = self.running.service.keys.create_key(LOCAL, name, role=role, labels=labels).secret
+        if self.port is not None:
+            self.port.api.state.doorkeeper.forget()
+        return secret
 
     def face(self, **labels: str) -> AsyncBudget:
         """As the user of this machine."""
@@ -160,10 +163,10 @@ async def over_streams(
         for name, value in os.environ.items()
         if not name.startswith("BUDGET_") or name == "BUDGET_PRICES"
     }
-    command = "from tekton_budget.frontends.cli import main; main()"
+    command, *before = warm_program()
     server = StdioServerParameters(
-        command=sys.executable,
-        args=["-c", command, "mcp", *words],
+        command=command,
+        args=[*before, "mcp", *words],
         env={**kept, **variables},
         cwd=folder,
     )

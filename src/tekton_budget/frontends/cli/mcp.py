@@ -10,6 +10,8 @@ from tekton_budget.frontends.cli.session import Session, session_of
 if TYPE_CHECKING:
     from tekton_budget.face.budget import AsyncBudget
 
+PATIENCE_SECONDS = 5.0  # a model waits for the answer
+
 
 def add_to(app: typer.Typer) -> None:
     """As a command of the program."""
@@ -40,7 +42,9 @@ def _face(session: Session) -> "AsyncBudget":
     if session.url is not None:
         from tekton_budget.client import AsyncClient
 
-        return AsyncClient(session.url, key=session.key, labels=labels)
+        return AsyncClient(
+            session.url, key=session.key, labels=labels, patience_seconds=PATIENCE_SECONDS
+        )
     from tekton_budget.library import open_async_in_process
 
     return open_async_in_process(session.settings(), labels=labels, key=session.key)

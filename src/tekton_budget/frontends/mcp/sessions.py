@@ -1,6 +1,7 @@
 """Sessions over HTTP: the SDK's streamable transport, each session its key's own, all bounded."""
 
 import asyncio
+import logging
 from typing import cast
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -27,6 +28,7 @@ class Sessions:
         body_max: int,
         news: News | None = None,
     ) -> None:
+        logging.getLogger("mcp").setLevel(logging.WARNING)  # it logs the names of sessions
         self._protocol = Protocol(_desk_of, has_sessions=has_sessions, news=news)
         # Hosts and pages are looked at by the door, as for every other one.
         self._transport = StreamableHTTPSessionManager(

@@ -134,20 +134,26 @@ async def _granted(desk: Desk, asked: Said) -> Grant:
         desk.remember_denial(denied.denial)
         raise
     except asyncio.CancelledError:
-        task = asyncio.get_running_loop().create_task(_give_back(desk, id_))
+        seconds = asked.get("wait_seconds", 0)
+        task = asyncio.get_running_loop().create_task(_give_back(desk, id_, seconds))
         _leaving.add(task)
         task.add_done_callback(_leaving.discard)
         raise
     return hold.grant
 
 
-async def _give_back(desk: Desk, allocation_id: str) -> None:
-    try:
-        await desk.face.release(allocation_id)
-    except NotFound:
-        return  # it was never granted
-    except BudgetError:
-        return  # it ends by its time
+async def _give_back(desk: Desk, allocation_id: str, wait_seconds: int) -> None:
+    """Now, and again after what it may have waited for at a server that nobody could tell."""
+    for pause_seconds in (0, wait_seconds + 1):
+        await asyncio.sleep(pause_seconds)
+        try:
+            await desk.face.release(allocation_id)
+        except NotFound:
+            if wait_seconds:
+                continue  # not granted, yet
+        except BudgetError:
+            pass  # it ends by its time
+        return
 
 
 async def _named(desk: Desk, said: Said) -> tuple[str, str]:
