@@ -80,6 +80,7 @@ def open_port(
             running.settings,
             api,
             api.state.doorkeeper,
+            api.state.hub,
             meter=api.state.metrics.request,
             access_log=access_log,
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from tekton_budget.domain.errors import BudgetError, Conflict, NotFound
 from tekton_budget.face.budget import AsyncBudget
+from tekton_budget.frontends.mcp.news import EveryMoment, News
 
 Json = Mapping[str, Any]  # Any: decoded JSON
 
@@ -38,6 +39,7 @@ class Desk:
     face: AsyncBudget
     memory: Memory | None = None
     administers: bool = False  # whether its tools are those of administration
+    news: News = field(default_factory=EveryMoment)  # for what it watches
 
     async def latest(self) -> tuple[str, str]:
         """The allocation that is meant where none is named, and how it was found.

@@ -17,12 +17,14 @@ from tekton_budget.domain.caller import Caller, Role
 from tekton_budget.domain.errors import BudgetError, Forbidden, Unauthenticated, Unavailable
 from tekton_budget.face.budget import AsyncBudget
 from tekton_budget.frontends.http.auth import Doorkeeper
+from tekton_budget.frontends.http.following import Hub
 from tekton_budget.frontends.http.inner import Inner
 from tekton_budget.frontends.http.labels import labels_of
 from tekton_budget.frontends.http.refused import status_of
 from tekton_budget.frontends.http.watched import AccessLog, Meter
 from tekton_budget.frontends.http.wire import encode
 from tekton_budget.frontends.mcp.desk import Desk, Memories, Memory
+from tekton_budget.frontends.mcp.news import OfEvents
 from tekton_budget.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,12 +58,14 @@ class McpDoor:
         settings: Settings,
         api: ASGIApp,
         doorkeeper: Doorkeeper,
+        hub: Hub,
         *,
         meter: Meter | None = None,
         access_log: AccessLog | None = None,
     ) -> None:
         self._api = api
         self._doorkeeper = doorkeeper
+        self._hub = hub
         self._meter = meter
         self._access_log = access_log
         self._has_sessions = settings.workers == 1
@@ -154,7 +158,7 @@ class McpDoor:
                 f"The tools of administration are for keys with the role admin or operator; this "
                 f"one is a {caller.role}. Leave out ?tools=admin.",
             )
-        return Desk(face, memory, administers)
+        return Desk(face, memory, administers, OfEvents(self._hub, caller))
 
     async def _opened(self) -> "Sessions":
         """The SDK's part, loaded with the first request: it is slow to load."""

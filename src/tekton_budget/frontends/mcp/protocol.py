@@ -19,7 +19,7 @@ from tekton_budget.domain.errors import BudgetError, NotFound
 from tekton_budget.frontends.http.wire import encode
 from tekton_budget.frontends.mcp import prompts, resources, tools
 from tekton_budget.frontends.mcp.desk import Answer, Desk, told
-from tekton_budget.frontends.mcp.watching import News, Watch
+from tekton_budget.frontends.mcp.watching import Watch
 from tekton_budget.frontends.mcp.words import plain
 
 log = structlog.get_logger(__name__)
@@ -41,9 +41,8 @@ _WATCH = "tekton_budget.watch"
 class Protocol:
     """One server of the protocol; a process has one for HTTP, or one for its standard streams."""
 
-    def __init__(self, desk_of: DeskOf, *, has_sessions: bool, news: News | None = None) -> None:
+    def __init__(self, desk_of: DeskOf, *, has_sessions: bool) -> None:
         self._desk_of = desk_of
-        self._news = news
         self._listening: set[ListenHandler] = set()
         subscribing: dict[str, Any] = {}  # Any: handlers, as the SDK types them
         if has_sessions:
@@ -141,7 +140,7 @@ class Protocol:
         connection = ctx.session._connection  # noqa: SLF001  (nothing public lasts as a session does)
         watch = connection.state.get(_WATCH)
         if watch is None:
-            watch = Watch(self._desk_of(ctx), connection.send_resource_updated, self._news)
+            watch = Watch(self._desk_of(ctx), connection.send_resource_updated)
             connection.state[_WATCH] = watch
             connection.exit_stack.callback(watch.close)
         try:
@@ -170,7 +169,7 @@ class Protocol:
         async def tell(uri: str) -> None:
             await bus.publish(ResourceUpdated(uri))
 
-        watch = Watch(self._desk_of(ctx), tell, self._news)
+        watch = Watch(self._desk_of(ctx), tell, handler.close)
         wanted = params.notifications.resource_subscriptions or ()
         try:
             await watch.add(wanted)

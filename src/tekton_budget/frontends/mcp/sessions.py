@@ -13,7 +13,6 @@ from tekton_budget.domain.caller import Caller
 from tekton_budget.frontends.mcp.desk import Desk
 from tekton_budget.frontends.mcp.door import DESK
 from tekton_budget.frontends.mcp.protocol import Context, Protocol
-from tekton_budget.frontends.mcp.watching import News
 
 
 class Sessions:
@@ -26,10 +25,9 @@ class Sessions:
         sessions_max: int,
         idle_seconds: float,
         body_max: int,
-        news: News | None = None,
     ) -> None:
         logging.getLogger("mcp").setLevel(logging.WARNING)  # it logs the names of sessions
-        self._protocol = Protocol(_desk_of, has_sessions=has_sessions, news=news)
+        self._protocol = Protocol(_desk_of, has_sessions=has_sessions)
         # Hosts and pages are looked at by the door, as for every other one.
         self._transport = StreamableHTTPSessionManager(
             self._protocol.server,

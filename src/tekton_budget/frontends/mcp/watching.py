@@ -12,10 +12,9 @@ from tekton_budget.frontends.mcp.desk import Desk
 log = structlog.get_logger(__name__)
 
 Tell = Callable[[str], Awaitable[None]]
-News = Callable[[], Awaitable[None]]  # returns once something may have changed
 
-LOOK_SECONDS = 1.0
 WATCHED_MAX = 100  # of one client
+AWAY_SECONDS = 2.0  # between two looks while the store is away
 
 
 class Watch:
@@ -25,10 +24,10 @@ class Watch:
     a credit, a window that turned, a new price. Several changes between two looks are one.
     """
 
-    def __init__(self, desk: Desk, tell: Tell, news: News | None = None) -> None:
+    def __init__(self, desk: Desk, tell: Tell, ended: Callable[[], None] = lambda: None) -> None:
         self._desk = desk
         self._tell = tell
-        self._news = news or _a_moment
+        self._ended = ended
         self._seen: dict[str, bytes | None] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -40,6 +39,8 @@ class Watch:
                 f"A client may watch {WATCHED_MAX} resources at most: unsubscribe from some.",
                 code="too_many_subscriptions",
             )
+        if self._task is None:
+            await self._desk.news.begin()
         for uri in new:
             await resources.read(self._desk, uri)
             self._seen[uri] = await resources.look_of(self._desk, uri)
@@ -59,20 +60,26 @@ class Watch:
             self._task = None
 
     async def _go_on(self) -> None:
-        while True:
-            await self._news()
-            for uri in list(self._seen):
+        try:
+            while True:
                 try:
-                    look = await resources.look_of(self._desk, uri)
-                except Unauthenticated:
-                    return  # the key was revoked
-                except BudgetError as error:
-                    log.debug("resource_not_read", uri=uri, why=error.code)
-                    continue
-                if uri in self._seen and look != self._seen[uri]:
-                    self._seen[uri] = look
-                    await self._tell(uri)
+                    await self._desk.news.come()
+                    await self._look()
+                except Unavailable as error:
+                    log.warning("resources_not_read", why=error.code)
+                    await asyncio.sleep(AWAY_SECONDS)
+        except (Unauthenticated, StopAsyncIteration):
+            self._ended()  # the key was revoked, or the server stops
 
-
-async def _a_moment() -> None:
-    await asyncio.sleep(LOOK_SECONDS)
+    async def _look(self) -> None:
+        for uri in list(self._seen):
+            try:
+                look = await resources.look_of(self._desk, uri)
+            except (Unauthenticated, Unavailable):
+                raise
+            except BudgetError as error:
+                log.debug("resource_not_read", uri=uri, why=error.code)
+                continue
+            if uri in self._seen and look != self._seen[uri]:
+                self._seen[uri] = look
+                await self._tell(uri)

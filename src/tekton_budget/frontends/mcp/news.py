@@ -1,0 +1,58 @@
+"""News: when it is worth to look again at what somebody watches."""
+
+import asyncio
+from typing import Protocol
+
+from tekton_budget.domain.caller import Caller
+from tekton_budget.frontends.http.following import Follow, Hub
+
+MOMENT_SECONDS = 1.0
+TOGETHER_SECONDS = 0.2  # what comes so close together is one news
+TURN_SECONDS = 30.0  # a window that turns is no event
+
+
+class News(Protocol):
+    """Comes once something may have changed since it was begun, or came last."""
+
+    async def begin(self) -> None:
+        """From now on."""
+
+    async def come(self) -> None:
+        """Wait for the next; raises what ends it, `StopAsyncIteration` where the server stops."""
+
+
+class EveryMoment:
+    """Where no log of events is at hand: over a server, or a database that others write too."""
+
+    async def begin(self) -> None:
+        """Nothing to be done."""
+
+    async def come(self) -> None:
+        """A moment."""
+        await asyncio.sleep(MOMENT_SECONDS)
+
+
+class OfEvents:
+    """By the log of events, as far as a key may see it: nothing is looked at in vain."""
+
+    def __init__(self, hub: Hub, caller: Caller) -> None:
+        self._hub = hub
+        self._caller = caller
+        self._follow: Follow | None = None
+
+    async def begin(self) -> None:
+        """From the last event on."""
+        follow = self._hub.follow(self._caller)
+        await follow.begin()
+        self._follow = follow
+
+    async def come(self) -> None:
+        """The next event, and those close behind it; or for so long none."""
+        assert self._follow is not None, "begun"
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await anext(self._follow)
+        except TimeoutError:
+            return
+        await asyncio.sleep(TOGETHER_SECONDS)
+        await self.begin()
