@@ -41,6 +41,7 @@ PACKAGES = {
             "@ai-sdk/google@3.0.141",
         ),
     ),
+    "conformance": Package("npm", ("@modelcontextprotocol/conformance@0.1.16",)),
     "aider": Package("pypi", ("aider-chat==0.86.2", "litellm==1.81.10")),
     "langchain": Package(
         "pypi",
