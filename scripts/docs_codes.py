@@ -266,6 +266,26 @@ CODES: dict[str, Explained] = {
         "The request came through a proxy, and without keys a server serves its own machine only",
         "Make a key",
     ),
+    "tool_not_found": Explained(
+        404,
+        "A client of the Model Context Protocol called a tool that is not among those it was shown",
+        "Call one of those that the message names; for tools of administration, ask for them",
+    ),
+    "resource_not_found": Explained(
+        404,
+        "A client of the Model Context Protocol named a resource whose address is none of ours",
+        "Use one of the addresses that the message names",
+    ),
+    "too_many_subscriptions": Explained(
+        503,
+        "A client of the Model Context Protocol watches as many resources as one may",
+        "Unsubscribe from some",
+    ),
+    "stopping": Explained(
+        503,
+        "The server is about to stop and takes no new requests at `/mcp`",
+        "Come back in a moment",
+    ),
     "foreign_host": Explained(
         403,
         "The request names a host that is not this machine, and there are no keys",

@@ -53,7 +53,7 @@ class Inner:
     def calls(self, http: Any, labels: Labels) -> Any:
         """Providers' clients have the gateway itself."""
         del http, labels
-        raise BudgetError("Calls of models go through the gateway, not by this way.", "no_calls")
+        raise BudgetError("Calls of models go through the gateway, not by this way.")
 
     async def close(self) -> None:
         """Nothing is held."""
