@@ -12,7 +12,7 @@ import uvicorn
 
 @contextmanager
 def listening(
-    app: Any, *, lifespan: str = "off", port: int = 0, dates: bool = True
+    app: Any, *, lifespan: str = "off", port: int = 0, dates: bool = True, ws: Any = "none"
 ) -> Iterator[str]:
     """Listen on a free port in a thread; the address. Without `dates` the application gives them."""
     listener = socket.socket()
@@ -23,7 +23,7 @@ def listening(
         app,
         log_level="warning",
         lifespan=lifespan,
-        ws="none",
+        ws=ws,
         access_log=False,
         date_header=dates,
     )

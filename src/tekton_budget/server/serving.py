@@ -16,6 +16,7 @@ from tekton_budget.domain.errors import Conflict, Forbidden, invalid
 from tekton_budget.frontends.http.auth import is_loopback
 from tekton_budget.frontends.port import open_port
 from tekton_budget.server.banner import address, banner
+from tekton_budget.server.connections import SocketProtocol
 from tekton_budget.server.crew import Crew, end_with_parent
 from tekton_budget.server.hermes import join_hermes, leave_hermes
 from tekton_budget.server.logs import AccessLines, configure
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 BACKLOG = 2048
 GRACE_SECONDS = 30  # for requests under way to be answered
 KEEP_ALIVE_SECONDS = 75
+MESSAGE_BYTES_MAX = 64 * 1024  # that a WebSocket's client may send at once
 
 
 def serve(settings: Settings, *, announce: Callable[[str], None] = print) -> None:
@@ -125,6 +127,9 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http="httptools",
+                ws=SocketProtocol,
+                ws_max_size=MESSAGE_BYTES_MAX,
+                ws_per_message_deflate=False,
                 loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
                 lifespan="on",
                 log_config=None,
@@ -152,6 +157,7 @@ class _Server(uvicorn.Server):
         log.info("stopping")
         self._running.writer.end_waiting()
         self._port.stop()
+        await self._port.api.sockets.close()
         await super().shutdown(sockets)
         await leave_hermes(self._running)  # in Tekton's order: after the last request was answered
         if self._lines is not None:

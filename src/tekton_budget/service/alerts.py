@@ -29,6 +29,7 @@ from tekton_budget.storage.alerts import (
 from tekton_budget.storage.appending import write_audit, write_balances, write_events
 from tekton_budget.storage.balances import BalanceRows, Shared
 from tekton_budget.storage.loading import open_balances
+from tekton_budget.storage.outbox import Logged
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Exclusively, Writer
 
@@ -97,6 +98,15 @@ class Alerts:
                 code="alert_not_found",
             )
         return view_of(policies, found)
+
+    def of_event(self, caller: Caller, event: Logged) -> AlertView | None:
+        """The alert that was written with an event of the log, if it is kept."""
+        policies = self._reader.policies()
+        balance = str(event.payload.get("balance_id"))
+        for alert in self._rows.of((balance,), event.at_us).get(balance, ()):
+            if alert.at_us == event.at_us and alert.facts == event.payload:
+                return view_of(policies, alert) if _sees(policies, caller, alert) else None
+        return None
 
     def acknowledge(self, caller: Caller, alert_id: str, *, verb: str = "acknowledge") -> AlertView:
         """Seen to, by whoever is first. Again it changes nothing."""

@@ -1,6 +1,6 @@
 """Lists of what was granted and of what people changed, as far as a key may see it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tekton_budget.domain.allocation import Allocation, AllocationStatus
@@ -70,6 +70,18 @@ class Lists:
                 code="allocation_not_found",
             )
         return seen[0]
+
+    def allocations_called(
+        self, caller: Caller, called: Sequence[tuple[str | None, str]]
+    ) -> list[Allocation]:
+        """Those of some keys and ids that this key may see; without a key, of whichever has it."""
+        wanted = set(called)
+        return [
+            one
+            for one in self._allocations.by_ids({id_ for _, id_ in called})
+            if ((one.key_id, one.id) in wanted or (None, one.id) in wanted)
+            and caller.sees(one.labels)
+        ]
 
     def allocations_of_context(
         self, caller: Caller, context_id: str, part: Slice | None = None

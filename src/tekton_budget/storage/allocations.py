@@ -1,6 +1,6 @@
 """Allocations as rows: found by filters, page by page from the newest on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from tekton_budget.storage.statements import names
 
 EXAMINED_MAX = 5_000  # rows that one snapshot looks through for a page
 HOLDS_READ = 200  # rows whose holds are looked at together
+IDS_MAX = 500  # of one statement
 ACTIVE = "active"
 
 _a = tables.allocations.c
@@ -83,6 +84,14 @@ class AllocationRows:
         """The allocations of that id: one a key."""
         query = select(*_COLUMNS).where(_a.id == allocation_id).order_by(_a.key_id)
         return [allocation_from_row(row) for row in self._reader.rows(query)]
+
+    def by_ids(self, ids: Iterable[str]) -> list[Allocation]:
+        """The allocations of these ids, of whatever key."""
+        wanted, found = sorted(set(ids)), []
+        for start in range(0, len(wanted), IDS_MAX):
+            query = select(*_COLUMNS).where(_a.id.in_(wanted[start : start + IDS_MAX]))
+            found += [allocation_from_row(row) for row in self._reader.rows(query)]
+        return found
 
     def due(self, now_us: int, limit: int) -> list[tuple[str, str]]:
         """Active ones past their time, longest first: key and id."""

@@ -49,6 +49,7 @@ from tekton_budget.frontends.api.routes import (
     workflow,
 )
 from tekton_budget.frontends.api.schemas import ProblemOut, problem_responses
+from tekton_budget.frontends.api.sockets import Sockets
 from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.frontends.http.following import Hub
@@ -114,12 +115,15 @@ class BudgetApp(FastAPI):
     """FastAPI behind our edge, with our problems in its document."""
 
     edge: Edge
+    sockets: Sockets
     pages: ASGIApp  # the edge, for pages of other sites that may ask
     nouns = _NOUNS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything goes through the edge."""
-        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+        if scope["type"] == "websocket":
+            await self.sockets(scope, receive, send)
+        elif scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
             await self.pages(scope, receive, send)
         else:
             await self.edge(scope, receive, send)
@@ -198,6 +202,13 @@ def create_app(
         app.state.doorkeeper,
         app.state.hot,
         meter=app.state.metrics.request,
+        access_log=access_log,
+    )
+    app.sockets = Sockets(
+        running.service,
+        app.state.doorkeeper,
+        app.state.hub,
+        count=app.state.metrics.sockets,
         access_log=access_log,
     )
     app.pages = CORSMiddleware(

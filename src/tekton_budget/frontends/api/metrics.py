@@ -84,6 +84,12 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._sockets = Gauge(
+            "tekton_budget_websockets",
+            "WebSockets that are connected",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._series: dict[tuple[str, str, int], _Series] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -94,6 +100,10 @@ class Metrics:
             self._series[key] = series = self._new_series(*key)
         series[0].inc()
         series[1].observe(seconds)
+
+    def sockets(self, number: int) -> None:
+        """How many are connected by now."""
+        self._sockets.set(number)
 
     def batch(self, batch: Batch) -> None:
         """One batch of the writer, over."""

@@ -50,6 +50,14 @@ class Doorkeeper:
         self._refuse_foreign(scope)
         return LOCAL
 
+    async def caller_of(self, secret: str) -> Caller:
+        """Who a key stands for that came otherwise than in a header; refuses with 401."""
+        given = b"Bearer " + secret.encode()
+        known = self._known.get(given)
+        if known is not None and time.monotonic() < known[1]:
+            return known[0]
+        return await self._looked_up(given, secret)
+
     async def needs_key(self) -> bool:
         """Whether whoever comes without a key is turned away."""
         return not self._keyless or await self._any_keys()
@@ -100,11 +108,11 @@ class Doorkeeper:
                     "only localhost is served. Make a key, or set BUDGET_ALLOWED_HOSTS.",
                     code="foreign_host",
                 )
-            writes = scope["method"] not in _READING
-            if name == b"origin" and writes and not self._is_page(value.decode("latin-1")):
+            guarded = scope["type"] == "websocket" or scope["method"] not in _READING
+            if name == b"origin" and guarded and not self._is_page(value.decode("latin-1")):
                 raise Forbidden(
-                    "A page of another site may not change anything here. Make a key, or name the "
-                    "page in BUDGET_CORS_ORIGINS.",
+                    "A page of another site may not change anything here, nor listen. Make a key, "
+                    "or name the page in BUDGET_CORS_ORIGINS.",
                     code="foreign_origin",
                 )
 

@@ -204,6 +204,15 @@ class Follow:
         self.position = event.position if self._ready else self._place
         return event
 
+    async def some(self) -> list[Logged]:
+        """All that is there, at least one event; waits for it."""
+        while not self._ready:
+            await self._fetch()
+        found = list(self._ready)
+        self._ready.clear()
+        self.position = self._place
+        return found
+
     async def begin(self) -> int:
         """Take the place from which to follow, so that nothing after this call is missed."""
         while self._place is None:
