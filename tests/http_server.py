@@ -12,7 +12,13 @@ import uvicorn
 
 @contextmanager
 def listening(
-    app: Any, *, lifespan: str = "off", port: int = 0, dates: bool = True, ws: Any = "none"
+    app: Any,
+    *,
+    lifespan: str = "off",
+    port: int = 0,
+    dates: bool = True,
+    ws: Any = "none",
+    **settings: Any,
 ) -> Iterator[str]:
     """Listen on a free port in a thread; the address. Without `dates` the application gives them."""
     listener = socket.socket()
@@ -26,6 +32,7 @@ def listening(
         ws=ws,
         access_log=False,
         date_header=dates,
+        **settings,
     )
     server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -36,10 +36,11 @@ class Port:
         else:
             await self.api(scope, receive, send)
 
-    def stop(self) -> None:
-        """Streams that would go on for ever end; what was asked is still answered."""
+    async def stop(self) -> None:
+        """Streams and sockets that would go on for ever end; what was asked is still answered."""
         if self.mcp is not None:
             self.mcp.stop()
+        await self.api.sockets.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

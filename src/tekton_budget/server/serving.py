@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 BACKLOG = 2048
 GRACE_SECONDS = 30  # for requests under way to be answered
 KEEP_ALIVE_SECONDS = 75
+PING_SECONDS = 20.0  # a WebSocket's client that has not answered the last one is gone
 MESSAGE_BYTES_MAX = 64 * 1024  # that a WebSocket's client may send at once
 
 
@@ -130,6 +131,8 @@ class _Server(uvicorn.Server):
                 ws=SocketProtocol,
                 ws_max_size=MESSAGE_BYTES_MAX,
                 ws_per_message_deflate=False,
+                ws_ping_interval=PING_SECONDS,
+                ws_ping_timeout=PING_SECONDS,
                 loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
                 lifespan="on",
                 log_config=None,
@@ -156,8 +159,7 @@ class _Server(uvicorn.Server):
         """Take no more; whoever waits for room is told that there is none."""
         log.info("stopping")
         self._running.writer.end_waiting()
-        self._port.stop()
-        await self._port.api.sockets.close()
+        await self._port.stop()
         await super().shutdown(sockets)
         await leave_hermes(self._running)  # in Tekton's order: after the last request was answered
         if self._lines is not None:

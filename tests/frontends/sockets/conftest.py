@@ -113,11 +113,12 @@ class Port(Served):
 
 
 @contextmanager
-def served(database_url: str, **settings: Any) -> Iterator[Port]:
+def served(database_url: str, ping_seconds: float | None = None, **settings: Any) -> Iterator[Port]:
     settings = {"log_level": "WARNING", "relay_seconds": 0.02, **settings}
     with open_service(load_settings(database_url=database_url, **settings)) as running:
         port = open_port(running)
-        with listening(port, ws=SocketProtocol) as url, ExitStack() as closing:
+        pings = {"ws_ping_interval": ping_seconds, "ws_ping_timeout": ping_seconds}
+        with listening(port, ws=SocketProtocol, **pings) as url, ExitStack() as closing:
             http = closing.enter_context(httpx.Client(base_url=url, timeout=60, verify=NO_TLS))
             yield Port(url, running, http, port, closing)
 

@@ -53,13 +53,18 @@ class Hub:
     ) -> "Follow":
         """Every event after a position (or from now on) that this key may see, as it comes.
 
-        `async for event in hub.follow(caller): …`. Iterating raises what `Following.after` refuses,
-        `Unavailable` where the place asked for cannot be read, and `Unauthenticated` once the key
-        is no longer valid; it ends when the server stops. `position` of it says where to go on.
+        `with closing(hub.follow(caller)) as events: async for event in events: …`. Iterating raises
+        what `Following.after` refuses, `Unavailable` where a place cannot be read, and
+        `Unauthenticated` once the key is no longer valid; it ends when the server stops. Its
+        `position` says where to go on.
         """
         found = Follow(self, caller, after, known_types(types))
         self._follows.add(found)
         return found
+
+    def forget(self, follow: "Follow") -> None:
+        """One less to look for."""
+        self._follows.discard(follow)
 
     @property
     def is_looking(self) -> bool:
@@ -218,6 +223,10 @@ class Follow:
         while self._place is None:
             await self._fetch()
         return self._place
+
+    def close(self) -> None:
+        """Follow no longer; the log is not looked at for this one any more."""
+        self._hub.forget(self)
 
     async def _fetch(self) -> None:
         if self._hub.is_closed:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
@@ -220,11 +221,12 @@ class Socket:
     async def _push(self, caller: Caller, follow: Follow) -> None:
         while True:
             try:
-                await self._push_on(caller, follow)
+                with closing(follow):
+                    await self._push_on(caller, follow)
             except (Conflict, InvalidInput) as refusal:  # the place is not there any more
-                await self._fault(refusal.detail, code=refusal.code, **refusal.extra)
                 follow = self._around.follow(caller, refusal.extra.get("next"))
                 self._position = await follow.begin()
+                await self._fault(refusal.detail, code=refusal.code, **refusal.extra)
             except Unavailable:  # the store is away: from where it was
                 await asyncio.sleep(AWAY_SECONDS)
                 follow = self._around.follow(caller, self._position)
@@ -319,7 +321,8 @@ class Socket:
         except StopAsyncIteration:
             self.end(GOING_AWAY, "the server stops")
         except BudgetError as refusal:
-            self.end(POLICY_VIOLATION, refusal.detail)
+            away = isinstance(refusal, Unavailable)
+            self.end(TRY_AGAIN if away else POLICY_VIOLATION, refusal.detail)
         except Exception:
             log.exception("socket_failed", topic=self._opened.topic)
             self.end(INTERNAL_ERROR, "something went wrong here; it is in the server's log")
