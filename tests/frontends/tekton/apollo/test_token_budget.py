@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tekton_budget
-from tekton_budget import InvalidInput
+from tekton_budget import BudgetExceeded, InvalidInput
 from tekton_budget.frontends.tekton.apollo import (
     BudgetAllocation,
     BudgetPolicy,
@@ -85,6 +85,19 @@ def test_a_context_that_is_denied_another_keeps_what_it_has(manager) -> None:
     assert held(ours) == 900
     assert take(ours, "a", 500).tokens_allocated == 500  # its own 400 are free for it
     assert held(ours) == 1000
+
+
+def test_tasks_of_one_event_loop_share_a_limit_too(manager) -> None:
+    ours = manager()
+    ours.add_policy(hard(1000))
+
+    async def crowd() -> list[BudgetAllocation | None]:
+        asks = [ours.allocate_budget(f"c{n}", "ergon", token_count=30) for n in range(50)]
+        return await asyncio.gather(*asks)
+
+    granted = [one for one in asyncio.run(crowd()) if one is not None]
+    assert len(granted) == 33
+    assert held(ours) == 990
 
 
 def test_one_context_holds_one_allocation_however_many_ask_at_once(manager) -> None:
@@ -186,6 +199,8 @@ def test_an_allocation_of_weeks_is_kept_alive(manager, clock) -> None:
             await ours.stop()
 
     asyncio.run(fortnight())
+    with pytest.raises(BudgetExceeded):  # whatever is due is ended before an ask is denied
+        expire(ours, 301)
     assert (held(ours), told) == (700, [])
     assert ours.get_allocation("a").is_active
     clock.forward(hours=12)
