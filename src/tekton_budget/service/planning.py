@@ -27,6 +27,7 @@ from tekton_budget.storage.usages import UsageRows
 
 HISTORY_DAYS = 30
 HISTORY_CALLS = 100  # the latest ones tell how calls go now
+LOOKS_MAX = 5  # snapshots of 20,000 rows in which they are looked for
 RECENT_CALLS = 10
 OWN_CALLS_MIN = 3  # of a model, below which its price tells more than they do
 MODELS_MAX = 20
@@ -171,7 +172,9 @@ class Planning:
             ),
         )
         assert wanted is not None, "the key's own labels stand in the place of others"
-        rows = self._usage.walk(wanted, limit=HISTORY_CALLS * _RECORDS_OF_A_CALL)
+        rows = self._usage.walk(
+            wanted, limit=HISTORY_CALLS * _RECORDS_OF_A_CALL, looks_max=LOOKS_MAX
+        )
         return past_calls((one.record for one in rows), HISTORY_CALLS)
 
     # Models -------------------------------------------------------------------------------------

@@ -127,11 +127,17 @@ class UsageRows:
         limit: int,
         after: Place | None = None,
         oldest_first: bool = False,
+        looks_max: int | None = None,
     ) -> list[StoredUsage]:
-        """Up to `limit` records after a place, each snapshot looking through so many rows."""
+        """Up to `limit` records after a place, each snapshot looking through so many rows.
+
+        `looks_max` bounds the snapshots: what few of very many rows match may be further back.
+        """
         found: list[StoredUsage] = []
         days: DaysKnown | None = None
-        while len(found) < limit:
+        looks = 0
+        while len(found) < limit and looks != looks_max:
+            looks += 1
             end = None
             if not wanted.is_indexed:
                 end = self.slice_end(wanted, after, oldest_first=oldest_first)

@@ -228,6 +228,24 @@ def test_the_prompt_has_the_numbers_in_it(
     done(story())
 
 
+def test_in_a_run_the_environment_says_whose_calls_they_are(
+    service: Service, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        await service.face().open_run("r1", cost_limit=2)
+        where = {"BUDGET_URL": service.url, "BUDGET_RUN": "r1", "BUDGET_LABELS": "team=a"}
+        async with over_streams(SESSIONS, folder=tmp_path, **where) as client:
+            await client.data("record_usage", model="openai/m", input_tokens=9, cost=0.88)
+            status = await client.call("budget_status")
+            assert text_of(status) == (
+                "$1.12 of $2.00 left in this run; about 1 more call like the last one."
+            )
+            assert status.structured_content["labels"] == {"team": "a", "run": "r1"}
+            assert (await client.says("usage_report")).startswith("Spent in all: $0.88")
+
+    done(story())
+
+
 @eras
 def test_a_client_of_one_team_sees_nothing_of_another(service: Service, era: str) -> None:
     theirs = service.limit("2usd/day", scope={"team": "b"}, name="bravo")

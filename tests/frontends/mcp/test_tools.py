@@ -67,6 +67,16 @@ def test_in_a_run_it_says_so(quiet: Service, at_desk: Seats) -> None:
     assert text.startswith("$1.12 of $2.00 left in this run; about 1 more call like the last one.")
 
 
+def test_near_the_end_of_a_run_it_says_to_finish(quiet: Service, at_desk: Seats) -> None:
+    done(quiet.face().open_run("r1", cost_limit=2, landing=Decimal("0.1")))
+    done(quiet.use(1, "1.85", run="r1"))
+
+    text = at_desk(run="r1").says("budget_status")
+
+    assert "$0.15 of $2.00 left in this run; about 0 more calls" in text
+    assert "kept for the end: finish what is under way" in text
+
+
 @pytest.mark.parametrize(
     ("limit", "said"),
     [

@@ -157,6 +157,18 @@ def test_holds_are_not_left_for_others(world: World) -> None:
     assert planned(world).models[0].median.steps == 3
 
 
+def test_of_very_many_calls_only_so_many_are_looked_through(
+    quick: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tekton_budget.storage.usages.EXAMINED_MAX", 2)
+    call(quick, "1", feature="rare")
+    for _ in range(30):
+        call(quick, "1")
+
+    assert planned(quick, labels={"feature": "rare"}).calls == 0
+    assert planned(quick).calls == 10
+
+
 @pytest.mark.parametrize(
     "query",
     [

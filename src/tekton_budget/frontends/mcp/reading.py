@@ -48,6 +48,8 @@ def standing(status: Json, recent: Json | None) -> str:
     if recent is not None and recent["steps"] is not None:
         text += f"; about {counted(recent['steps'], 'more call')} like the {_last(recent['calls'])}"
     text += "."
+    if _is_landing(binds):
+        text += " That is kept for the end: finish what is under way."
     if binds["resets_at"] is not None:
         text += f" It resets {binds['resets_at']}."
     return text
@@ -230,6 +232,15 @@ async def explain_denial(desk: Desk, said: Said) -> Answer:
     text = f"Refused {latest['timestamp']}: {latest['detail'] or 'over budget'}\n{now}"
     data = {"latest": latest, "by_policy": found["items"], "denials": found["total"]}
     return Answer(text, data)
+
+
+def _is_landing(limit: Json) -> bool:
+    """Whether no more is left than what a policy keeps for the end."""
+    left, kept = limit["remaining"], limit["landing"]
+    return any(
+        left[unit] is not None and kept[unit] > 0 and 0 < left[unit] <= kept[unit]
+        for unit in ("cost", "tokens", "requests")
+    )
 
 
 def limit_of(one: Json) -> Json:
