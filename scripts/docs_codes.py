@@ -268,7 +268,7 @@ CODES: dict[str, Explained] = {
     ),
     "tool_not_found": Explained(
         404,
-        "A client of the Model Context Protocol called a tool that is not among those it was shown",
+        "Neither the Model Context Protocol nor Tekton's has a tool of this name for this key",
         "Call one of those that the message names; for tools of administration, ask for them",
     ),
     "resource_not_found": Explained(
@@ -316,11 +316,6 @@ CODES: dict[str, Explained] = {
     ),
     "policy_not_found": Explained(
         404, "There is no such policy in force", "`GET /api/v1/policies` lists them"
-    ),
-    "tool_not_found": Explained(
-        404,
-        "Tekton's protocol has no tool of this name",
-        "`GET /api/mcp/tools` lists them; the answer names them too",
     ),
     "record_not_found": Explained(
         404, "There is no such usage record, or it is another key's", "Check the id"

@@ -38,7 +38,7 @@ class CommandOut(View):
 
 @router.post("", response_model=CommandOut)
 async def command(request: Request, body: CommandIn, id_: IdempotencyKey = None) -> Reply:
-    """Do what a line says, with the rights of whoever sends it. `GET /api/v1/command/help` lists what.
+    """Do what a line says, with the rights of whoever sends it; see `GET /api/v1/command/help`.
 
     Always 200, except where nothing can be done now: `success` says whether it was done. A command
     that was refused has in `data` the status and code that its own route would have answered.
