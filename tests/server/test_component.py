@@ -161,6 +161,28 @@ def test_two_ports_that_differ_are_told(tekton: Tekton) -> None:
     assert "8999" in component.log.read_text()
 
 
+def test_several_workers_start_and_stop_as_one(tekton: Tekton, postgres_url: str) -> None:
+    tekton.write(
+        f"BUDGET_PORT={tekton.port}\nBUDGET_DATABASE_URL={postgres_url}\nBUDGET_WORKERS=2\n"
+    )
+    with tekton.started(sys.executable, "-m", "tekton_budget") as component:
+        transport = httpx.HTTPTransport(retries=5)
+        with httpx.Client(base_url=component.url, transport=transport, timeout=60) as http:
+            assert http.get("/health").json()["status"] == "healthy"
+        code = component.stop()
+
+    assert code == 0, component.log.read_text()
+    assert "worker_killed" not in component.log.read_text()
+
+
+def test_the_host_that_tekton_builds_addresses_of_is_where_it_listens(tekton: Tekton) -> None:
+    tekton.write(f"BUDGET_PORT={tekton.port}\nBUDGET_HOST=localhost\nTEKTON_HOST=0.0.0.0\n")
+    with tekton.started(sys.executable, "-m", "tekton_budget") as component:
+        assert component.url == f"http://localhost:{tekton.port}"
+        assert httpx.get(f"http://127.0.0.1:{tekton.port}/health").status_code == 200
+        assert component.stop() == 0
+
+
 def test_it_stops_when_asked_over_http(tekton: Tekton) -> None:
     tekton.write(f"BUDGET_PORT={tekton.port}\nBUDGET_SHUTDOWN_ENABLED=true\n")
     with tekton.started(sys.executable, "-m", "tekton_budget") as component:

@@ -38,10 +38,11 @@ class CommandOut(View):
 
 @router.post("", response_model=CommandOut)
 async def command(request: Request, body: CommandIn, id_: IdempotencyKey = None) -> Reply:
-    """Do what a line says, with the rights of whoever sends it; see `GET /api/v1/command/help`.
+    """Do what a line says, with the rights of whoever sends it.
 
-    Always 200, except where nothing can be done now: `success` says whether it was done. A command
-    that was refused has in `data` the status and code that its own route would have answered.
+    `GET /api/v1/command/help` lists what may be said. Always 200, except where nothing can be done
+    now: `success` says whether it was done. A command that was refused has in `data` the status and
+    code that its own route would have answered.
     """
     given = [(name, value) for name, value in request.scope["headers"] if name in _CREDENTIALS]
     return _told(await obey(AsyncBudget(Inner(request.app, given)), body.command, id_))
