@@ -15,8 +15,8 @@ PAGE = "settings.md"
 
 INTRO = """Every setting has one name. Write it in `budget.toml` of the directory that the command is started in (or of the file that
 `--config` names), or set the environment variable of the same name, with `BUDGET_` before it and in capitals. An option of the
-command line comes first, then the environment, then the file, then the default. `tekton-budget config` prints what is in force and
-where it came from."""
+command line comes first, then the environment, then the file, then what Tekton says to all its components, then the default.
+`tekton-budget config` prints what is in force and where it came from."""
 
 EXAMPLE = """```toml
 port = 8013
@@ -28,6 +28,70 @@ mode = "shadow"
 CLIENT = """## Settings of clients
 
 `tekton_budget.open()`, `Client`, `AsyncClient` and the command line read these besides."""
+
+
+TEKTON = """## Inside Tekton
+
+Where `TEKTON_ROOT` is set, the files `~/.env`, `$TEKTON_ROOT/.env.tekton` and `$TEKTON_ROOT/.env.local` are part of the environment,
+each before those that come first, and all of them before the process's own variables, as everywhere in Tekton. Of them are taken
+`BUDGET_…`, `PENIA_…`, `HERMES_…`, `HEPHAESTUS_…`, `TEKTON_…` and `…_API_KEY`. Where `_TEKTON_ENV_FROZEN=1` says that Tekton's launcher
+has read them, and outside of Tekton, no file is read; outside, of the variables below `PENIA_PORT` and `HERMES_URL` count alone."""
+
+# Of each of Tekton's variables what it says here, and of which setting; tests/test_tekton_environment.py holds them to it.
+MEANT = (
+    (
+        "TEKTON_ROOT",
+        "database_url",
+        "With nothing else said, the database is `.tekton/data/budget/tekton-budget.db` in it",
+    ),
+    (
+        "TEKTON_DATA_DIR",
+        "database_url",
+        "It is `budget/tekton-budget.db` in that folder; the original's `budget.db` is never opened",
+    ),
+    (
+        "PENIA_PORT",
+        "port",
+        "The port, where `BUDGET_PORT` is not set; two that differ are logged, and `BUDGET_PORT` holds",
+    ),
+    (
+        "BUDGET_HOST",
+        "host",
+        "The address to listen on. Tekton builds addresses of it, so that both are one",
+    ),
+    (
+        "TEKTON_HOST",
+        "public_host",
+        "The host told to Hermes; it opens nothing. `0.0.0.0` is no host to be found by",
+    ),
+    ("TEKTON_LOG_LEVEL", "log_level", "`TRACE` is `DEBUG`, `FATAL` and `OFF` are `CRITICAL`"),
+    ("TEKTON_DEBUG", "log_level", "`true` is `DEBUG`, where no level is said"),
+    (
+        "TEKTON_LOG_FORMAT",
+        "log_format",
+        "`json`; `compact`, `standard`, `detailed`, `debug` and `minimal` are `text`",
+    ),
+    ("HEPHAESTUS_PORT", "cors_origins", "Pages of that port on this machine may call"),
+    ("HERMES_URL", "hermes_url", "Where Hermes is"),
+    (
+        "HERMES_PORT",
+        "hermes_url",
+        "The same by its port (8001), on `HERMES_HOST`, else `TEKTON_HOST`, else `localhost`",
+    ),
+    ("HERMES_HOST", "hermes_url", "The same by its host"),
+    (
+        "TEKTON_HERMES_DISCOVERY",
+        "hermes_url",
+        "`false`: Hermes is not asked, unless `BUDGET_HERMES_URL` names it",
+    ),
+    ("HERMES_REGISTRATION_TIMEOUT", "hermes_timeout_seconds", "As it says"),
+    (
+        "HERMES_HEALTH_CHECK_INTERVAL",
+        "hermes_interval_seconds",
+        "Half of it: two signs of life in each of its checks",
+    ),
+    ("TEKTON_MCP_ENABLED", "mcp_enabled", "`false`: neither `/mcp` nor `/api/mcp` is served"),
+)
 
 
 def text() -> str:
@@ -43,7 +107,10 @@ def text() -> str:
         for name, field in Settings.model_fields.items()
     ]
     head = ("setting", "environment", "type", "default", "what it does")
-    return page("Settings", INTRO, EXAMPLE, table(head, rows), CLIENT, _client_table())
+    meant = [(code(variable), code(setting), told) for variable, setting, told in MEANT]
+    tekton = table(("variable", "setting", "what it says here"), meant)
+    parts = (INTRO, EXAMPLE, table(head, rows), TEKTON, tekton, CLIENT, _client_table())
+    return page("Settings", *parts)
 
 
 # One variable for each provider.

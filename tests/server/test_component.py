@@ -122,6 +122,15 @@ def test_the_module_alone_serves(tekton: Tekton, number: int) -> None:
         assert component.stop(number) == 0
 
 
+@pytest.mark.parametrize("words", [("start",), ("--debug", "start"), ("--debug",)])
+def test_the_original_s_start_serves(tekton: Tekton, words: tuple[str, ...]) -> None:
+    with tekton.started(sys.executable, "-m", "tekton_budget", *words) as component:
+        httpx.post(f"{component.url}/api/v1/policies", json={"limit": "1usd/day"})
+        assert component.stop() == 0
+
+    assert ('"level":"debug"' in component.log.read_text()) is ("--debug" in words)
+
+
 def test_the_module_takes_the_options_of_serving(tekton: Tekton) -> None:
     words = (
         "-m",
