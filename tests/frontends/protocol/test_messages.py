@@ -327,6 +327,48 @@ def test_usage_goes_to_the_allocation_that_is_named_or_the_contexts(ergon: Compo
     assert ergon.allocations()[0]["status"] == "settled"
 
 
+def test_usage_of_another_component_in_the_context_is_recorded_beside_its_allocation(
+    ergon: Component,
+) -> None:
+    ask = {"context_id": "c1", "amount": 100, "task_type": "coding"}
+    ergon.says("budget.allocate_tokens", ask)
+    used = {
+        "provider": "p",
+        "model": "m",
+        "input_tokens": 1,
+        "output_tokens": 2,
+        "context_id": "c1",
+    }
+    own = ergon.says("budget.record_usage", used)["payload"]
+    other = ergon.says("budget.record_usage", used, sender="telos")["payload"]
+    kind = ergon.says("budget.record_usage", {**used, "task_type": "chat"})["payload"]
+
+    assert own["remaining"] == 97
+    assert "allocation_id" not in other
+    assert "allocation_id" not in kind
+    assert len(ergon.records()) == 3
+
+
+def test_usage_of_a_context_told_again_after_its_allocation_ended_changes_nothing(
+    ergon: Component,
+) -> None:
+    made = ergon.says("budget.allocate_tokens", {"context_id": "c1", "amount": 100})["payload"]
+    used = {
+        "provider": "p",
+        "model": "m",
+        "input_tokens": 1,
+        "output_tokens": 2,
+        "context_id": "c1",
+    }
+    first = ergon.says("budget.record_usage", used, message_id="m-2")
+    ergon.http.post(f"/api/v1/allocations/{made['allocation_id']}/release").raise_for_status()
+    again = ergon.says("budget.record_usage", used, message_id="m-2")
+
+    assert (first["payload"]["remaining"], again["status"]) == (97, "success")
+    assert again["payload"]["record_id"] == first["payload"]["record_id"]
+    assert len(ergon.records()) == 1
+
+
 def test_usage_by_another_model_than_was_asked_for_is_recorded_as_it_was(ergon: Component) -> None:
     ergon.price("m", 1, 2)
     ergon.price("other", 5, 5)

@@ -209,7 +209,7 @@ async def _recorded_in(
     context_id: str, asker: Caller, verbs: Service, request: RecordRequest
 ) -> Recorded | Ended:
     """Record within a context's allocation, unless that was asked for under other labels."""
-    found = await run_in_threadpool(_allocation_in, context_id, asker, verbs, request.id)
+    found = await run_in_threadpool(allocation_in, context_id, asker, verbs, request.id)
     if found is not None:
         try:
             return await _recorded(asker, verbs, replace(request, allocation_id=found))
@@ -219,7 +219,7 @@ async def _recorded_in(
     return await _recorded(asker, verbs, request)
 
 
-def _allocation_in(
+def allocation_in(
     context_id: str, asker: Caller, verbs: Service, record_id: str | None
 ) -> str | None:
     """The context's allocation; of a usage that was recorded before, the one it was posted to."""

@@ -4,12 +4,13 @@ Over budget is an answer: `success` is false, and `error` is the denial's own pa
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tekton_budget.domain.answer import Denial, Grant
-from tekton_budget.domain.errors import invalid
+from tekton_budget.domain.answer import Denial, Ended, Grant, Recorded
+from tekton_budget.domain.errors import InvalidInput, invalid
 from tekton_budget.frontends.api.recommending import to_api_recommendations
+from tekton_budget.frontends.api.routes.usage import allocation_in
 from tekton_budget.frontends.http.standings import to_api_denial, to_api_standing
 from tekton_budget.frontends.http.wire import time_text, usd
 from tekton_budget.frontends.tekton.protocol.given import Asked
@@ -110,25 +111,14 @@ def record(asked: Asked) -> Told:
         raise invalid(
             "input_tokens", "send input_tokens and output_tokens, or input_text and output_text"
         )
-    allocation_id = asked.text("allocation_id") or _allocation_of_context(asked)
     used = Used(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         estimated=by_input or by_output,
         request_id=asked.text("request_id"),
         metadata=asked.mapping("metadata"),
-        # The labels of an allocation are fixed; what really answered may be another model.
-        model_used=model if allocation_id is not None else None,
-        provider_used=provider if allocation_id is not None else None,
     )
-    answer = asked.verbs.ledger.record(
-        asked.caller,
-        used,
-        labels=asked.labels() if allocation_id is None else {},
-        allocation_id=allocation_id,
-        final=asked.truth("final"),
-        record_id=asked.id,
-    ).result()
+    allocation_id, answer = _recorded(asked, used, provider, model)
     payload = {
         "success": True,
         "context_id": asked.text("context_id"),
@@ -286,13 +276,44 @@ def _cost_of(grant: Grant) -> object:
     return None if grant.price is None else usd(grant.granted.cost_nano)
 
 
+def _recorded(
+    asked: Asked, used: Used, provider: str, model: str
+) -> tuple[str | None, Recorded | Ended]:
+    """Post it within the allocation that is named, else the context's own, else within none."""
+    # The labels of an allocation are fixed; what really answered may be another model.
+    within = replace(used, model_used=model, provider_used=provider)
+    named = asked.text("allocation_id")
+    if named is not None:
+        return named, _posted(asked, within, {}, named)
+    found = _allocation_of_context(asked)
+    if found is not None:
+        try:
+            return found, _posted(asked, within, asked.own_labels(), found)
+        except InvalidInput as refusal:
+            if refusal.code != "label_fixed":  # it was asked for by another, or for something else
+                raise
+    return None, _posted(asked, used, asked.labels(), None)
+
+
+def _posted(
+    asked: Asked, used: Used, labels: dict[str, object], allocation_id: str | None
+) -> Recorded | Ended:
+    return asked.verbs.ledger.record(
+        asked.caller,
+        used,
+        labels=labels,
+        allocation_id=allocation_id,
+        final=asked.truth("final"),
+        record_id=asked.id,
+    ).result()
+
+
 def _allocation_of_context(asked: Asked) -> str | None:
-    """The newest active allocation of the context, if it has one."""
+    """The newest active allocation that the key has in the context, if there is one."""
     context_id = asked.text("context_id")
     if context_id is None:
         return None
-    page = asked.verbs.lists.allocations_of_context(asked.caller, context_id)
-    return next((one.id for one in page.items if one.is_active), None)
+    return allocation_in(context_id, asked.caller, asked.verbs, asked.id)
 
 
 def _remaining(asked: Asked, allocation_id: str) -> int:

@@ -97,6 +97,11 @@ class Asked:
             raise invalid(f"{of}_text", "send a text")
         return estimated_tokens(text), True
 
+    def own_labels(self) -> dict[str, object]:
+        """Who uses it and for what, as far as that was said."""
+        said = {"component": self.component, "task_type": self.text("task_type")}
+        return {name: value for name, value in said.items() if value is not None}
+
     def labels(self) -> dict[str, object]:
         """What is known of the call, of what was said of it."""
         labels: dict[str, object] = {"task_type": self.text("task_type") or "default"}
