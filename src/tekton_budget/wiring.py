@@ -5,9 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from tekton_budget.delivery.hermes import Board, Registrar
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.domain.errors import BudgetError, Conflict
 from tekton_budget.domain.policy import Holding
@@ -56,6 +55,9 @@ from tekton_budget.storage.schema import SchemaState, prepare, schema_state, upg
 from tekton_budget.storage.store import Store
 from tekton_budget.storage.writer import Writer
 from tekton_budget.worker import Worker, passes_of
+
+if TYPE_CHECKING:  # a server reads it where there is a Hermes
+    from tekton_budget.delivery.hermes import Board, Registrar
 
 
 class Running:

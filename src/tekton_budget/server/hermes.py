@@ -1,6 +1,5 @@
 """Who speaks to Hermes, and what it says of this service: joined here, where the port is known."""
 
-import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,13 +24,12 @@ UI_COMPONENT = "budget-dashboard"
 
 
 def join_hermes(running: Running, app: FastAPI, port: int, *, is_first: bool = True) -> None:
-    """Have the service know Hermes, if it is named: one process speaks, the others of a crew read.
+    """Have the service know Hermes: one process speaks with it, the others of a crew read.
 
     `app` is the API's application, of which we tell how it does. Nothing is begun yet.
     """
     settings = running.settings
-    if settings.hermes_url is None:
-        return
+    assert settings.hermes_url is not None
     shared = os.environ.get(SHARED_COUNTS)
     board = None if shared is None else Board(Path(shared), settings.hermes_url)
     if not is_first:
@@ -115,12 +113,6 @@ def report_of(running: Running, app: FastAPI) -> Report:
         }
 
     return report
-
-
-async def leave_hermes(running: Running) -> None:
-    """Say farewell, without holding up the event loop."""
-    if running.hermes is not None:
-        await asyncio.to_thread(running.hermes.stop)
 
 
 def _other_id(name: str, host: str, port: int) -> str:

@@ -1,5 +1,6 @@
 """Serving: a socket, the service, the application, and an orderly end."""
 
+import asyncio
 import contextlib
 import gc
 import importlib.util
@@ -18,7 +19,6 @@ from tekton_budget.frontends.port import open_port
 from tekton_budget.server.banner import address, banner
 from tekton_budget.server.connections import SocketProtocol
 from tekton_budget.server.crew import Crew, end_with_parent
-from tekton_budget.server.hermes import join_hermes, leave_hermes
 from tekton_budget.server.logs import AccessLines, configure
 from tekton_budget.settings import Settings
 from tekton_budget.tekton_environment import tekton_environment
@@ -123,7 +123,10 @@ class _Server(uvicorn.Server):
         self._told_started = started
         self._port = app = open_port(running, access_log=self._lines)
         app.api.state.stop = stop_all if stop_all is not None else self._stop
-        join_hermes(running, app.api, port, is_first=is_first)
+        if settings.hermes_url is not None:
+            from tekton_budget.server.hermes import join_hermes
+
+            join_hermes(running, app.api, port, is_first=is_first)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -161,7 +164,8 @@ class _Server(uvicorn.Server):
         self._running.writer.end_waiting()
         await self._port.stop()
         await super().shutdown(sockets)
-        await leave_hermes(self._running)  # in Tekton's order: after the last request was answered
+        if self._running.hermes is not None:  # in Tekton's order: after the last answer
+            await asyncio.to_thread(self._running.hermes.stop)
         if self._lines is not None:
             self._lines.flush()
         log.info("stopped")

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,9 +191,9 @@ class Registrar:
         if not self._thread.is_alive():
             return
         self._begun.wait()
-        assert self._loop is not None
-        assert self._stopping is not None
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._loop is not None and self._stopping is not None:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(LEAVE_SECONDS + 1)
 
     def _run(self) -> None:

@@ -7,6 +7,7 @@ With several workers each writes its counts to files in a shared directory, name
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -22,11 +23,13 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from tekton_budget.delivery.hermes import HermesState
 from tekton_budget.domain.money import NANO_PER_USD
 from tekton_budget.service.balance_views import BalanceView
 from tekton_budget.service.health import Batch
 from tekton_budget.service.overview import Counts
+
+if TYPE_CHECKING:
+    from tekton_budget.delivery.hermes import HermesState
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -113,7 +116,7 @@ class Metrics:
         for decision, number in batch.decisions.items():
             self._decisions.labels(decision).inc(number)
 
-    def text(self, counts: Counts, waiting: int, hermes: HermesState | None = None) -> bytes:
+    def text(self, counts: Counts, waiting: int, hermes: "HermesState | None" = None) -> bytes:
         """Everything, as Prometheus reads it; `waiting` is how many commands wait here now.
 
         How we stand with Hermes is known to every worker, though one of them speaks to it.
@@ -173,7 +176,7 @@ def _is_begun(file: Path) -> bool:
 class _Hermes(Collector):
     """How we stand with Hermes, where there is one."""
 
-    def __init__(self, state: HermesState) -> None:
+    def __init__(self, state: "HermesState") -> None:
         self._state = state
 
     def collect(self) -> Iterable[Metric]:
