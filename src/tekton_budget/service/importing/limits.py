@@ -6,6 +6,7 @@ what the store says differently from that was changed there.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -90,9 +91,10 @@ class LimitImport:
     def _applied(self, caller: Caller, limit: ForeignLimit, budget_id: str) -> LimitReport:
         wanted = values_of_limit(limit, self._options)
         try:
+            if not _versions(self._reader.policies(), limit.policy_id):
+                with suppress(MadeMeanwhile):
+                    return self._made(caller, limit, wanted, budget_id)
             known = _versions(self._reader.policies(), limit.policy_id)
-            if not known:
-                return self._made(caller, limit, wanted, budget_id)
             return self._changed(caller, limit, wanted, known[-1])
         except BudgetError as fault:
             if fault.code in _RETRYABLE:
@@ -109,7 +111,14 @@ class LimitImport:
         if not self._options.dry_run:
             metadata = {**limit.metadata, IMPORTED: wanted}
             fields = {**_fields(wanted), "metadata": metadata, "shadow": shadow}
-            self._verbs.create_policy(caller, fields, budget=budget_id, policy_id=limit.policy_id)
+            try:
+                self._verbs.create_policy(
+                    caller, fields, budget=budget_id, policy_id=limit.policy_id
+                )
+            except Conflict as fault:
+                if fault.code == "id_used":
+                    raise MadeMeanwhile from fault
+                raise
         else:
             self.foreseen.append(self._foreseen(limit.policy_id, budget_id, wanted))
         return _report(limit.policy_id, Outcome.MADE, wanted, shadow=shadow)
@@ -165,6 +174,10 @@ class LimitImport:
             zone=self._options.times.name,
             now_us=self._reader.now_us(),
         )
+
+
+class MadeMeanwhile(Exception):
+    """Another import was quicker."""
 
 
 _RETRYABLE = ("unavailable", "store_away", "queue_full", "outcome_unknown", "role_needed")
