@@ -221,6 +221,27 @@ def test_a_person_sees_what_differs_and_what_is_passed(shown, home) -> None:
     assert "changed" in told.out  # its windows are cut in the other zone now
 
 
+def test_a_person_is_told_how_a_shadow_period_ends(shown, home) -> None:
+    told = shown("import", "apollo", str(home), "--timezone", "UTC", "--shadow")
+    [line] = [one for one in told.out.splitlines() if one.startswith("Limits judge as if")]
+
+    words = line.partition("tekton-budget ")[2].split()
+    assert words == ["import", "apollo", str(home), "--enforce"]
+    assert "Limits judge" not in shown(*words).out
+
+
+def test_an_empty_store_is_verified_too(shown, tmp_path) -> None:
+    (tmp_path / POLICIES).write_text("[]")
+    (tmp_path / USAGE).write_text("[]")
+    rhetor_made(tmp_path / "rhetor.db", [], [])
+
+    for words in (("apollo", str(tmp_path)), ("rhetor", str(tmp_path / "rhetor.db"))):
+        told = shown("import", *words, "--timezone", "UTC")
+        assert told.code == 0, told.err
+        assert "No limits." in told.out
+        assert "verified:" in told.out
+
+
 def test_a_person_sees_rhetors_costs_and_an_export(shown, database, tmp_path) -> None:
     told = shown("import", "rhetor", str(database), "--timezone", "UTC")
     out = shown("export", "rhetor", str(tmp_path / "back.db"), "--timezone", "UTC")

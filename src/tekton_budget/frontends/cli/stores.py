@@ -283,7 +283,13 @@ def _apollo_files(home: Path) -> tuple[dict[str, bytes], list[Json]]:
 
 
 def _end_import(session: Session, report: Json, home: Path) -> None:
-    session.output.one(report, lambda: print_import(report, str(home)))
+    def shown() -> None:
+        print_import(report, str(home))
+        if not report["dry_run"] and any(limit["shadow"] for limit in report["limits"]):
+            enforced = session.hint("import", report["kind"], str(home), "--enforce")
+            print(f"\nLimits judge as if. When what they say is right: {enforced}")
+
+    session.output.one(report, shown)
     if not report["complete"]:
         raise SystemExit(FAILED)
 
