@@ -316,6 +316,8 @@ def test_another_zone_the_second_time_is_a_difference_and_not_a_second_record(
         ({"at_us": 1_780_000_000_000_000}, {"month"}),
         ({"model": "gpt-4"}, {"model"}),
         ({"labels": '{"imported_from":"apollo"}'}, None),
+        ({"metadata": "{}"}, None),
+        ({"operation_id": "op-9"}, None),
     ],
 )
 def test_what_is_stored_otherwise_is_found(

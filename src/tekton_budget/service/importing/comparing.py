@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from tekton_budget.domain.ledger import UsageRecord
 from tekton_budget.domain.money import nano_from_usd, usd_from_nano
 from tekton_budget.domain.usage import CostSource
@@ -12,6 +14,7 @@ from tekton_budget.foreign.store import IMPORTED_FROM, ForeignUsage, Kind
 from tekton_budget.service.importing.local_times import LocalTimes
 from tekton_budget.service.importing.report import CheckReport, Compared, ModelCost, Tally
 
+_json = msgspec.json.Decoder().decode
 NOTHING_SAID = "(none)"
 DIFFERING_NAMED_MAX = 20
 
@@ -139,6 +142,8 @@ class Comparison:
         if stored.at_us != self._times.instant_us(usage.at):
             return False
         if usage.cost is not None and stored.cost_nano != nano_from_usd(usage.cost):
+            return False
+        if _json(stored.metadata) != usage.metadata or stored.operation_id != usage.operation_id:
             return False
         return all(stored.labels.get(name) == value for name, value in usage.labels.items())
 
