@@ -192,6 +192,9 @@ def test_an_allocation_goes_through_its_life(original: Client, spelt: Camel) -> 
         1000,
         200,
     )
+    assert after["creation_time"] == after["created_at"] == made["creation_time"]
+    assert after["expiration_time"] == after["expires_at"]
+    assert after["last_updated"] == after["updated_at"]
     released = original.post(f"/allocations/{id_}/release")
     assert id_ in released["message"]
     assert released["tokens_released"] == 800

@@ -94,6 +94,8 @@ def to_api_allocation(allocation: Allocation) -> dict[str, object]:
         "usage_records": allocation.usage_records,
         "parent_id": allocation.parent_id,
         "children": to_api_children(allocation.children),
+        "created_at": at,
+        "updated_at": time_text(allocation.updated_us),
         "expires_at": expires_at,
         "ended_at": time_text(allocation.ended_us),
         "labels": labels,

@@ -90,6 +90,8 @@ class AllocationOut(_AllocationFields):
     on_expiry: str
     price_id: str | None
     usage_records: int
+    created_at: TimeOut
+    updated_at: TimeOut
     ended_at: TimeOut
 
 
