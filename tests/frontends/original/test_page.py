@@ -105,7 +105,7 @@ def test_the_page_s_own_script_fills_a_card_and_a_table(page: Page) -> None:
 
 
 def test_the_module_fills_every_tab(page: Page) -> None:
-    """`budgetComponent.init()`: the same calls in the same order, without alerts and sockets."""
+    """`budgetComponent.init()`: the same calls in the same order; the sockets are tested apart."""
     cards = page.get("/api/budgets/summary?period=monthly")
     month = page.send("POST", "/api/usage/summary", {"period": "monthly"})
     trend = page.send("POST", "/api/usage/summary", {"period": "daily", "days": 30})
@@ -114,6 +114,7 @@ def test_the_module_fills_every_tab(page: Page) -> None:
     id_ = budgets["items"][0]["budget_id"]
     policies = page.get(f"/api/budgets/{id_}/policies")
     rates = page.get("/api/prices")
+    alerts = page.get("/api/alerts?page=1&limit=20&acknowledged=false")
 
     by_period = {card["period"]: card for card in cards}  # the last of a period counts
     assert set(by_period) == {"daily", "weekly", "monthly"}
@@ -140,6 +141,11 @@ def test_the_module_fills_every_tab(page: Page) -> None:
         has(policy, policy_id=TEXT, budget_id=TEXT, type=TEXT, period=TEXT, enabled=TRUTH)
         has(policy, cost_limit=NUMBER, warning_threshold=NUMBER, action_threshold=NUMBER)
         assert {"token_limit", "tier", "provider", "component", "task_type"} <= policy.keys()
+    has(alerts, total=NUMBER, page=NUMBER, limit=NUMBER)
+    assert alerts["items"]
+    for alert in alerts["items"]:
+        has(alert, alert_id=TEXT, title=TEXT, message=TEXT, severity=TEXT, timestamp=TEXT)
+        has(alert, acknowledged=TRUTH, budget_id=TEXT, type=TEXT)
     assert isinstance(rates, list)
     for rate in rates:
         has(rate, provider=TEXT, model=TEXT)
@@ -181,6 +187,28 @@ def test_the_settings_are_found_and_saved(page: Page, server: Served) -> None:
     found = server.http.get(f"/api/v1/policies/{off['id']}").json()
     assert (found["cost_limit"], found["enabled"], found["provider"]) == (40, False, "anthropic")
     assert found["version"] == 1  # what it counted stays
+
+
+def test_alerts_are_dismissed_one_by_one(page: Page) -> None:
+    """`dismissAlert`: a POST without a body, then the list again."""
+    unread = "/api/alerts?page=1&limit=20&acknowledged=false"
+    before = page.get(unread)["items"]
+
+    dismissed = page.send("POST", f"/api/alerts/{before[0]['alert_id']}/acknowledge")
+
+    assert dismissed["acknowledged"] is True
+    after = [one["alert_id"] for one in page.get(unread)["items"]]
+    assert after == [one["alert_id"] for one in before[1:]]
+
+
+def test_the_client_s_commands_are_answered(page: Page) -> None:
+    """`executeCommand` and `getCommandHelp`, which its other scripts do not call."""
+    told = page.send("POST", "/api/command", {"command": "/budget daily"})
+    page.get("/api/command/help")
+    page.get("/api/command/help?command=budget")
+
+    assert told["success"] is True
+    assert "$5.00" in told["response"]
 
 
 def test_the_chat_s_commands_find_their_numbers(page: Page) -> None:
