@@ -4,10 +4,12 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -184,6 +186,55 @@ def test_a_policy_is_what_it_was_made_as(manager) -> None:
     assert take(ours, "a", 8) is not None  # the last one does not judge yet
     with pytest.raises(InvalidInput, match="pattern"):
         ours.add_policy(hard(5, component="er*"))
+
+
+def test_a_change_leaves_alone_what_it_does_not_name(manager) -> None:
+    ours = manager()
+    id_ = ours.add_policy(hard(5, metadata={"owner": "cfo"}))
+    ledger_id = next(
+        p["policy_id"] for p in ours.budget.policies()["items"] if p["token_limit"] == 5
+    )
+    known = ours.budget.policy(ledger_id)
+    noted = {**known["metadata"], "imported": {"a": 1}}
+    ours.budget.change_policy(ledger_id, name="mine", timezone="Europe/Berlin", metadata=noted)
+    ours.update_policy(id_, limit=6)
+    ours.update_policy(id_, metadata={})
+
+    now = ours.budget.policy(ledger_id)
+    assert (now["name"], now["timezone"], now["token_limit"]) == ("mine", "Europe/Berlin", 6)
+    assert now["metadata"]["imported"] == {"a": 1}
+    assert ours.get_policy(id_).metadata == {}
+    version = now["version"]
+    ours.add_policy(ours.get_policy(id_))  # as it is
+    assert ours.budget.policy(ledger_id)["updated_at"] == now["updated_at"]
+    ours.update_policy(id_, period="weekly")
+    assert ours.budget.policy(ledger_id)["version"] == version + 1
+    assert ours.budget.policy(ledger_id)["name"] == "apollo weekly remote_heavyweight"
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns"])
+def test_windows_are_those_of_the_host_s_clock(
+    zone: str, manager, clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    here = ZoneInfo(zone)
+    clock.at = datetime(2026, 3, 29, 23, 30, tzinfo=here).astimezone(UTC)  # a Sunday
+    ours = manager()
+    ours.add_policy(hard(100))
+    given = take(ours, "a", 100)
+    ours.record_usage("a", 100)
+    [before] = ours.get_budget_summary(HEAVY)
+    assert take(ours, "b", 1) is None
+    clock.forward(hours=1)
+    [after] = ours.get_budget_summary(HEAVY)
+
+    assert given.creation_time == datetime(2026, 3, 29, 23, 30)
+    assert (before.start_time, before.end_time) == (datetime(2026, 3, 29), datetime(2026, 3, 30))
+    assert (before.total_used, after.total_used) == (100, 0)
+    assert (after.start_time, after.end_time) == (datetime(2026, 3, 30), datetime(2026, 3, 31))
+    assert ours.usage_records[0].timestamp == datetime(2026, 3, 29, 23, 30)
+    assert take(ours, "b", 100) is not None
 
 
 def test_an_allocation_of_weeks_is_kept_alive(manager, clock) -> None:

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 OWN = "apollo"  # the budget, and in metadata what the ledger has no field for
 BYPASS = "bypass_priority"  # in a policy's metadata: from which priority on calls may pass it
 PAGE = 1000
+# What is kept of a policy in its metadata, beside what an import keeps there.
+_OURS = ("policy_id", "start_date", "metadata", "warning_threshold", "action_threshold")
 
 _TIERS = {tier.value for tier in BudgetTier}
 _PERIODS = {period.value for period in BudgetPeriod}
@@ -90,15 +92,16 @@ class Policies:
         return True
 
     def put(self, policy: BudgetPolicy) -> None:
-        """Make it, or change the one of that id into it."""
+        """Make it, or change what differs in the one of that id."""
         listed = self._listed()
         known = next((one for one in listed if _own_id(one) == policy.policy_id), None)
         names = {str(one["name"]) for one in listed if one is not known}
-        fields = _fields(policy, names)
         if known is None:
-            self._budget.create_policy(budget=OWN, **fields)
-        else:
-            self._budget.change_policy(str(known["policy_id"]), **fields)
+            self._budget.create_policy(budget=OWN, **_fields(policy, names))
+            return
+        changed = _changes(known, policy, names)
+        if changed:
+            self._budget.change_policy(str(known["policy_id"]), **changed)
 
     def end(self, policy_id: str) -> bool:
         """Stop counting by it; whether it was there."""
@@ -183,6 +186,26 @@ def _kept(one: Mapping[str, Any]) -> Mapping[str, Any]:
     return kept if isinstance(kept, Mapping) else {}
 
 
+def _changes(
+    known: Mapping[str, Any], policy: BudgetPolicy, names: set[str]
+) -> dict[str, Any]:  # Any: fields of a policy
+    """What differs from the ledger's. What others noted in its metadata, or named it, stays."""
+    before = nearest(known)
+    old, new = _fields(before, set()), _fields(policy, names)
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    if _made_name(before) == _made_name(policy):
+        changed.pop("name", None)
+    if "metadata" in changed:
+        kept = {name: value for name, value in _kept(known).items() if name not in _OURS}
+        changed["metadata"] = {**known["metadata"], OWN: {**kept, **new["metadata"][OWN]}}
+    return changed
+
+
+def _made_name(policy: BudgetPolicy) -> str:
+    said = (OWN, policy.period, policy.tier, policy.component, policy.task_type)
+    return " ".join(str(part) for part in said if part)[:180]
+
+
 def _fields(policy: BudgetPolicy, names: set[str]) -> dict[str, Any]:
     """A policy of the ledger; its name is made of what it limits, and added to `names`."""
     scope = {"tier": str(policy.tier)}
@@ -190,7 +213,7 @@ def _fields(policy: BudgetPolicy, names: set[str]) -> dict[str, Any]:
         value = getattr(policy, name)
         if value:
             scope[name] = _exactly(name, value)
-    name = " ".join([OWN, str(policy.period), *scope.values()])[:180]
+    name = _made_name(policy)
     name = name if name not in names else f"{name} {policy.policy_id[-12:]}"
     names.add(name)
     kept: dict[str, Any] = {
