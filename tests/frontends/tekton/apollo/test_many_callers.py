@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,18 +74,44 @@ def test_processes_share_a_limit_over_http(server_url: str) -> None:
         _check(budget, policy_id, manager)
 
 
+def test_a_process_that_is_killed_takes_nothing_along(store_url: str) -> None:
+    with tekton_budget.open(database_url=store_url) as budget:
+        manager = TokenBudgetManager(budget=budget)
+        policy_id = program.limited(manager, "ergon", LIMIT)
+        killed = _started("k", {"BUDGET_DATABASE_URL": store_url})
+        while len(manager.usage_records) < 10 and killed.poll() is None:
+            time.sleep(0.02)
+        killed.kill()
+        killed.communicate()
+        [after] = _processes(1, {"BUDGET_DATABASE_URL": store_url})
+        records = manager.usage_records
+        before = sum(one.tokens_used for one in records if one.context_id.startswith("k-"))
+        left_holding = [one for one in manager.allocations.values() if one.is_active]
+
+        assert 0 < before < LIMIT
+        assert before + after["tokens"] == LIMIT - sum(a.remaining_tokens for a in left_holding)
+        for one in left_holding:  # who knows that their process is gone gives them back
+            manager.update_allocation(one.context_id, is_active=False)
+        program.crowd(manager, "ergon", 2, "rest")
+        _check(budget, policy_id, manager)
+
+
 def _processes(count: int, variables: dict[str, str]) -> list[dict[str, int]]:
-    command = [sys.executable, "-m", "tests.frontends.tekton.apollo.program", "ergon", "0", "8"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    started = [
-        subprocess.Popen(
-            [*command, f"p{number}"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-        )
-        for number in range(count)
-    ]
+    started = [_started(f"p{number}", variables) for number in range(count)]
     answers = [process.communicate(timeout=240)[0] for process in started]
     assert all(process.returncode == 0 for process in started)
     return [json.loads(answer) for answer in answers]
+
+
+def _started(name: str, variables: dict[str, str]) -> subprocess.Popen[str]:
+    module = "tests.frontends.tekton.apollo.program"
+    return subprocess.Popen(
+        [sys.executable, "-m", module, "ergon", "0", "8", name],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _check(budget: tekton_budget.Budget, policy_id: str, manager: TokenBudgetManager) -> None:
