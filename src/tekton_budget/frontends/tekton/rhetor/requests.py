@@ -140,8 +140,7 @@ class Requests:
         named = BudgetPeriod(period)
         limit = self._limits.of(named, provider)
         if limit is None or not limit.limits:
-            text = f"there is no {named.value} limit of {provider} to reset"
-            raise NotFound(f"{text[0].upper()}{text[1:]}.", code="no_limit")
+            raise NotFound(f"There is no {named.value} limit of {provider} to reset.")
         balance = self._balances().get(limit.policy["policy_id"])
         left = Decimal(0) if balance is None else _left(balance)
         missing = limit.amount - left if balance is not None else Decimal(0)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tekton_budget.domain.errors import InvalidInput
+from tekton_budget.domain.errors import Unavailable
 from tekton_budget.face.budget import Budget
 from tekton_budget.frontends.tekton.rhetor.models import Models, Named
 from tekton_budget.frontends.tekton.rhetor.words import labels_of
@@ -42,10 +42,9 @@ class Router:
                 warnings = list(info.get("warnings", []))
                 return *chosen, [*warnings, *_swapped((provider, model), chosen, last)]
             left = [one for one in left if one != chosen]
-        raise InvalidInput(
+        raise Unavailable(
             "Others take what is left of the budget faster than a model can be found for this "
-            "call; ask again later.",
-            code="over_budget",
+            "call; ask again."
         )
 
     def _found(self, call: Call, tokens: tuple[int, int], left: list[Named]) -> Named:
