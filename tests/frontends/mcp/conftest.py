@@ -74,8 +74,8 @@ class Service:
 
 
 @dataclass
-class Client1:
-    """A client with the answers of tools as tests read them."""
+class Agent:
+    """A client, with the answers of tools as tests read them."""
 
     client: Client
     heard: list[Any]
@@ -138,7 +138,7 @@ def serving(database_url: str, **settings: Any) -> Iterator[Service]:
 @asynccontextmanager
 async def over_http(
     service: Service, era: str = SESSIONS, *, path: str = "/mcp", **headers: str
-) -> AsyncIterator[Client1]:
+) -> AsyncIterator[Agent]:
     """A client of the port; `key` and `labels` among the headers."""
     named = {"key": "X-API-Key", "labels": "X-Budget-Labels", "origin": "Origin", "host": "Host"}
     sent = {named.get(name, name): value for name, value in headers.items()}
@@ -150,13 +150,13 @@ async def over_http(
     async with create_mcp_http_client(headers=sent) as http:
         transport = streamable_http_client(f"{service.url}{path}", http_client=http)
         async with Client(transport, mode=era, message_handler=hear) as client:
-            yield Client1(client, heard)
+            yield Agent(client, heard)
 
 
 @asynccontextmanager
 async def over_streams(
     era: str = SESSIONS, *words: str, folder: Path, **variables: str
-) -> AsyncIterator[Client1]:
+) -> AsyncIterator[Agent]:
     """A client that starts the command, as an agent's program does."""
     kept = {
         name: value
@@ -176,7 +176,7 @@ async def over_streams(
         heard.append(message)
 
     async with Client(server, mode=era, message_handler=hear) as client:
-        yield Client1(client, heard)
+        yield Agent(client, heard)
 
 
 @pytest.fixture

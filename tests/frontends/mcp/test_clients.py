@@ -14,7 +14,7 @@ from tests.frontends.mcp.conftest import (
     ALONE,
     ERAS,
     SESSIONS,
-    Client1,
+    Agent,
     Service,
     done,
     numbers,
@@ -40,7 +40,7 @@ eras = pytest.mark.parametrize("era", ERAS)
 
 def connected(
     service: Service, way: str, era: str, folder: Path, *, url: bool = True
-) -> AbstractAsyncContextManager[Client1]:
+) -> AbstractAsyncContextManager[Agent]:
     """A client of team a."""
     if way == HTTP:
         return over_http(service, era, labels="team=a")

@@ -202,6 +202,33 @@ def test_open_streams_end_when_the_server_stops(sqlite_url: str, era: str) -> No
     assert ended == (["in order"] if era == ALONE else [])
 
 
+def test_a_stream_ends_when_its_key_is_revoked_or_nobody_follows_any_more(
+    service: Service,
+) -> None:
+    service.limit("1usd/day")
+    keys = {name: service.key(name) for name in ("first", "second")}
+
+    async def story() -> None:
+        for name, key in keys.items():
+            async with over_http(service, ALONE, key=key) as client:
+                uris = ["budget://status"]
+                async with client.client.listen(resource_subscriptions=uris) as stream:
+                    await client.data("allocate", cost=0.1)
+                    async with asyncio.timeout(20):
+                        assert (await anext(stream)).uri == "budget://status"
+                    if name == "first":
+                        revoke = service.running.service.keys.revoke_key
+                        await asyncio.to_thread(revoke, LOCAL, name)
+                    else:
+                        hub = service.port.api.state.hub
+                        loop = service.port.mcp._opening.get_loop()
+                        asyncio.run_coroutine_threadsafe(hub.close(), loop)
+                    async with asyncio.timeout(20):
+                        assert [one async for one in stream] == []
+
+    done(story())
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_a_cancelled_ask_holds_nothing(service: Service, era: str) -> None:
     service.limit("1usd/day", name="cap")
