@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any, cast
 
 import structlog
 import uvicorn
@@ -17,7 +18,6 @@ from tekton_budget.domain.errors import Conflict, Forbidden, invalid
 from tekton_budget.frontends.http.auth import is_loopback
 from tekton_budget.frontends.port import open_port
 from tekton_budget.server.banner import address, banner
-from tekton_budget.server.connections import SocketProtocol
 from tekton_budget.server.crew import Crew, end_with_parent
 from tekton_budget.server.logs import AccessLines, configure
 from tekton_budget.settings import Settings
@@ -131,7 +131,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http="httptools",
-                ws=SocketProtocol,
+                ws=cast("type[asyncio.Protocol]", _socket_protocol),  # it is called like one
                 ws_max_size=MESSAGE_BYTES_MAX,
                 ws_per_message_deflate=False,
                 ws_ping_interval=PING_SECONDS,
@@ -192,6 +192,13 @@ class _Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+
+def _socket_protocol(**parts: Any) -> asyncio.Protocol:  # Any: uvicorn's own
+    """What speaks to a WebSocket's client: loaded with the first of them."""
+    from tekton_budget.server.connections import SocketProtocol
+
+    return SocketProtocol(**parts)
 
 
 def _work(settings: Settings, listening: socket.socket, number: int) -> None:

@@ -131,10 +131,17 @@ def test_the_first_key_ends_those_who_came_without_one(
 
 
 def test_another_key_takes_over_where_the_first_was(quick: Port) -> None:
-    page = quick.page("/ws/budget/allocations", X_API_Key=key(quick, "a", team="a"))
-    secret = key(quick, "b", team="b")
-    page.asked("authentication", api_key=secret)
-    quick.http.headers["X-API-Key"] = secret
-    quick.http.post("/api/v1/allocations", json={"cost": 1}).raise_for_status()
+    first, second = key(quick, "a", team="a"), key(quick, "b")
+    page = quick.page("/ws/budget/allocations", X_API_Key=first)
+    quick.http.headers["X-API-Key"] = second
+    for id_, team in (("one", "a"), ("hidden", "b")):
+        body = {"allocation_id": id_, "cost": 1, "team": team}
+        quick.http.post("/api/v1/allocations", json=body).raise_for_status()
+    page.pushed("allocation_update", allocation_id="one")
+    assert page.nothing()
+    page.asked("authentication", api_key=second)
+    quick.http.post("/api/v1/allocations", json={"allocation_id": "two", "cost": 1})
+    page.pushed("allocation_update", allocation_id="two")
 
-    assert page.pushed("allocation_update")["payload"]["allocation"]["metadata"] == {}
+    told = [m["payload"]["allocation_id"] for m in page.seen if m["type"] == "allocation_update"]
+    assert told == ["one", "two"]

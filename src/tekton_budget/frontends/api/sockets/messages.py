@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.frontends.api.sockets.topics import topic_called
@@ -31,6 +31,8 @@ class MessageType(StrEnum):
 
 class WebSocketMessage(BaseModel):
     """A message in the original's main form; its name is in the errors that clients know."""
+
+    model_config = ConfigDict(defer_build=True)
 
     type: MessageType
     topic: str
