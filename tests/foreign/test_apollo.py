@@ -267,6 +267,7 @@ def test_a_usage_that_was_never_apollos_becomes_a_record_of_each_kind_of_tokens(
         ("0199:output", "output", 30),
     ]
     assert rows[0]["provider"] == rows[0]["context_id"] == "unknown"
+    assert rows[0]["task_type"] == "default"
     assert rows[0]["metadata"] == {"mine": 1, **exported_note("0199")}
     assert {usage.exported_from for usage in again.usages} == {"0199"}
 

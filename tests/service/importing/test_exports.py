@@ -104,7 +104,7 @@ def _live(running: Running) -> None:
     ledger.record(LOCAL, used, labels=dict(CALL), record_id="split").result()
     whole = Used(tokens=50, cost=Decimal("0.5"))
     ledger.record(LOCAL, whole, labels=dict(CALL), record_id="whole").result()
-    ledger.record(LOCAL, Used(input_tokens=5), labels=dict(CALL), record_id="unpriced").result()
+    ledger.record(LOCAL, Used(input_tokens=5), labels={}, record_id="unpriced").result()
 
 
 def test_what_was_recorded_here_goes_along_to_apollo_and_does_not_come_back_twice(
@@ -143,6 +143,7 @@ def test_what_was_recorded_here_goes_along_to_rhetor_and_does_not_come_back_twic
         there = import_rhetor(other, written.content)
 
     assert [one[6:9] for one in usage] == [(1, 1, 0.1), (80, 20, 0.25), (50, 0, 0.5), (5, 0, 0.0)]
+    assert usage[3][2:6] == ("unknown", "unknown", "unknown", "default")
     assert (written.cost, written.records) == (Decimal("0.85"), 4)
     assert [fault.what for fault in written.faults] == [
         "without a known cost, and so there with 0: 1"

@@ -25,7 +25,8 @@ from tekton_budget.foreign.store import (
 )
 
 FILE_RECORDS = 1000  # as many as Apollo writes at a stop
-UNKNOWN = "unknown"  # what Apollo writes where it was not told
+# What Apollo writes where it was not told.
+_UNTOLD = {**dict.fromkeys(LABELS, "unknown"), "task_type": "default"}
 _SCOPE = ("tier", "component", "task_type")
 
 Json = dict[str, Any]  # Any: JSON of others
@@ -75,7 +76,7 @@ def records_of(usage: ForeignUsage) -> list[Json]:
     if not used:
         used = {kept.get("usage_type", TOTAL): 0}
     id_ = kept.get("record_id", usage.record_id)
-    said = {name: kept.get(name, usage.labels.get(name, UNKNOWN)) for name in LABELS}
+    said = {name: kept.get(name, usage.labels.get(name, _UNTOLD[name])) for name in LABELS}
     return [
         {
             "record_id": id_ if len(used) == 1 else f"{id_}:{kind}",

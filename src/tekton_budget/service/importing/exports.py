@@ -21,6 +21,12 @@ from tekton_budget.service.paging import LIMIT_MAX
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.usages import UsageFilter, UsageRows
 
+_UNTOLD = {
+    "provider": "unknown",
+    "model": "unknown",
+    "component": "unknown",
+    "task_type": "default",
+}
 _metadata = msgspec.json.Decoder(dict[str, object]).decode
 
 
@@ -71,7 +77,7 @@ class Exports:
         if unpriced:
             text = f"without a known cost, and so there with 0: {unpriced:,}"
             faults.append(Fault("usage", text))
-        priced = [u if u.cost is not None else replace(u, cost=Decimal(0)) for u in usages]
+        priced = [_told(usage) for usage in usages]
         return WrittenDatabase(
             write_rhetor(priced, sayable),
             len(priced),
@@ -112,6 +118,12 @@ class Exports:
             else:
                 limits.append(_limit_of(policy, scope, times))
         return limits, faults
+
+
+def _told(usage: ForeignUsage) -> ForeignUsage:
+    """With Rhetor's own words where a call of ours does not say, for it reads no row without."""
+    labels = usage.labels if usage.exported_from is None else {**_UNTOLD, **usage.labels}
+    return replace(usage, labels=labels, cost=usage.cost or Decimal(0))
 
 
 def _usage_of(record: UsageRecord, times: LocalTimes) -> ForeignUsage:
