@@ -176,7 +176,9 @@ def _inline(text: str) -> str:
 
 
 def _anchor(method: str, path: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", f"{method} {_short(path)}".lower()).strip("-")
+    """A name of its own for each; /status and /api/v1/status are two routes."""
+    place = _short(path) if _short(path) != path else f"root {path}"
+    return re.sub(r"[^a-z0-9]+", "-", f"{method} {place}".lower()).strip("-")
 
 
 def _short(path: str) -> str:
