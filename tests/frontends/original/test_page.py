@@ -21,7 +21,7 @@ class Page:
     """What a browser does for the page: an origin, a preflight before JSON, and no key."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, headers={"Origin": PAGE}, verify=NO_TLS)
+        self.http = httpx.Client(base_url=url, headers={"Origin": PAGE}, verify=NO_TLS, timeout=60)
 
     def get(self, path: str) -> Any:
         return self._read(self.http.get(path, headers=JSON), path)
