@@ -3,11 +3,9 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.scope import checked_labels
-from tekton_budget.domain.zones import zone_names
 
 _UPSTREAM = "BUDGET_UPSTREAM_"
 _UPSTREAM_KEY = "BUDGET_UPSTREAM_KEY_"
@@ -51,15 +49,3 @@ def labels_from_text(text: str, field: str = "labels") -> dict[str, str]:
             raise invalid(field, f'"{part}" is no label: write LABEL=VALUE, several with commas')
         labels[name.strip()] = value
     return checked_labels(labels)
-
-
-def host_zone() -> str:
-    """The IANA name of the zone that this machine's clock shows; `UTC` where none can be told."""
-    told = [os.environ.get("TZ", "").lstrip(":")]
-    for file in (Path("/etc/timezone"), Path("/etc/localtime")):
-        try:
-            text = file.read_text() if file.name == "timezone" else str(file.resolve())
-        except OSError:
-            continue
-        told.append(text.strip().rpartition("zoneinfo/")[2])
-    return next((name for name in told if name in zone_names()), "UTC")

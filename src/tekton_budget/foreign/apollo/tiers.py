@@ -1,4 +1,4 @@
-"""Apollo's own rule for the tier of a call, which its records do not say.
+"""Apollo's own tables and rule for the tier of a call, which its records do not say.
 
 A model by its whole name, else a provider, else the heaviest; its table of components is empty.
 Names are compared whole, so a dated name is its provider's; our own table of tiers knows more.
@@ -6,7 +6,7 @@ Names are compared whole, so a dated name is its provider's; our own table of ti
 
 from tekton_budget.domain.price.tiers import HEAVYWEIGHT, LIGHTWEIGHT, MIDWEIGHT
 
-_MODELS = {
+MODEL_TIERS = {
     **dict.fromkeys(("codellama", "deepseek-coder", "starcoder"), LIGHTWEIGHT),
     **dict.fromkeys(("claude-haiku", "claude-3-haiku", "llama-3", "mistral", "qwen"), MIDWEIGHT),
     **dict.fromkeys(
@@ -14,7 +14,7 @@ _MODELS = {
         HEAVYWEIGHT,
     ),
 }
-_PROVIDERS = {
+PROVIDER_TIERS = {
     "openai": HEAVYWEIGHT,
     "anthropic": HEAVYWEIGHT,
     "ollama": MIDWEIGHT,
@@ -24,5 +24,5 @@ _PROVIDERS = {
 
 def tier_of(provider: str, model: str) -> str:
     """The tier in which Apollo counted the calls of a model."""
-    found = _MODELS.get(model.lower()) or _PROVIDERS.get(provider.lower())
+    found = MODEL_TIERS.get(model.lower()) or PROVIDER_TIERS.get(provider.lower())
     return found or HEAVYWEIGHT

@@ -488,7 +488,9 @@ def heard(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_store_moves_in_by_the_first_start_and_an_import_and_out_again(
     manager, tmp_path: Path
 ) -> None:
-    listed = [json.loads(hard(50, policy_id="p", period="monthly").model_dump_json())]
+    since = datetime(2026, 1, 1)  # a limit counts from then on, so the usage below is its
+    policy = hard(50, policy_id="p", period="monthly", start_date=since)
+    listed = [json.loads(policy.model_dump_json())]
     used = {
         "record_id": "r-1",
         "allocation_id": "a-1",

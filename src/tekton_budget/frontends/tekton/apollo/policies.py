@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 from tekton_budget.domain.errors import Conflict, NotFound, invalid
 from tekton_budget.domain.scope import MISSING
 from tekton_budget.face.budget import Budget
-from tekton_budget.face.environment import host_zone
+from tekton_budget.face.host_zone import host_zone
 from tekton_budget.face.request import Json
 from tekton_budget.foreign.apollo.reading import POLICIES
 from tekton_budget.foreign.store import IMPORTED_FROM

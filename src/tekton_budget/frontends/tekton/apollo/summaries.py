@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from tekton_budget.domain.period import Period, Schedule, us_from_datetime
 from tekton_budget.domain.zones import datetime_from_us
 from tekton_budget.face.budget import Budget
-from tekton_budget.face.environment import host_zone
+from tekton_budget.face.host_zone import host_zone
 from tekton_budget.face.request import Labels
 from tekton_budget.frontends.tekton.apollo import clock
 from tekton_budget.frontends.tekton.apollo.allocations import Allocations

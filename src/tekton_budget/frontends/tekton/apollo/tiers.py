@@ -1,5 +1,8 @@
 """Apollo's tables: the tier of a call, and how many tokens it is given when it names none."""
 
+from collections.abc import Mapping
+
+from tekton_budget.foreign.apollo.tiers import MODEL_TIERS, PROVIDER_TIERS
 from tekton_budget.frontends.tekton.apollo.models import BudgetPeriod, BudgetTier, TaskPriority
 
 LIGHT, MID, HEAVY = (
@@ -37,24 +40,15 @@ DEFAULT_ALLOCATIONS = {
     "coding": _sizes(4_000),
     "analysis": _sizes(4_000),
 }
-MODEL_TIERS = {
-    **dict.fromkeys(("codellama", "deepseek-coder", "starcoder"), LIGHT),
-    **dict.fromkeys(("claude-haiku", "claude-3-haiku", "llama-3", "mistral", "qwen"), MID),
-    **dict.fromkeys(
-        ("gpt-4", "claude-3-opus", "claude-3-sonnet", "claude-3.5-sonnet", "claude-3.7-sonnet"),
-        HEAVY,
-    ),
-}
-PROVIDER_TIERS = {"openai": HEAVY, "anthropic": HEAVY, "ollama": MID, "local": LIGHT}
 
 
 class Tiers:
     """Which tier a call is of. Names are compared whole; each manager has tables of its own."""
 
     def __init__(self) -> None:
-        self.model_tiers: dict[str, BudgetTier] = dict(MODEL_TIERS)
+        self.model_tiers = _tiers(MODEL_TIERS)
         self.component_tiers: dict[str, BudgetTier] = {}
-        self.provider_tiers: dict[str, BudgetTier] = dict(PROVIDER_TIERS)
+        self.provider_tiers = _tiers(PROVIDER_TIERS)
 
     def tier_of(self, component: str | None, provider: str | None, model: str | None) -> BudgetTier:
         """By its model, else its component, else its provider; the dearest if none is known."""
@@ -94,3 +88,7 @@ def size_of(task_type: str, priority: int) -> int:
     if sizes is None:
         return DEFAULT_ALLOCATIONS["default"][TaskPriority.NORMAL]
     return sizes.get(priority, sizes[TaskPriority.NORMAL])
+
+
+def _tiers(table: Mapping[str, str]) -> dict[str, BudgetTier]:
+    return {name: BudgetTier(tier) for name, tier in table.items()}

@@ -16,7 +16,7 @@ from typing import Any, Self
 from tekton_budget.domain.errors import Conflict, NotFound, invalid
 from tekton_budget.domain.scope import checked_labels
 from tekton_budget.face.budget import Budget
-from tekton_budget.face.environment import host_zone
+from tekton_budget.face.host_zone import host_zone
 from tekton_budget.face.request import Labels
 from tekton_budget.frontends.tekton.rhetor.checking import Checking
 from tekton_budget.frontends.tekton.rhetor.costs import OUTPUT_LENGTH, Costs
