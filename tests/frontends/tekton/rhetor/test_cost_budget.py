@@ -162,6 +162,23 @@ def test_longer_answers_are_held_where_they_are_expected(make: Make) -> None:
     assert held(manager) == [Decimal("0.06012")]
 
 
+def test_as_much_is_held_as_the_largest_of_the_last_calls_took(manager: BudgetManager) -> None:
+    manager.record_completion(*GPT4, PROMPT, "a" * 4000)  # 1,001 tokens
+    manager.check_budget(*GPT4, PROMPT)
+    assert held(manager) == [Decimal("0.06018")]
+
+    manager.record_usage(*GPT4, "c", "t", 5, 5, 0.5)  # charged by somebody else's prices
+    _, info = manager.check_budget(*GPT4, "another question")
+    assert held(manager) == [Decimal("0.5")]
+    assert info["estimated_cost"] == 0.00774  # as Rhetor says it
+
+    manager.record_usage(*GPT4, "c", "t", 5, 5, 0.5)
+    for _ in range(20):
+        manager.record_completion(*GPT4, PROMPT, "yes")
+    manager.check_budget(*GPT4, PROMPT)
+    assert held(manager) == [ESTIMATE]
+
+
 def test_a_call_that_costs_more_is_recorded_and_the_next_one_denied(
     manager: BudgetManager,
 ) -> None:

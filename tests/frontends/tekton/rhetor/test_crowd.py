@@ -109,3 +109,24 @@ def test_limits_that_are_set_at_once_leave_one_in_force(manager: BudgetManager) 
     assert len(settings["weekly"]) == 1
     assert settings["weekly"][0]["limit_amount"] in amounts
     assert len(policies["items"]) == 1
+
+
+def test_calls_that_cost_more_than_rhetor_estimates_are_held_as_large_as_the_last_ones(
+    manager: BudgetManager,
+) -> None:
+    """A usage is a fact, so only the first could pass the limit: from then on it is known."""
+    cost, calls = 0.01, THREADS
+    manager.set_budget_limit("daily", 0.295, "openai", "enforce")
+    manager.record_usage("openai", "gpt-4", "ergon", "chat", 1, 1, cost)
+
+    def work(number: int) -> int:
+        if not manager.check_budget("openai", "gpt-4", f"{PROMPT} {number}", "ergon", "chat")[0]:
+            return 0
+        manager.record_usage("openai", "gpt-4", "ergon", "chat", 1, 1, cost)
+        return 1
+
+    with ThreadPoolExecutor(calls) as pool:
+        made = sum(pool.map(work, range(calls)))
+
+    assert made == 28
+    assert manager.get_current_usage_total("daily", "openai") == 0.29

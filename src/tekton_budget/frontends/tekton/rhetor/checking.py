@@ -9,6 +9,7 @@ from tekton_budget.domain.errors import BudgetError, Forbidden, InvalidInput
 from tekton_budget.face.answers import Grant
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.refusals import BudgetExceeded
+from tekton_budget.frontends.tekton.rhetor.experience import Size
 from tekton_budget.frontends.tekton.rhetor.holds import Holds, Model
 from tekton_budget.frontends.tekton.rhetor.limits import Limit, Limits
 from tekton_budget.frontends.tekton.rhetor.usage import Spent, Usage
@@ -35,6 +36,14 @@ class Estimate:
     output_cost: Decimal | None = None
     total_cost: Decimal | None = None
     unknown: str = ""
+
+    def cost_of(self, output_tokens: int) -> Decimal:
+        """USD of the same call with so many tokens of output, at the same rate."""
+        assert self.input_cost is not None, "its price is known"
+        assert self.output_cost is not None, "its price is known"
+        if not self.output_tokens:
+            return self.input_cost
+        return self.input_cost + self.output_cost * output_tokens / self.output_tokens
 
     def shown(self) -> Json:
         """In Rhetor's fields."""
@@ -65,10 +74,10 @@ class Checking:
         named: Model,
         text: str,
         estimate: Estimate,
-        tokens: tuple[int, int],
+        size: Size,
         labels: Mapping[str, str],
     ) -> tuple[bool, Json]:
-        """Whether, and what Rhetor tells of it."""
+        """Whether a call of at least that size may be made, and what Rhetor tells of it."""
         provider, model = named
         before = self._holds.abandoned(text)
         if before is not None:
@@ -77,8 +86,7 @@ class Checking:
             hold = self._budget.allocate(
                 provider=provider or None,
                 model=model or None,
-                input_tokens=tokens[0],
-                max_output_tokens=tokens[1],
+                **_amounts(estimate, size),
                 labels=dict(labels),
                 lifetime_seconds=self._lifetime_seconds,
             )
@@ -172,6 +180,14 @@ def unjudged(refusal: BudgetError, estimate: Estimate) -> Json:
         "detail": str(refusal),
         "cost_estimate": estimate.shown(),
     }
+
+
+def _amounts(estimate: Estimate, size: Size) -> Json:
+    """What to ask for: the tokens, and a cost where the last calls cost more than these would."""
+    tokens = estimate.input_tokens + size.output_tokens
+    if estimate.total_cost is not None and size.cost > estimate.cost_of(size.output_tokens):
+        return {"tokens": tokens, "cost": size.cost}
+    return {"input_tokens": estimate.input_tokens, "max_output_tokens": size.output_tokens}
 
 
 _ORDER = [period.value for period in BudgetPeriod]

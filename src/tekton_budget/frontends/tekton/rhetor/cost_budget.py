@@ -20,6 +20,7 @@ from tekton_budget.face.host_zone import host_zone
 from tekton_budget.face.request import Labels
 from tekton_budget.frontends.tekton.rhetor.checking import Checking
 from tekton_budget.frontends.tekton.rhetor.costs import OUTPUT_LENGTH, Costs
+from tekton_budget.frontends.tekton.rhetor.experience import Experience
 from tekton_budget.frontends.tekton.rhetor.holds import Holds
 from tekton_budget.frontends.tekton.rhetor.limits import Limits
 from tekton_budget.frontends.tekton.rhetor.models import Models
@@ -55,9 +56,10 @@ class BudgetManager(Costs, Requests):
 
     `check_budget` and `route_with_budget_awareness` hold what they allow until the call is
     recorded (or for `hold_seconds`), so that checks at the same time cannot all be allowed the same
-    money. A call that costs more than was estimated is recorded all the same, and the next check
-    answers for it: `output_tokens` says how long answers may get. `allocate_budget` with
-    `record_cost` names each call, and is exact for callers who know what a call may cost.
+    money. They hold the estimate, or what the largest of the last calls of the model took; or,
+    with `output_tokens`, answers of that length. A call that takes more yet is recorded all the
+    same, and the next checks answer for it. `allocate_budget` with `record_cost` names each call,
+    and is exact for callers who know what it may cost.
     """
 
     def __init__(  # noqa: PLR0913  (Rhetor's own, and where the budget is)
@@ -93,6 +95,7 @@ class BudgetManager(Costs, Requests):
         self._limits = Limits(self.budget, self.clock)
         self._usage = Usage(self.budget, self.clock)
         self._holds = Holds(hold_seconds)
+        self._experience = Experience()
         self._checking = Checking(
             self.budget, self._limits, self._usage, self._holds, int(hold_seconds)
         )
@@ -313,7 +316,9 @@ class BudgetManager(Costs, Requests):
         fits `BudgetExceeded` is raised: no model is named that the budget does not allow.
         """
         call = (default_provider, default_model, component, task_type)
-        tokens = self._tokens(default_model, input_text)
+        estimate = self._cost(default_provider, default_model, input_text, "a" * OUTPUT_LENGTH)
+        size = self._size(default_provider, default_model, estimate)
+        tokens = (estimate.input_tokens, size.output_tokens)
         return self._router.route(call, input_text, tokens, self._checked)
 
     # Inside -----------------------------------------------------------------------------------
@@ -321,7 +326,7 @@ class BudgetManager(Costs, Requests):
     def _checked(self, call: tuple[str, str, str, str], input_text: str) -> tuple[bool, Json]:
         provider, model, component, task_type = call
         estimate = self._cost(provider, model, input_text, "a" * OUTPUT_LENGTH)
-        tokens = self._tokens(model, input_text)
+        size = self._size(provider, model, estimate)
         # A check that says neither is of a call that may be recorded with both.
         said = {
             name: word
@@ -329,9 +334,21 @@ class BudgetManager(Costs, Requests):
             if word != _UNSAID[name]
         }
         named = (provider, model)
-        return self._checking.check(named, input_text, estimate, tokens, labels_of(**said))
+        return self._checking.check(named, input_text, estimate, size, labels_of(**said))
 
     def _record(
+        self,
+        call: tuple[str, str, str, str],
+        text: str | None,
+        tokens: tuple[int, int],
+        cost: Decimal | None,
+        metadata: Json | None,
+    ) -> Json:
+        found = self._posted(call, text, tokens, cost, metadata)
+        self._experience.note(call[:2], found["output_tokens"], found["cost"])
+        return found
+
+    def _posted(
         self,
         call: tuple[str, str, str, str],
         text: str | None,

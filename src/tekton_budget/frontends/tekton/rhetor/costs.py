@@ -8,6 +8,7 @@ from tekton_budget.domain.errors import InvalidInput, NotFound
 from tekton_budget.face.budget import Budget
 from tekton_budget.frontends.tekton.rhetor.checking import Estimate
 from tekton_budget.frontends.tekton.rhetor.counting import count_tokens
+from tekton_budget.frontends.tekton.rhetor.experience import Experience, Size
 from tekton_budget.frontends.tekton.rhetor.models import Models
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class Costs:
     budget: Budget
     output_tokens: int | None
     _models: Models
+    _experience: Experience
 
     @property
     def pricing(self) -> dict[str, dict[str, dict[str, float]]]:
@@ -63,12 +65,12 @@ class Costs:
         cheaper = self._models.cheaper(provider, model, task_type)
         return cheaper[0] if cheaper else None
 
-    def _tokens(self, model: str, input_text: str) -> tuple[int, int]:
-        """What a call is estimated at: its input, and an answer of the usual length."""
-        output = self.output_tokens
-        if output is None:
-            output = self.count_tokens("a" * OUTPUT_LENGTH, model)
-        return self.count_tokens(input_text, model), output
+    def _size(self, provider: str, model: str, estimate: Estimate) -> Size:
+        """What a check holds: what is said of answers, else the estimate or the last calls."""
+        if self.output_tokens is not None:
+            return Size(self.output_tokens, Decimal(0))
+        lately = self._experience.largest((provider, model))
+        return Size(max(estimate.output_tokens, lately.output_tokens), lately.cost)
 
     def _cost(self, provider: str, model: str, input_text: str, output_text: str) -> Estimate:
         tokens = self.count_tokens(input_text, model), self.count_tokens(output_text, model)
