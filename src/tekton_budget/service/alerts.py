@@ -1,6 +1,6 @@
 """Alerts: listed and acknowledged, and looked for where balances stand above a threshold now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,7 +27,7 @@ from tekton_budget.storage.alerts import (
     write_alerts,
 )
 from tekton_budget.storage.appending import write_audit, write_balances, write_events
-from tekton_budget.storage.balances import BalanceRows, Shared
+from tekton_budget.storage.balances import BalanceRows
 from tekton_budget.storage.loading import open_balances
 from tekton_budget.storage.outbox import Logged
 from tekton_budget.storage.reading import Reader
@@ -35,7 +35,7 @@ from tekton_budget.storage.writer import Exclusively, Writer
 
 EXAMINED_MAX = 10 * LIMIT_MAX  # alerts that are looked through for a page
 GROUPS_MAX = 200  # of a policy, the fullest first, that a check looks at
-MADE_MAX = 500  # balances that one transaction tells of
+TOGETHER_MAX = 100  # alerts that one transaction makes or acknowledges
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +148,15 @@ class Alerts:
             own = budget_named(policies, caller, budget)
             wanted = [policy for policy in wanted if policy.budget_id == own.budget_id]
         standing: dict[str, Event] = {}
-        for policy in wanted:
-            if period is None or policy.schedule.period == period:
-                for balance in self._open(policies, policy, now_us):
-                    event = self._standing(policy, balance, now_us)
-                    if event is not None and sees_group(policies, caller, policy, balance.group):
-                        standing[balance.id] = event
+        of_period = [p for p in wanted if period is None or p.schedule.period == period]
+        for policy, balance in self._open(policies, of_period, now_us):
+            event = self._standing(policy, balance, now_us)
+            if event is not None and sees_group(policies, caller, policy, balance.group):
+                standing[balance.id] = event
         known = self._known(policies, standing, now_us)
         missing = [id_ for id_, event in standing.items() if _of(event, known[id_]) is None]
-        for start in range(0, len(missing), MADE_MAX):
-            chunk = missing[start : start + MADE_MAX]
+        for start in range(0, len(missing), TOGETHER_MAX):
+            chunk = missing[start : start + TOGETHER_MAX]
             self._writer.exclusively(partial(self._make, chunk)).result()
         known |= self._known(policies, missing, now_us)
         found = [_of(event, known[id_]) for id_, event in standing.items()]
@@ -219,28 +218,32 @@ class Alerts:
     def _acknowledged(self, caller: Caller, alert_ids: Sequence[str], verb: str) -> int:
         by = caller.name or "local"
 
-        def run(alone: Exclusively) -> int:
-            number = 0
-            for alert_id in alert_ids:
-                if set_acknowledged(alone.session, alert_id, alone.now_us, by):
-                    note = AuditNote(verb, "alert", alert_id, "null", "null")
-                    write_audit(alone.session, [(caller.key_id, caller.name, note)], alone.now_us)
-                    number += 1
-            return number
+        def run(chunk: Sequence[str], alone: Exclusively) -> int:
+            done = set_acknowledged(alone.session, chunk, alone.now_us, by)
+            notes = [AuditNote(verb, "alert", alert_id, "null", "null") for alert_id in done]
+            rows = [(caller.key_id, caller.name, note) for note in notes]
+            write_audit(alone.session, rows, alone.now_us)
+            return len(done)
 
-        return self._writer.exclusively(run).result() if alert_ids else 0
+        number = 0
+        for start in range(0, len(alert_ids), TOGETHER_MAX):
+            chunk = alert_ids[start : start + TOGETHER_MAX]
+            number += self._writer.exclusively(partial(run, chunk)).result()
+        return number
 
-    def _open(self, policies: PolicySet, policy: Policy, now_us: int) -> Iterable[Balance]:
-        """The balances of the open window that were ever touched, the fullest groups' first."""
-        opens_us = policies.window(policy, now_us).opens_us
-        found = [one.balance for one in self._fullest(policy, opens_us)]
-        shared = balance_id(policy.no, opens_us, "")
-        return (*found, *self._balances.stored((shared,)).values())
-
-    def _fullest(self, policy: Policy, opens_us: int) -> Sequence[Shared]:
-        if not group_label_names(policy):
-            return ()
-        return self._balances.by_share(policy.no, opens_us, limit=GROUPS_MAX)
+    def _open(
+        self, policies: PolicySet, wanted: Iterable[Policy], now_us: int
+    ) -> Iterator[tuple[Policy, Balance]]:
+        """The balances of open windows that were ever touched, of groups the fullest ones."""
+        windows = [(policy, policies.window(policy, now_us).opens_us) for policy in wanted]
+        stored = self._balances.stored(balance_id(one.no, at_us, "") for one, at_us in windows)
+        for policy, opens_us in windows:
+            shared = stored.get(balance_id(policy.no, opens_us, ""))
+            if shared is not None:
+                yield policy, shared
+            if group_label_names(policy):
+                groups = self._balances.by_share(policy.no, opens_us, limit=GROUPS_MAX)
+                yield from ((policy, one.balance) for one in groups)
 
     def _standing(self, policy: Policy, balance: Balance, now_us: int) -> Event | None:
         if not balance.opened:

@@ -123,16 +123,15 @@ def alerts_since(session: Session, balance_id: str, since_us: int) -> list[Alert
     return [_stored(row).alert for row in session.execute(query, (balance_id, since_us))]
 
 
-def set_acknowledged(session: Session, alert_id: str, at_us: int, by: str) -> bool:
-    """Seen to, unless it was before; whether it is so by this."""
-    mark = session.statements.mark
-    query = f"SELECT 1 FROM alerts WHERE alert_id = {mark} AND acknowledged_us IS NULL"
-    if not session.execute(query, (alert_id,)):
-        return False
+def set_acknowledged(session: Session, alert_ids: Sequence[str], at_us: int, by: str) -> list[str]:
+    """Those that were open are seen to; which these are."""
+    found = session.by_keys(tables.alerts, "alert_id, acknowledged_us", "alert_id", alert_ids)
+    opened = sorted(row[0] for row in found if row[1] is None)
     columns = "acknowledged_us, acknowledged_by"
     statement = session.statements.update(tables.alerts, "alert_id", "", columns)
-    session.write(statement, [(at_us, by, alert_id)])
-    return True
+    if opened:
+        session.write(statement, [(at_us, by, alert_id) for alert_id in opened])
+    return opened
 
 
 def _row(event: Event, now_us: int) -> tuple[object, ...]:

@@ -228,6 +228,7 @@ def test_a_team_walks_past_very_many_of_others(
 ) -> None:
     monkeypatch.setattr("tekton_budget.service.alerts.LIMIT_MAX", 2)
     monkeypatch.setattr("tekton_budget.service.alerts.EXAMINED_MAX", 4)
+    assert alerts.listed(TEAM_A, AlertQuery()).total == 0
     world.policy("1usd/day", name="each", per=["team"], thresholds=[0.5])
     world.record("0.60", team="a")
     for number in range(6):
@@ -238,7 +239,9 @@ def test_a_team_walks_past_very_many_of_others(
     assert (first.items, first.total) == ((), None)
     assert titles(second.items) == ["each (a) has reached 50% of its cost limit"]
     assert second.next is None
-    assert alerts.acknowledge_all(TEAM_A, AlertQuery()) == 1
+    world.record("0.60", team="a")  # past its limit: the newest of all
+    assert len(alerts.listed(TEAM_A, AlertQuery(), Slice(limit=1)).items) == 1
+    assert alerts.acknowledge_all(TEAM_A, AlertQuery()) == 2
 
 
 def test_a_check_finds_what_no_call_has_moved_since_and_makes_none_twice(
@@ -261,6 +264,7 @@ def test_a_check_finds_what_no_call_has_moved_since_and_makes_none_twice(
     assert titles(alerts.check(LOCAL, period="monthly")) == [
         "monthly (ada) has reached 50% of its cost limit"
     ]
+    assert alerts.check(LOCAL, budget="default") == first
     assert len(listed(alerts)) == 2
     world.record("0.05", user="ada")
     assert len(listed(alerts)) == 2, "the ledger knows what was told"
@@ -337,6 +341,22 @@ def test_a_run_s_cap_is_for_the_run_to_see_to(world: World, alerts: Alerts) -> N
     assert {view.alert.severity for view in alerts.listed(LOCAL, AlertQuery()).items} == {
         Severity.INFO
     }
+
+
+def test_an_event_leads_to_its_alert(world: World, alerts: Alerts) -> None:
+    world.policy("1usd/day", name="team a", scope={"team": "a"}, thresholds=[0.5])
+    world.record("0.60", caller=TEAM_A)
+    passes = Passes(world.reader, world.running.writer, finish=id)
+    passes.number_outbox()
+    log = world.running.service.following.after(LOCAL, types=("threshold.crossed",))
+    (event,) = log.events
+    found = alerts.of_event(TEAM_A, event)
+
+    assert found == alerts.listed(LOCAL, AlertQuery()).items[0]
+    assert alerts.of_event(TEAM_B, event) is None
+    assert alerts.of_event(LOCAL, event._replace(payload={**event.payload, "unit": "x"})) is None
+    world.change("DELETE FROM alerts")
+    assert alerts.of_event(LOCAL, event) is None
 
 
 def test_they_are_kept_for_so_many_days(world: World, alerts: Alerts) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from tests.service.reading.conftest import TEAM_A, TEAM_B, World
 
+from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import Conflict, InvalidInput
 from tekton_budget.service.asks import Ask
@@ -141,6 +142,23 @@ def test_a_team_sees_its_own_events_and_no_others(world: World, following: Follo
     assert sum(kind == "budget.created" for kind, _ in told(log)) == 1
     assert sum(kind == "price.set" for kind, _ in told(log)) == 1
     assert log.next == log.last
+
+
+def test_credit_is_told_to_whom_it_is_given(world: World, following: Following) -> None:
+    each = world.policy("1usd/day", name="each", per=["team"])
+    for team in ("a", "b"):
+        give = world.running.service.ledger.give_credit
+        give(LOCAL, each.policy_id, Amounts(0, 10**9, 0), group=team).result()
+    number(world)
+    (given,) = following.after(TEAM_A, types=("credit.given",)).events
+
+    assert given.payload["group"] == "a"
+
+
+def test_a_page_has_a_size(following: Following) -> None:
+    for limit in (0, 1001):
+        with pytest.raises(InvalidInput, match="limit"):
+            following.after(LOCAL, limit=limit)
 
 
 def test_the_same_id_of_two_keys_is_two_calls(world: World, following: Following) -> None:
