@@ -1,7 +1,7 @@
 """One WebSocket: what the client says is answered, and what happens is pushed, at its own pace."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
@@ -336,4 +336,6 @@ def _content(message: Message) -> str | bytes:
     return text if text is not None else message.get("bytes") or b""
 
 
-_time: Callable[[], float] = lambda: asyncio.get_running_loop().time()  # noqa: E731
+def _time() -> float:
+    """The event loop's own clock."""
+    return asyncio.get_running_loop().time()
