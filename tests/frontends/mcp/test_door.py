@@ -188,7 +188,7 @@ def test_open_streams_end_when_the_server_stops(sqlite_url: str, era: str) -> No
             await asyncio.wait_for(opened.wait(), 30)
             assert service.port is not None
             loop = service.port.mcp._opening.get_loop()
-            loop.call_soon_threadsafe(service.port.stop)
+            asyncio.run_coroutine_threadsafe(service.port.stop(), loop)
             if era == ALONE:
                 await asyncio.wait_for(task, 30)
             late = await asyncio.to_thread(asked, service)
