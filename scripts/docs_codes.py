@@ -266,6 +266,11 @@ CODES: dict[str, Explained] = {
         "The request came through a proxy, and without keys a server serves its own machine only",
         "Make a key",
     ),
+    "sockets_full": Explained(
+        503,
+        "As many WebSockets are open as a process keeps, or as it keeps without a key",
+        "Wait as `Retry-After` says, or connect with a key",
+    ),
     "tool_not_found": Explained(
         404,
         "Neither the Model Context Protocol nor Tekton's has a tool of this name for this key",

@@ -26,7 +26,7 @@ Metadata = dict[str, Any]  # Any: what callers keep with a thing
 
 
 # `(str, Enum)`, not `StrEnum`: their text is `BudgetTier.LOCAL_LIGHTWEIGHT`, as Apollo's is.
-class BudgetTier(str, Enum):  # noqa: UP042
+class BudgetTier(str, Enum):  # noqa: UP042  (formats as Apollo's)
     """How capable, and how dear, a model is."""
 
     LOCAL_LIGHTWEIGHT = "local_lightweight"
@@ -34,7 +34,7 @@ class BudgetTier(str, Enum):  # noqa: UP042
     REMOTE_HEAVYWEIGHT = "remote_heavyweight"
 
 
-class BudgetPeriod(str, Enum):  # noqa: UP042
+class BudgetPeriod(str, Enum):  # noqa: UP042  (formats as Apollo's)
     """How often a limit starts anew."""
 
     HOURLY = "hourly"
@@ -45,7 +45,7 @@ class BudgetPeriod(str, Enum):  # noqa: UP042
     PER_TASK = "per_task"
 
 
-class BudgetPolicyType(str, Enum):  # noqa: UP042
+class BudgetPolicyType(str, Enum):  # noqa: UP042  (formats as Apollo's)
     """What passing a limit does."""
 
     IGNORE = "ignore"

@@ -362,8 +362,8 @@ class TokenBudgetManager(tiers.Tiers):
 
 def _usual_folder() -> str:
     root = os.environ.get("TEKTON_ROOT") or os.path.expanduser("~")  # noqa: PTH111  (text, as Apollo's)
-    data = os.environ.get("TEKTON_DATA_DIR") or os.path.join(root, ".tekton", "data")  # noqa: PTH118
-    return os.path.join(data, "apollo", "budget_data")  # noqa: PTH118
+    data = os.environ.get("TEKTON_DATA_DIR") or os.path.join(root, ".tekton", "data")  # noqa: PTH118  (text, as Apollo's)
+    return os.path.join(data, "apollo", "budget_data")  # noqa: PTH118  (text, as Apollo's)
 
 
 def _opened(
