@@ -110,9 +110,7 @@ def program(
     These options may stand anywhere on the line. Every option has an environment variable: BUDGET_,
     the words of the command and the option, as in BUDGET_USAGE_LIST_LIMIT.
 
-    The words of Tekton's first budget work as well, as in tekton-budget set-limit daily 5: start,
-    status --period, get-usage, set-limit, allocate, prices update, recommend, calc-cost; each has
-    its --help.
+    Tekton's older words work too (set-limit daily 5, get-usage, calc-cost …).
     """
     del version  # answered before any command is looked for
     given = {"url": url, "key": key, "database_url": database_url, "config": config}
