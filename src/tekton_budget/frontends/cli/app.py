@@ -107,10 +107,10 @@ def program(
     tekton-budget run --cost 2 -- claude          one run of an agent, under a cap
     tekton-budget serve                           the service and gateway on 127.0.0.1:8013
 
-    These options may stand anywhere on the line. Every option has an environment variable: BUDGET_,
-    the words of the command and the option, as in BUDGET_USAGE_LIST_LIMIT.
+    These options may stand anywhere. Every option has an environment variable:
+    BUDGET_USAGE_LIST_LIMIT is --limit of usage list.
 
-    Tekton's older words work too (set-limit daily 5, get-usage, calc-cost …).
+    The words of Tekton's first budget work too, as in tekton-budget set-limit daily 5.
     """
     del version  # answered before any command is looked for
     given = {"url": url, "key": key, "database_url": database_url, "config": config}
