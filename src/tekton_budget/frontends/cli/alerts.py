@@ -63,7 +63,7 @@ def show(context: typer.Context, alert_id: Named) -> None:
 @app.command("acknowledge")
 def acknowledge(
     context: typer.Context,
-    alert_id: Annotated[str | None, typer.Argument(metavar="[ALERT_ID]")] = None,
+    alert_id: Annotated[str | None, typer.Argument(metavar="ALERT_ID")] = None,
     all_: Annotated[bool, typer.Option("--all", help="All open ones instead of one")] = False,
     budget_id: Budget = None,
     severity: Severity = None,
