@@ -17,6 +17,13 @@ from tekton_budget.face.refusals import BudgetExceeded
 from tekton_budget.foreign.rhetor import read_rhetor
 from tekton_budget.frontends.tekton.rhetor import BudgetManager, BudgetPeriod, BudgetPolicy
 
+
+@pytest.fixture
+def store_url(sqlite_url: str) -> str:
+    """One store will do: the crowd, the recording and Rhetor's own file are tried on both."""
+    return sqlite_url
+
+
 GPT4 = ("openai", "gpt-4")
 PROMPT = "hello world"
 ESTIMATE = Decimal("0.00768")

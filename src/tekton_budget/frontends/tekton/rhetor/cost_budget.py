@@ -36,6 +36,7 @@ from tekton_budget.frontends.tekton.rhetor.words import (
     LocalClock,
     exact,
     labels_of,
+    whole,
 )
 
 logger = logging.getLogger(__name__)
@@ -295,7 +296,7 @@ class BudgetManager(Costs, Requests):
         With `cost_estimate` (by name, or in the first place before provider, model and category)
         it is asked for that much, and nothing is held.
         """
-        if not isinstance(provider, str) and provider is not None:
+        if not isinstance(provider, str | None):
             named = component if component != "unknown" else None
             return self._check_amount(provider, model, input_text, category or named)
         if cost_estimate is not None:
@@ -363,8 +364,8 @@ class BudgetManager(Costs, Requests):
         labels = labels_of(component=component, task_type=task_type)
         kept = _kept(component=component, task_type=task_type)
         used: Json = {
-            "input_tokens": tokens[0],
-            "output_tokens": tokens[1],
+            "input_tokens": whole(tokens[0]),
+            "output_tokens": whole(tokens[1]),
             "cost": cost,
             "labels": labels,
             "metadata": {BUDGET: {"metadata": metadata or {}, **kept}} if kept else metadata,
@@ -412,7 +413,7 @@ def _policy_of_environment() -> BudgetPolicy:
 def _limit_of_environment(name: str) -> Decimal:
     text = os.environ.get(name) or "0"
     try:
-        return exact(float(text))
+        return exact(text)
     except ValueError:
         raise invalid(name, f"is {text!r}; set USD as a number, or 0 for no limit") from None
 

@@ -85,6 +85,9 @@ class Usage:
         """Each usage between two moments, both included, oldest first."""
         rows: list[Json] = []
         after: str | None = None
+        first = start if isinstance(start, datetime) else datetime.fromisoformat(start)
+        if end is not None and end < first:
+            return rows
         while True:
             page = self._budget.usage_records(
                 labels=_asked(provider),

@@ -1,10 +1,9 @@
 """Rhetor's words, numbers and times, and ours."""
 
 import logging
-import math
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +19,9 @@ ALL_PROVIDERS = "all"
 FREE_MODELS = (("ollama", "llama3"), ("simulated", "simulated-standard"))
 PROVIDERS = ("anthropic", "openai", "ollama", "simulated")  # that Rhetor calls
 
-Amount = Decimal | float | int
+_FIRST_YEAR, _LAST_YEAR = 1971, 8998
+
+Amount = Decimal | float | int | str
 
 
 class BudgetPolicy(str, Enum):  # noqa: UP042  (Rhetor's own: str() of a StrEnum differs)
@@ -41,11 +42,22 @@ class BudgetPeriod(str, Enum):  # noqa: UP042  (as above)
 
 def exact(amount: Amount) -> Decimal:
     """USD as given, with the digits that Python shows; refuses what is no amount."""
-    if isinstance(amount, bool) or not isinstance(amount, int | float | Decimal):
+    if isinstance(amount, bool) or not isinstance(amount, int | float | Decimal | str):
         raise TypeError(f"an amount of USD is a number, not {amount!r}")
-    if not math.isfinite(amount):
+    try:
+        usd = Decimal(repr(amount) if isinstance(amount, float) else amount)
+    except InvalidOperation:
+        usd = Decimal("NaN")
+    if not usd.is_finite():
         raise ValueError(f"{amount!r} is no amount of USD")
-    return Decimal(repr(amount)) if isinstance(amount, float) else Decimal(amount)
+    return usd
+
+
+def whole(tokens: Any) -> Any:  # Any: what is no number is refused by the ledger
+    """A count of tokens, which some callers have as a float or as text."""
+    if isinstance(tokens, str) and tokens.isdecimal():
+        return int(tokens)
+    return int(tokens) if isinstance(tokens, float) and tokens.is_integer() else tokens
 
 
 def shown(usd: Decimal | int | None) -> float | None:
@@ -86,5 +98,7 @@ class LocalClock:
         return at.replace(tzinfo=None, fold=0).isoformat()
 
     def moment(self, at: datetime) -> datetime:
-        """What that clock shows → when."""
+        """What that clock shows → when; within the years that a ledger may have."""
+        if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
+            at = at.replace(year=min(max(at.year, _FIRST_YEAR), _LAST_YEAR), month=1, day=2)
         return at if at.tzinfo is not None else at.replace(tzinfo=self._info)
