@@ -12,6 +12,7 @@ from tekton_budget.face.refusals import BudgetExceeded
 from tekton_budget.frontends.tekton.rhetor.experience import Size
 from tekton_budget.frontends.tekton.rhetor.holds import Holds, Model
 from tekton_budget.frontends.tekton.rhetor.limits import Limit, Limits
+from tekton_budget.frontends.tekton.rhetor.shared import Shared
 from tekton_budget.frontends.tekton.rhetor.usage import Spent, Usage
 from tekton_budget.frontends.tekton.rhetor.words import (
     ALL_PROVIDERS,
@@ -61,12 +62,19 @@ class Checking:
     """Asks the ledger, and holds what it grants."""
 
     def __init__(
-        self, budget: Budget, limits: Limits, usage: Usage, holds: Holds, lifetime_seconds: int
+        self,
+        budget: Budget,
+        limits: Limits,
+        usage: Usage,
+        holds: Holds,
+        shared: Shared,
+        lifetime_seconds: int,
     ) -> None:
         self._budget = budget
         self._limits = limits
         self._usage = usage
         self._holds = holds
+        self._shared = shared
         self._lifetime_seconds = lifetime_seconds
 
     def check(
@@ -108,7 +116,7 @@ class Checking:
     def denied(self, denial: BudgetExceeded, estimate: Estimate) -> Json:
         """By which limit: the shortest period first, a provider's own before that of all."""
         passed = {one["policy_id"]: one for one in denial.policies}
-        ours = [one for one in self._limits.in_force() if one.policy["policy_id"] in passed]
+        ours = [one for one in self._in_force() if one.policy["policy_id"] in passed]
         info: Json = {"allowed": False}
         if ours:
             limit = min(ours, key=_rank)
@@ -126,8 +134,8 @@ class Checking:
         return info
 
     def _allowed(self, provider: str, estimate: Estimate, grant: Grant) -> Json:
-        limits = self._limits.in_force()
-        spent = self._usage.spent(provider)
+        limits = self._in_force()
+        spent = self._shared.read(("spent", provider), lambda: self._usage.spent(provider))
         own = {one.period: one for one in limits if one.provider == provider}
         warnings = self._warnings(limits, provider, spent, estimate)
         warnings += [f'"{name}" would deny this call' for name in grant.would_deny]
@@ -150,18 +158,18 @@ class Checking:
             one for one in limits if one.limits and one.enforcement == BudgetPolicy.WARN.value
         ]
         found: list[str] = []
-        for name, words in ((provider, ""), (ALL_PROVIDERS, " for all providers")):
-            concerned = [one for one in warned if one.provider == name]
-            if not concerned:
-                continue
-            used = spent if name == provider else self._usage.spent()
-            for one in sorted(concerned, key=_rank):
-                current = used.of(BudgetPeriod(one.period))
-                if current + (estimate.total_cost or 0) > one.amount:
-                    limit = f"{one.period.capitalize()} budget limit of ${float(one.amount):.2f}"
-                    current_text = f"(current: ${float(current):.2f})"
-                    found.append(f"{limit}{words} will be exceeded {current_text}")
+        for one in sorted((one for one in warned if one.provider == provider), key=_rank):
+            found += _warned_of(one, "", spent.of(BudgetPeriod(one.period)), estimate)
+        of_all = sorted((one for one in warned if one.provider == ALL_PROVIDERS), key=_rank)
+        balances = self._shared.read("balances", self._limits.balances) if of_all else {}
+        for one in of_all:
+            standing = balances.get(one.policy["policy_id"], {"spent": {"cost": 0}})
+            current = Decimal(standing["spent"]["cost"])
+            found += _warned_of(one, " for all providers", current, estimate)
         return found
+
+    def _in_force(self) -> list[Limit]:
+        return self._shared.read("limits", self._limits.in_force)
 
     def release(self, allocation_id: str) -> None:
         """Give back what a check holds."""
@@ -169,6 +177,16 @@ class Checking:
             self._budget.release(allocation_id)
         except BudgetError:
             return  # it has expired meanwhile, or will
+
+
+def _warned_of(limit: Limit, whose: str, current: Decimal, estimate: Estimate) -> list[str]:
+    """That a limit will be passed, if it will."""
+    if current + (estimate.total_cost or 0) <= limit.amount:
+        return []
+    return [
+        f"{limit.period.capitalize()} budget limit of ${float(limit.amount):.2f}{whose} "
+        f"will be exceeded (current: ${float(current):.2f})"
+    ]
 
 
 def unjudged(refusal: BudgetError, estimate: Estimate) -> Json:

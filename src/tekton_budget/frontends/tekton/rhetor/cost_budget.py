@@ -18,14 +18,15 @@ from tekton_budget.domain.scope import checked_labels
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.host_zone import host_zone
 from tekton_budget.face.request import Labels
-from tekton_budget.frontends.tekton.rhetor.checking import Checking
-from tekton_budget.frontends.tekton.rhetor.costs import OUTPUT_LENGTH, Costs
+from tekton_budget.frontends.tekton.rhetor.checking import Checking, Estimate
+from tekton_budget.frontends.tekton.rhetor.costs import Costs
 from tekton_budget.frontends.tekton.rhetor.experience import Experience
 from tekton_budget.frontends.tekton.rhetor.holds import Holds
 from tekton_budget.frontends.tekton.rhetor.limits import Limits
 from tekton_budget.frontends.tekton.rhetor.models import Models
 from tekton_budget.frontends.tekton.rhetor.requests import Requests
 from tekton_budget.frontends.tekton.rhetor.routing import Router
+from tekton_budget.frontends.tekton.rhetor.shared import Shared
 from tekton_budget.frontends.tekton.rhetor.usage import GROUPS, Usage
 from tekton_budget.frontends.tekton.rhetor.words import (
     ALL_PROVIDERS,
@@ -97,8 +98,9 @@ class BudgetManager(Costs, Requests):
         self._usage = Usage(self.budget, self.clock)
         self._holds = Holds(hold_seconds)
         self._experience = Experience()
+        self._shared = Shared()
         self._checking = Checking(
-            self.budget, self._limits, self._usage, self._holds, int(hold_seconds)
+            self.budget, self._limits, self._usage, self._holds, self._shared, int(hold_seconds)
         )
         self._router = Router(self.budget, self._models)
         self._models.know_free_ones()
@@ -153,10 +155,14 @@ class BudgetManager(Costs, Requests):
         metadata: Json | None = None,
     ) -> Json:
         """Post a call by its texts, at the price book's prices."""
-        cost = self._cost(provider, model, input_text, output_text)
-        tokens = (cost.input_tokens, cost.output_tokens)
+        tokens = self._tokens(model, input_text, output_text)
         call = (provider, model, component, task_type)
         record = self._record(call, input_text, tokens, None, metadata)
+        if record["cost"] is None:  # it says why
+            cost = self._cost(provider, model, tokens)
+        else:
+            parts = [Decimal(record[name] or 0) for name in ("input_cost", "output_cost")]
+            cost = Estimate(*tokens, parts[0], parts[1], Decimal(record["cost"]))
         return {
             "provider": provider,
             "model": model,
@@ -317,7 +323,7 @@ class BudgetManager(Costs, Requests):
         fits `BudgetExceeded` is raised: no model is named that the budget does not allow.
         """
         call = (default_provider, default_model, component, task_type)
-        estimate = self._cost(default_provider, default_model, input_text, "a" * OUTPUT_LENGTH)
+        estimate = self._estimate(default_provider, default_model, input_text)
         size = self._size(default_provider, default_model, estimate)
         tokens = (estimate.input_tokens, size.output_tokens)
         return self._router.route(call, input_text, tokens, self._checked)
@@ -326,7 +332,7 @@ class BudgetManager(Costs, Requests):
 
     def _checked(self, call: tuple[str, str, str, str], input_text: str) -> tuple[bool, Json]:
         provider, model, component, task_type = call
-        estimate = self._cost(provider, model, input_text, "a" * OUTPUT_LENGTH)
+        estimate = self._estimate(provider, model, input_text)
         size = self._size(provider, model, estimate)
         # A check that says neither is of a call that may be recorded with both.
         said = {

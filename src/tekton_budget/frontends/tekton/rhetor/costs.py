@@ -10,6 +10,7 @@ from tekton_budget.frontends.tekton.rhetor.checking import Estimate
 from tekton_budget.frontends.tekton.rhetor.counting import count_tokens
 from tekton_budget.frontends.tekton.rhetor.experience import Experience, Size
 from tekton_budget.frontends.tekton.rhetor.models import Models
+from tekton_budget.frontends.tekton.rhetor.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Costs:
     output_tokens: int | None
     _models: Models
     _experience: Experience
+    _shared: Shared
 
     @property
     def pricing(self) -> dict[str, dict[str, dict[str, float]]]:
@@ -42,7 +44,7 @@ class Costs:
 
     def calculate_cost(self, provider: str, model: str, input_text: str, output_text: str) -> Json:
         """Tokens and USD of a call. A model without a known price costs `None`, and it is said."""
-        return self._cost(provider, model, input_text, output_text).shown()
+        return self._cost(provider, model, self._tokens(model, input_text, output_text)).shown()
 
     def estimate_cost(
         self,
@@ -72,11 +74,21 @@ class Costs:
         lately = self._experience.largest((provider, model))
         return Size(max(estimate.output_tokens, lately.output_tokens), lately.cost)
 
-    def _cost(self, provider: str, model: str, input_text: str, output_text: str) -> Estimate:
-        tokens = self.count_tokens(input_text, model), self.count_tokens(output_text, model)
+    def _estimate(self, provider: str, model: str, input_text: str) -> Estimate:
+        """A call with an answer of the usual length."""
+        return self._cost(provider, model, self._tokens(model, input_text, "a" * OUTPUT_LENGTH))
+
+    def _tokens(self, model: str, input_text: str, output_text: str) -> tuple[int, int]:
+        return self.count_tokens(input_text, model), self.count_tokens(output_text, model)
+
+    def _cost(self, provider: str, model: str, tokens: tuple[int, int]) -> Estimate:
+        """By the price book, whatever is asked at once for the same."""
         usage = {"input_tokens": tokens[0], "output_tokens": tokens[1]}
         try:
-            found = self.budget.calculate(model, provider=provider or None, usage=usage)
+            found = self._shared.read(
+                (provider, model, tokens),
+                lambda: self.budget.calculate(model, provider=provider or None, usage=usage),
+            )
         except (InvalidInput, NotFound) as refusal:
             logger.warning("%s", refusal)
             return Estimate(*tokens, unknown=str(refusal))

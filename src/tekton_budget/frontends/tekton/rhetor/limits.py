@@ -84,6 +84,20 @@ class Limits:
             fields["enforcement"] = ENFORCEMENTS[policy.value]
         self._budget.change_policy(limit.policy["policy_id"], **fields)
 
+    def balances(self) -> dict[str, dict[str, Any]]:
+        """What stands in the windows that are open now, by policy."""
+        found: dict[str, dict[str, Any]] = {}
+        after: str | None = None
+        while True:
+            try:
+                page = self._budget.balances(BUDGET, after=after, limit=_PAGE)
+            except NotFound:
+                return found
+            found |= {one["policy_id"]: one for one in page["items"]}
+            after = page["next"]
+            if after is None:
+                return found
+
     def _made(
         self, period: BudgetPeriod, provider: str, amount: Decimal, policy: BudgetPolicy
     ) -> Limit:

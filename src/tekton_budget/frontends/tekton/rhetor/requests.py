@@ -14,7 +14,6 @@ from tekton_budget.frontends.tekton.rhetor.limits import Limits
 from tekton_budget.frontends.tekton.rhetor.usage import Usage
 from tekton_budget.frontends.tekton.rhetor.words import (
     ALL_PROVIDERS,
-    BUDGET,
     Amount,
     BudgetPeriod,
     LocalClock,
@@ -107,7 +106,7 @@ class Requests:
             _, groups = self._usage.summary(named, "task_type")
             of_category = groups.get(category, {"cost": Decimal(0)})["cost"]
             status |= {"category": category, "category_cost": float(of_category)}
-        balances = self._balances()
+        balances = self._limits.balances()
         for limit in self._limits.in_force():
             balance = balances.get(limit.policy["policy_id"])
             if limit.period != named.value or not limit.limits or balance is None:
@@ -141,7 +140,7 @@ class Requests:
         limit = self._limits.of(named, provider)
         if limit is None or not limit.limits:
             raise NotFound(f"There is no {named.value} limit of {provider} to reset.")
-        balance = self._balances().get(limit.policy["policy_id"])
+        balance = self._limits.balances().get(limit.policy["policy_id"])
         left = Decimal(0) if balance is None else _left(balance)
         missing = limit.amount - left if balance is not None else Decimal(0)
         if missing > 0:
@@ -198,19 +197,6 @@ class Requests:
             "warnings": list(hold.grant.reasons),
             "estimated_cost": float(cost),
         }
-
-    def _balances(self) -> dict[str, Json]:
-        found: dict[str, Json] = {}
-        after: str | None = None
-        while True:
-            try:
-                page = self.budget.balances(BUDGET, after=after, limit=1000)
-            except NotFound:
-                return found
-            found |= {one["policy_id"]: one for one in page["items"]}
-            after = page["next"]
-            if after is None:
-                return found
 
 
 def _left(balance: Json) -> Decimal:
