@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.frontends.api.conftest import Door, all_rows, problem
+from tests.frontends.api.conftest import Door, problem
 from tests.service.prices.test_price_book import taken
 
 SIZE = {"input_tokens": 1000, "max_output_tokens": 1000}
@@ -97,10 +97,12 @@ def test_where_nothing_fits_it_is_said_and_no_model_named(priced: Door) -> None:
 
 def test_nothing_is_held_and_no_denial_counted(priced: Door) -> None:
     limited(priced, "0.05")
-    before = all_rows(priced.running)
     routed(priced)
 
-    assert all_rows(priced.running) == before
+    assert priced.get("/allocations")["items"] == []
+    assert priced.get("/decisions")["items"] == []
+    [standing] = priced.get("/status")["policies"]
+    assert (standing["held"]["cost"], standing["spent"]["cost"]) == (0, 0)
 
 
 def test_named_candidates_are_tried_in_their_order(priced: Door) -> None:
