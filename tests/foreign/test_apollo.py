@@ -233,6 +233,23 @@ def test_what_no_label_can_be_is_kept_beside_it() -> None:
     assert {**again, "metadata": {}} == {**odd, "metadata": {}}
 
 
+def test_numbers_beyond_measure_are_kept_as_text() -> None:
+    content = packed([record("a", metadata={"n": 12345.5})]).replace(b"12345.5", b"-1e400")
+    [usage] = read_apollo({USAGE: content}).usages
+
+    assert usage.metadata["apollo"]["metadata"] == {"n": "-inf"}
+
+
+@pytest.mark.parametrize("depth", [300, 700])
+def test_deep_metadata_costs_its_own_row_at_most(depth: int) -> None:
+    content = packed([record("a", metadata={"n": 12345}), record("b")])
+    deep = b'{"a":' * depth + b"1" + b"}" * depth
+    store = read_apollo({USAGE: content.replace(b"12345", deep)})
+
+    assert store.usages[-1].record_id == "b"
+    assert len(store.usages) + len(store.faults) == 2
+
+
 def test_files_are_told_by_their_names() -> None:
     store = read_apollo({"budget_data/" + USAGE: packed([record("a")]), "notes.txt": b"?"})
 

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,40 @@ def test_the_same_row_has_the_same_id_however_its_metadata_is_spaced(tmp_path: P
     assert ids[0].startswith("rhetor.1.")
 
 
+@pytest.mark.parametrize("timestamp", ["2026-02-09T00:00:00+01:00", "2026-02-08T23:00:00Z"])
+def test_a_time_with_an_offset_says_when_and_goes_out_as_it_came(
+    tmp_path: Path, timestamp: str
+) -> None:
+    store = read_rhetor(database(tmp_path, [changed(timestamp=timestamp)]))
+    (tmp_path / "back").mkdir()
+
+    [usage] = store.usages
+    assert usage.at == datetime(2026, 2, 8, 23, tzinfo=UTC)
+    back = write_rhetor([replace(usage, at=datetime(2026, 2, 8, 20))])  # as another clock shows it
+    assert rows(back, tmp_path / "back", "usage")[0][1:] == changed(timestamp=timestamp)
+    assert read_rhetor(back).usages[0].record_id == usage.record_id
+
+
+def test_metadata_without_a_bottom_is_kept_as_text(tmp_path: Path) -> None:
+    text = '{"a":' * 1200 + "1" + "}" * 1200
+    store = read_rhetor(database(tmp_path, [changed(metadata=text), USED]))
+
+    assert store.usages[0].metadata["rhetor"]["metadata_text"] == text
+    assert "kept as text" in told(store)[0]
+    assert len(store.usages) == 2
+
+
+def test_two_rows_that_bear_one_id_and_differ_are_told_of(tmp_path: Path) -> None:
+    bearing = [
+        changed(metadata='{"tekton_budget_record_id": "a"}', cost=cost) for cost in (0.5, 0.5, 0.75)
+    ]
+    store = read_rhetor(database(tmp_path, bearing))
+
+    assert [usage.cost for usage in store.usages] == [Decimal("0.5")]
+    assert store.parts[0] == Part("usage", 3, repeated=2)
+    assert told(store) == ["usage 3: it bears the id a of another row: that one counts"]
+
+
 def test_the_same_content_in_two_rows_is_two_records(tmp_path: Path) -> None:
     store = read_rhetor(database(tmp_path, [USED, USED]))
 
@@ -103,7 +137,6 @@ def test_the_same_content_in_two_rows_is_two_records(tmp_path: Path) -> None:
     [
         ({"timestamp": None}, "timestamp None is no time"),
         ({"timestamp": "yesterday"}, "timestamp 'yesterday' is no time"),
-        ({"timestamp": "2026-02-09T00:00:00+01:00"}, "has an offset"),
         ({"input_tokens": -1}, "input_tokens -1 is no count"),
         ({"output_tokens": "many"}, "output_tokens 'many' is no count"),
         ({"output_tokens": 2.5}, "output_tokens 2.5 is no count"),
@@ -290,7 +323,6 @@ def test_of_two_active_rows_the_first_holds_as_it_did_in_rhetor(tmp_path: Path) 
         (("hourly", "all", 5.0, "warn", AT, 1), "left out: period 'hourly' is none of daily"),
         (("daily", "", 5.0, "warn", AT, 1), "left out: provider '' is no name"),
         (("daily", "all", None, "warn", AT, 1), "left out: limit_amount None is no amount"),
-        (("daily", "all", 5.0, "warn", None, 1), "left out: start_date None is no time"),
     ],
 )
 def test_a_limit_that_cannot_be_is_left_out_and_said(
@@ -301,6 +333,25 @@ def test_a_limit_that_cannot_be_is_left_out_and_said(
     assert store.limits == ()
     assert why in told(store)[0]
     assert store.parts[1].skipped == 1
+
+
+@pytest.mark.parametrize("start_date", [None, "yesterday", "2026-02-09", "2026-02-09T00:00:00Z"])
+def test_a_limit_holds_whatever_its_start_date_is_and_goes_out_with_it(
+    tmp_path: Path, start_date: str | None
+) -> None:
+    settings = [("daily", "all", 0.1 + 0.2, "enforce", start_date, active) for active in (0, 1)]
+    store = read_rhetor(database(tmp_path, limits=settings))
+    (tmp_path / "back").mkdir()
+
+    assert [(one.enabled, one.enforcement) for one in store.limits] == [
+        (False, "hard_limit"),
+        (True, "hard_limit"),
+    ]
+    back = write_rhetor((), store.limits)
+    assert [row[1:] for row in rows(back, tmp_path / "back", "budget_settings")] == settings
+    assert [one.policy_id for one in read_rhetor(back).limits] == [
+        one.policy_id for one in store.limits
+    ]
 
 
 def test_a_word_that_rhetor_did_not_know_enforces_nothing_as_it_did_not(tmp_path: Path) -> None:

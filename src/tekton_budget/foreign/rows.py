@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -114,8 +115,11 @@ def mapping(row: Row, name: str) -> dict[str, Any]:  # Any: JSON
         return {}
     if not isinstance(value, dict):
         raise BadRow(f"{name} is a {_kind(value)}, not an object")
-    cleaned = _cleaned(value)
-    length = len(json.dumps(cleaned, ensure_ascii=False))
+    try:
+        cleaned = _cleaned(value)
+        length = len(json.dumps(cleaned, ensure_ascii=False))
+    except RecursionError:
+        raise BadRow(f"{name} is nested too deeply to be read") from None
     return cleaned if length <= METADATA_MAX else {"left_out_characters": length}
 
 
@@ -156,6 +160,8 @@ def _cleaned(value: Any) -> Any:  # Any: JSON
         return {clean(str(name)): _cleaned(inner) for name, inner in value.items()}
     if isinstance(value, list):
         return [_cleaned(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # 1e999: no number that JSON could give back
     return value
 
 

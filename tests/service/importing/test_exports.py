@@ -102,7 +102,8 @@ def _live(running: Running) -> None:
         metadata={"apollo": "a word of ours", "rhetor": ["another"]},
     )
     ledger.record(LOCAL, used, labels=dict(CALL), record_id="split").result()
-    whole = Used(tokens=50, cost=Decimal("0.5"))
+    odd = {"apollo": {"record_id": 7, "timestamp": "soon", "allocation_id": [], "model": None}}
+    whole = Used(tokens=50, cost=Decimal("0.5"), metadata=odd)
     ledger.record(LOCAL, whole, labels=dict(CALL), record_id="whole").result()
     ledger.record(LOCAL, Used(input_tokens=5), labels={}, record_id="unpriced").result()
 
@@ -161,7 +162,13 @@ def test_limits_that_were_changed_or_made_here_go_out_as_they_stand(quick: Runni
     )
     verbs.end_policy(LOCAL, "q")
     tier = {"tier": "local_midweight"}
-    own = {"token_limit": 5, "period": "monthly", "scope": tier, "name": "mine"}
+    own = {
+        "token_limit": 5,
+        "period": "monthly",
+        "scope": tier,
+        "name": "mine",
+        "metadata": {"apollo": "a person's note"},
+    }
     made = verbs.create_policy(LOCAL, own, budget="apollo").policy
     verbs.create_policy(LOCAL, {"limit": "5usd/day", "name": "money"}, budget="apollo")
     each = {**own, "name": "each", "per": ["user"]}

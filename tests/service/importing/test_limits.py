@@ -18,6 +18,7 @@ from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.policy import Policy, Status
 from tekton_budget.domain.zones import rfc3339
 from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.importing.report import Outcome
 from tekton_budget.service.records import UsageQuery
 from tekton_budget.wiring import Running
 
@@ -397,3 +398,20 @@ def test_the_past_windows_do_not_count_today(quick: Running) -> None:
     import_apollo(quick, made_files(rows, [policy("p")]))
 
     assert spent(quick, "p") == {"": (100, 0)}
+
+
+def test_a_limit_of_more_digits_than_the_ledger_keeps_is_no_change(
+    quick: Running, tmp_path: Path
+) -> None:
+    rows = [
+        ("daily", "openai", 100 / 3, "enforce", "2026-02-09", 1),
+        ("weekly", "all", 0.1 + 0.2, "enforce", None, 1),
+    ]
+    database = rhetor_made(tmp_path / "made.db", [], rows)
+
+    import_rhetor(quick, database)
+    again = import_rhetor(quick, database)
+    back = import_rhetor(quick, quick.service.exports.rhetor(LOCAL, "UTC").content)
+
+    for report in (again, back):
+        assert [(one.outcome, one.notes) for one in report.limits] == [(Outcome.SAME, ())] * 2

@@ -67,7 +67,7 @@ def write_apollo(usages: Iterable[ForeignUsage], limits: Iterable[ForeignLimit])
 
 def records_of(usage: ForeignUsage) -> list[Json]:
     """Apollo's records of one usage: as they were, or one of each kind of tokens."""
-    kept: Json = dict(usage.metadata.get(Kind.APOLLO) or {})
+    kept = _kept(usage)
     metadata: Json = kept.get("metadata") or {}
     if usage.exported_from is not None:  # what Apollo's drop-in recorded has its words too
         metadata = {**(metadata if kept else usage.metadata), **exported_note(usage.exported_from)}
@@ -90,6 +90,19 @@ def records_of(usage: ForeignUsage) -> list[Json]:
         }
         for kind, count in used.items()
     ]
+
+
+def _kept(usage: ForeignUsage) -> Json:
+    """What Apollo said of it. In a usage of ours these are the words of whoever recorded it: of
+    them counts what Apollo's drop-in says, where it can be that.
+    """
+    said = usage.metadata.get(Kind.APOLLO)
+    if not isinstance(said, Mapping):
+        return {}
+    if usage.exported_from is None:
+        return dict(said)
+    words = {"allocation_id": str, "metadata": Mapping}
+    return {name: said[name] for name, kind in words.items() if isinstance(said.get(name), kind)}
 
 
 def policy_of(limit: ForeignLimit) -> Json:

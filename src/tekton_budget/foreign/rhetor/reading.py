@@ -84,8 +84,10 @@ def _usages(rows: Iterable[Row]) -> tuple[tuple[ForeignUsage, ...], int, list[Fa
         except Unusable as why:
             notes = [f"left out: {why}"]
         else:
-            repeated += usage.record_id in usages
-            usages.setdefault(usage.record_id, usage)
+            first = usages.setdefault(usage.record_id, usage)
+            repeated += first is not usage
+            if first != usage:
+                notes.append(f"it bears the id {usage.record_id} of another row: that one counts")
         faults += [Fault(f"usage {row['id']}", note) for note in notes]
     return tuple(usages.values()), repeated, faults
 
@@ -93,7 +95,7 @@ def _usages(rows: Iterable[Row]) -> tuple[tuple[ForeignUsage, ...], int, list[Fa
 def _usage(row: Row, notes: list[str]) -> ForeignUsage:
     at = _time("timestamp", row["timestamp"])
     labels, kept = _labels(row, notes)
-    if row["timestamp"] != at.isoformat():
+    if row["timestamp"] != at.isoformat() or at.tzinfo is not None:
         kept["timestamp"] = row["timestamp"]
     own_id = _metadata(row["metadata"], kept, notes)
     used = _tokens("input_tokens", row["input_tokens"])
@@ -137,8 +139,8 @@ def _metadata(text: object, kept: dict[str, Any], notes: list[str]) -> str | Non
         return None
     try:
         told = json.loads(str(text), parse_constant=_no_json)
-    except ValueError:
-        notes.append("its metadata is no JSON; it is kept as text")
+    except (ValueError, RecursionError):
+        notes.append("its metadata is no JSON that can be read; it is kept as text")
         told = None
     if not isinstance(told, dict):
         told, name = str(text), "metadata_text"
@@ -157,13 +159,11 @@ def _no_json(constant: str) -> None:
 
 
 def _time(name: str, value: object) -> datetime:
+    """Local, as Rhetor writes it; one with an offset, which others may have written, says when."""
     try:
-        at = datetime.fromisoformat(str(value) if isinstance(value, str) else "")
+        return datetime.fromisoformat(str(value) if isinstance(value, str) else "")
     except ValueError:
         raise Unusable(f"{name} {_shown(value)} is no time like 2026-02-09T00:13:05") from None
-    if at.tzinfo is not None:
-        raise Unusable(f"{name} {_shown(value)} has an offset, where Rhetor writes local time")
-    return at
 
 
 def _tokens(name: str, value: object) -> int:
@@ -233,7 +233,11 @@ def _limit(row: Row, later: Row | None, notes: list[str], *, active: bool) -> Fo
     word = row["enforcement"]
     if word not in ENFORCEMENTS:
         notes.append(f"enforcement {_shown(word)} is none of Rhetor's; like Rhetor, it is ignored")
-    starts_at = _time("start_date", row["start_date"])
+    starts_at = None
+    try:
+        starts_at = _time("start_date", row["start_date"])
+    except Unusable as why:
+        notes.append(f"{why}; Rhetor does not look at it, and the limit is taken without")
     return ForeignLimit(
         policy_id=f"rhetor.{row['id']}.{hash_of(period, provider, str(amount), row['start_date'])}",
         name=f"rhetor {provider} {period} #{row['id']}",
@@ -252,15 +256,18 @@ def _limit(row: Row, later: Row | None, notes: list[str], *, active: bool) -> Fo
                 "id": row["id"],
                 "limit_amount": str(amount),
                 "enforcement": word,
-                "start_date": starts_at.isoformat(),
+                "start_date": row["start_date"],
                 "active": active,
             }
         },
     )
 
 
-def _end(value: object, starts_at: datetime) -> datetime | None:
+def _end(value: object, starts_at: datetime | None) -> datetime | None:
     try:
-        return max(_time("start_date", value), starts_at)
+        ends_at = _time("start_date", value)
     except Unusable:
         return None
+    if starts_at is None or (starts_at.tzinfo is None) != (ends_at.tzinfo is None):
+        return ends_at
+    return max(ends_at, starts_at)

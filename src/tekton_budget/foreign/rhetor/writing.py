@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from decimal import Decimal
 from itertools import starmap
 from pathlib import Path
@@ -90,7 +91,8 @@ def _usage_row(number: int, usage: ForeignUsage) -> tuple[object, ...]:
     foreign = None if usage.exported_from else usage.metadata.get(Kind.RHETOR.value)
     kept: Row = {"metadata": usage.metadata} if foreign is None else foreign
     tokens = (usage.input_tokens + usage.tokens, usage.output_tokens)
-    row_id = f"rhetor.{number}.{hash_of_usage(usage.at, usage.labels, kept, tokens, usage.cost)}"
+    at = datetime.fromisoformat(kept["timestamp"]) if "timestamp" in kept else usage.at
+    row_id = f"rhetor.{number}.{hash_of_usage(at, usage.labels, kept, tokens, usage.cost)}"
     told = dict(kept.get("metadata", {}))
     text = kept.get("metadata_text")
     if usage.record_id != row_id:
@@ -98,7 +100,7 @@ def _usage_row(number: int, usage: ForeignUsage) -> tuple[object, ...]:
         text = None
     return (
         number,
-        kept.get("timestamp", usage.at.isoformat()),
+        kept.get("timestamp", at.isoformat()),
         *(usage.labels.get(name, kept.get(name)) for name in LABELS),
         *tokens,
         None if usage.cost is None else float(_charged(usage.cost, kept.get("cost"))),
@@ -107,7 +109,7 @@ def _usage_row(number: int, usage: ForeignUsage) -> tuple[object, ...]:
 
 
 def _charged(cost: Decimal, read: str | None) -> Decimal:
-    """What Rhetor charged to its last digit, unless it was corrected since."""
+    """What Rhetor has to its last digit, unless it was changed here since."""
     exact = cost if read is None else Decimal(read)
     return exact if in_nano(exact) == in_nano(cost) else cost
 
@@ -117,7 +119,9 @@ def _limit_row(number: int, limit: ForeignLimit) -> tuple[object, ...]:
     assert why_unsayable(limit) is None, limit
     kept = limit.metadata.get(Kind.RHETOR.value, {})
     none = not limit.enabled and not limit.cost_limit and limit.enforcement == "ignore"
-    amount = Decimal(kept.get("limit_amount", 0)) if none else limit.cost_limit or _LEAST
+    assert limit.cost_limit is not None, "what limits no money is unsayable"
+    read = kept.get("limit_amount")
+    amount = Decimal(read or 0) if none else _charged(limit.cost_limit, read) or _LEAST
     word = kept.get("enforcement")
     if not none and ENFORCEMENTS.get(word, "ignore") != limit.enforcement:
         word = _WORDS[limit.enforcement]
@@ -132,10 +136,10 @@ def _limit_row(number: int, limit: ForeignLimit) -> tuple[object, ...]:
     )
 
 
-def _start(limit: ForeignLimit, kept: Row) -> str:
+def _start(limit: ForeignLimit, kept: Row) -> str | None:
     """When it was set there, else here."""
     if "start_date" in kept:
-        return str(kept["start_date"])
+        return None if kept["start_date"] is None else str(kept["start_date"])
     return "1970-01-01T00:00:00" if limit.starts_at is None else limit.starts_at.isoformat()
 
 

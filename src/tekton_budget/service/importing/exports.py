@@ -1,6 +1,6 @@
 """The way back: what is recorded and limited here, as the store that another program opens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -161,7 +161,12 @@ def _limit_of(policy: Policy, scope: dict[str, str], times: LocalTimes) -> Forei
         starts_at=times.shown(starts_us),
         ends_at=None if policy.ends_us is None else times.shown(policy.ends_us),
         enabled=policy.enabled,
-        metadata={name: value for name, value in policy.metadata.items() if name != IMPORTED},
+        metadata={
+            name: value
+            for name, value in policy.metadata.items()
+            # Under a store's name lies what the store said, unless a person wrote something there.
+            if name != IMPORTED and (isinstance(value, Mapping) or name not in set(Kind))
+        },
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import BudgetError, Conflict
-from tekton_budget.domain.money import usd_from_nano
+from tekton_budget.domain.money import nano_from_usd, usd_from_nano
 from tekton_budget.domain.policy import DEFAULT_THRESHOLDS_PPM, PPM, Budget, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.scope import MISSING
@@ -209,7 +209,9 @@ def values_of_limit(limit: ForeignLimit, options: Checked) -> Values:
         "name": limit.name,
         "enforcement": limit.enforcement,
         "token_limit": limit.token_limit,
-        "cost_limit": None if limit.cost_limit is None else f"{limit.cost_limit.normalize():f}",
+        "cost_limit": _usd_text(
+            None if limit.cost_limit is None else nano_from_usd(limit.cost_limit)
+        ),
         "period": limit.period,
         "timezone": options.times.name,
         "scope": dict(limit.scope),
@@ -222,12 +224,11 @@ def values_of_limit(limit: ForeignLimit, options: Checked) -> Values:
 
 def values_of_policy(policy: Policy) -> Values:
     """The same of a policy as it stands."""
-    cost_nano = policy.limits.cost_nano
     return {
         "name": policy.name,
         "enforcement": policy.enforcement.value,
         "token_limit": policy.limits.tokens,
-        "cost_limit": None if cost_nano is None else f"{usd_from_nano(cost_nano):f}",
+        "cost_limit": _usd_text(policy.limits.cost_nano),
         "period": policy.schedule.period.value,
         "timezone": policy.schedule.zone,
         "scope": policy.scope.to_json(),
@@ -236,6 +237,11 @@ def values_of_policy(policy: Policy) -> Values:
         "ends_us": policy.ends_us,
         "enabled": policy.enabled,
     }
+
+
+def _usd_text(nano: int | None) -> str | None:
+    """In the digits that a policy keeps: what has more is no change of it."""
+    return None if nano is None else f"{usd_from_nano(nano):f}"
 
 
 def _fields(values: Values) -> Values:
