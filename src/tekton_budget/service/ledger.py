@@ -20,6 +20,7 @@ from tekton_budget.domain.command import (
 )
 from tekton_budget.domain.errors import BudgetError, Forbidden, invalid
 from tekton_budget.domain.policy_set import PolicySet
+from tekton_budget.foreign.store import IMPORTED_FROM
 from tekton_budget.service.asks import (
     Ask,
     ExtendRequest,
@@ -213,6 +214,7 @@ class LedgerVerbs:
         """`budget` names a budget by id or name; the label carries its id, wherever it is said."""
         if not isinstance(command, Allocate | Settle | Record):
             return command
+        _told_by_imports_alone(command.caller, command.labels)
         named = command.labels.get("budget")
         if named is None:
             return command
@@ -223,6 +225,15 @@ class LedgerVerbs:
         if found is None:
             return command  # the ledger refuses it, unless this is a retry of what was answered
         return replace(command, labels={**command.labels, "budget": found.budget_id})
+
+
+def _told_by_imports_alone(caller: Caller, labels: Mapping[str, str]) -> None:
+    """An import's budget leaves out what other stores told: no client may call its calls that."""
+    said = labels.get(IMPORTED_FROM)
+    if caller.role is Role.CLIENT and said != caller.labels.get(IMPORTED_FROM):
+        raise invalid(
+            f"labels.{IMPORTED_FROM}", "only imports say it: leave it out, or use an operator key"
+        )
 
 
 def _may_spend(caller: Caller) -> None:

@@ -14,7 +14,8 @@ from tests.service.importing.conftest import (
 )
 
 from tekton_budget.domain.answer import Denial, Grant
-from tekton_budget.domain.caller import LOCAL
+from tekton_budget.domain.caller import LOCAL, Caller, Role
+from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.policy import Policy, Status
 from tekton_budget.domain.zones import rfc3339
 from tekton_budget.service.asks import Ask, Used
@@ -91,6 +92,23 @@ def test_an_imported_hard_limit_denies_from_then_on(running: Running) -> None:
     assert isinstance(ask(running, 100), Grant)
     assert isinstance(ask(running, 1), Denial)
     assert isinstance(ask(running, 1, component="athena"), Grant)
+
+
+def test_no_client_passes_an_imported_limit_by_the_label_of_another_store(quick: Running) -> None:
+    import_apollo(quick, made_files([], [policy("p", limit=0)]))
+    client = Caller("k", "k", Role.CLIENT)
+    labels = {**OPUS, "imported_from": "elsewhere"}
+    ledger = quick.service.ledger
+
+    with pytest.raises(InvalidInput, match=r"labels\.imported_from: only imports say it"):
+        ledger.allocate(client, Ask(labels, tokens=1, cost=Decimal(0))).result()
+    with pytest.raises(InvalidInput, match=r"labels\.imported_from"):
+        ledger.record(client, Used(tokens=1), labels=labels).result()
+    free = ledger.allocate(client, Ask({"tier": "local_midweight"}, tokens=1, cost=Decimal(0)))
+    with pytest.raises(InvalidInput, match=r"labels\.imported_from"):
+        ledger.settle(
+            client, free.result().allocation_id, Used(tokens=1), labels={"imported_from": "apollo"}
+        ).result()
 
 
 @pytest.mark.parametrize(
