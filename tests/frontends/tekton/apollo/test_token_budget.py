@@ -286,6 +286,18 @@ def test_one_that_nobody_kept_alive_is_taken_up_by_its_next_usage(manager, clock
     assert ours.get_allocation("a").is_active is False
 
 
+def test_what_may_not_hold_again_is_recorded_all_the_same(manager, clock) -> None:
+    ours = manager()
+    ours.add_policy(hard(1000, period="monthly"))
+    take(ours, "a", 700, expiration=clock.local() + timedelta(days=5))
+    clock.forward(days=2)
+    expire(ours, 1000)
+    ours.budget.create_policy(name="money", cost_limit=5, period="monthly")  # nobody knows a price
+
+    assert ours.record_usage("a", 50) == 50
+    assert [one.tokens_used for one in ours.usage_records] == [50]
+
+
 def expire(manager: TokenBudgetManager, tokens: int) -> None:
     """As the background does where no clock is moved by hand: an ask for all that is left does it."""
     manager.budget.allocate(tokens=tokens, labels={"tier": HEAVY, "component": "ergon"}).release()

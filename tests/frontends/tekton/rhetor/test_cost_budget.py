@@ -16,6 +16,7 @@ from tekton_budget.domain.errors import Conflict, InvalidInput, NotFound
 from tekton_budget.face.refusals import BudgetExceeded
 from tekton_budget.foreign.rhetor import read_rhetor
 from tekton_budget.frontends.tekton.rhetor import BudgetManager, BudgetPeriod, BudgetPolicy
+from tekton_budget.frontends.tekton.rhetor.holds import Holds
 
 
 @pytest.fixture
@@ -354,6 +355,42 @@ def test_a_reset_is_a_credit_that_can_be_read_afterwards(manager: BudgetManager)
     assert manager.get_current_usage_total() == 0.75
     with pytest.raises(NotFound, match="no weekly limit of all"):
         manager.reset_budget("weekly")
+
+
+def test_two_resets_that_saw_the_same_balance_are_one(
+    manager: BudgetManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager.set_budget_limit("daily", 1.0, "all", "enforce")
+    manager.record_usage(*GPT4, "c", "chat", 1, 1, 0.75)
+    seen = manager._limits.balances()
+    assert manager.reset_budget()["credited"] == 0.75
+    monkeypatch.setattr(manager._limits, "balances", lambda: seen)
+
+    manager.reset_budget()  # as the other would, who read at the same moment
+    [balance] = seen.values()
+    balance["spent"]["cost"] += Decimal("0.125")  # or a moment later
+    assert manager.reset_budget()["credited"] == 0.0
+
+    monkeypatch.undo()
+    assert manager.get_budget_status()["limits"][0]["allowance"] == 1.75
+
+
+def test_an_amount_that_cannot_be_judged_is_not_allowed(manager: BudgetManager) -> None:
+    manager.budget.create_policy(name="tokens", token_limit=100, period="daily")
+
+    allowed, info = manager.check_budget(0.5, *GPT4)
+
+    assert not allowed
+    assert info["reason"] == "Cannot be judged"
+    assert "tokens" in info["detail"]
+
+
+def test_checks_that_are_never_recorded_leave_nothing_behind() -> None:
+    holds = Holds(seconds=0)
+    for number in range(100):
+        holds.add(GPT4, f"a-{number}", f"text {number}", {})
+
+    assert len(holds._held[GPT4]) == len(holds._latest) == 1
 
 
 # --- routes -----------------------------------------------------------------------------------

@@ -63,3 +63,14 @@ def test_a_read_that_fails_fails_for_those_who_share_it_and_not_for_the_next() -
     with pytest.raises(RuntimeError, match="away"):
         shared.read("key", fails)
     assert shared.read("key", lambda: 1) == 1
+
+
+def test_nothing_is_kept_of_what_was_read() -> None:
+    shared = Shared()
+    for number in range(100):
+        assert shared.read(number, lambda number=number: number) == number
+    with pytest.raises(ZeroDivisionError):
+        shared.read("fails", lambda: 1 // 0)
+
+    assert not shared._under_way
+    assert not shared._next

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tekton_budget.domain.errors import BudgetError, Forbidden, InvalidInput, invalid
+from tekton_budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, invalid
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.refusals import BudgetExceeded
 from tekton_budget.face.request import Labels, new_id
@@ -251,11 +251,18 @@ class TokenBudgetManager(tiers.Tiers):
         return record.tokens_used
 
     def _going_on(self, held: Held) -> Held:
-        """A long one, kept alive; one that nobody kept alive in time holds anew, if it may."""
-        if held.is_interrupted:
-            held = Changing(self.budget, self._allocations, held).change(None, None, is_active=True)
-        elif held.holds:
-            self._keeping.keep_alive(held)
+        """A long one, kept alive; one that nobody kept alive in time holds anew, if it may.
+
+        What it used is a fact: it is recorded whatever becomes of the hold.
+        """
+        try:
+            if held.is_interrupted:
+                changing = Changing(self.budget, self._allocations, held)
+                held = changing.change(None, None, is_active=True)
+            elif held.holds:
+                self._keeping.keep_alive(held)
+        except (InvalidInput, Forbidden, Conflict) as refusal:
+            logger.warning("Allocation %s holds no longer: %s", held.id, refusal)
         return held
 
     def get_allocation(self, context_id: str) -> BudgetAllocation | None:

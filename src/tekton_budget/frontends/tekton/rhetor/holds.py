@@ -43,6 +43,7 @@ class Holds:
         ends = time.monotonic() + self._seconds
         held = Held(allocation_id, _digest(text), labels, ends, _who())
         with self._lock:
+            self._waiting(model)  # nobody may ever record here: what is gone is let go of
             self._held.setdefault(model, deque()).append(held)
             self._latest[held.who, held.text] = model, held
 

@@ -1,11 +1,12 @@
 """The methods that the requirements of Rhetor's adapter name: one request, from ask to cost."""
 
 import asyncio
+import hashlib
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound, invalid
+from tekton_budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, invalid
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.refusals import BudgetExceeded
 from tekton_budget.foreign.rhetor import BESIDE
@@ -143,12 +144,16 @@ class Requests:
         balance = self._limits.balances().get(limit.policy["policy_id"])
         left = Decimal(0) if balance is None else _left(balance)
         missing = limit.amount - left if balance is not None else Decimal(0)
-        if missing > 0:
-            self.budget.credit(
-                f"{missing:f}usd",
-                policy=limit.policy["policy_id"],
-                reason=f"reset of the {named.value} limit of {provider}",
-            )
+        if balance is not None and missing > 0:
+            try:
+                self.budget.credit(
+                    f"{missing:f}usd",
+                    policy=limit.policy["policy_id"],
+                    reason=f"reset of the {named.value} limit of {provider}",
+                    credit_id=_reset_id(balance),
+                )
+            except Conflict:
+                missing = Decimal(0)  # another has reset it, just now
         return {
             "success": True,
             "period": named.value,
@@ -192,6 +197,10 @@ class Requests:
         except BudgetExceeded as denial:
             estimate = Estimate(0, 0, total_cost=cost)
             return False, _without_tokens(self._checking.denied(denial, estimate))
+        except (InvalidInput, Forbidden) as refusal:
+            if refusal.code not in UNJUDGED:
+                raise
+            return False, _without_tokens(unjudged(refusal, Estimate(0, 0)))
         return True, {
             "allowed": True,
             "warnings": list(hold.grant.reasons),
@@ -201,6 +210,12 @@ class Requests:
 
 def _left(balance: Json) -> Decimal:
     return Decimal(balance["allowance"]["cost"]) - Decimal(balance["spent"]["cost"])
+
+
+def _reset_id(balance: Json) -> str:
+    """Of one reset of a window: two that saw the same allowance are one."""
+    seen = f"{balance['policy_id']} {balance['resets_at']} {balance['allowance']['cost']}"
+    return f"reset.{hashlib.sha256(seen.encode()).hexdigest()[:40]}"
 
 
 def _category(category: str | None) -> dict[str, str]:

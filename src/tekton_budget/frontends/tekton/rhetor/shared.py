@@ -39,4 +39,8 @@ class Shared:
             except BaseException as error:
                 mine.set_exception(error)
                 raise
+            finally:
+                with self._lock:
+                    if key not in self._next:  # nobody waits for the end of this one
+                        del self._under_way[key]
         return mine.result()
