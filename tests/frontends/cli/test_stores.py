@@ -221,13 +221,17 @@ def test_a_person_sees_what_differs_and_what_is_passed(shown, home) -> None:
     assert "changed" in told.out  # its windows are cut in the other zone now
 
 
-def test_a_person_is_told_how_a_shadow_period_ends(shown, home) -> None:
-    told = shown("import", "apollo", str(home), "--timezone", "UTC", "--shadow")
+@pytest.mark.parametrize("until", [[], ["--until", "2026-02-09T12:00:00+09:00"]])
+def test_a_person_is_told_how_a_shadow_period_ends(shown, home, until) -> None:
+    zone = ["--timezone", "Asia/Tokyo"]  # another than this host's
+    told = shown("import", "apollo", str(home), "--shadow", *zone, *until)
     [line] = [one for one in told.out.splitlines() if one.startswith("Limits judge as if")]
 
     words = line.partition("tekton-budget ")[2].split()
-    assert words == ["import", "apollo", str(home), "--enforce"]
-    assert "Limits judge" not in shown(*words).out
+    assert words == ["import", "apollo", str(home), "--enforce", *zone, *until]
+    enforced = shown(*words)
+    assert "Limits judge" not in enforced.out
+    assert "NOT verified" not in enforced.out
 
 
 def test_an_empty_store_is_verified_too(shown, tmp_path) -> None:

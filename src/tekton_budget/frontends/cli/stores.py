@@ -286,7 +286,10 @@ def _end_import(session: Session, report: Json, home: Path) -> None:
     def shown() -> None:
         print_import(report, str(home))
         if not report["dry_run"] and any(limit["shadow"] for limit in report["limits"]):
-            enforced = session.hint("import", report["kind"], str(home), "--enforce")
+            # In the same zone and up to the same moment: else it would say other times, or more.
+            said = ["--timezone", report["timezone"]]
+            said += [] if report["until"] is None else ["--until", report["until"]]
+            enforced = session.hint("import", report["kind"], str(home), "--enforce", *said)
             print(f"\nLimits judge as if. When what they say is right: {enforced}")
 
     session.output.one(report, shown)
