@@ -536,3 +536,17 @@ def test_a_store_moves_in_by_the_first_start_and_an_import_and_out_again(
     assert (second["allocation_id"], second["usage_type"]) == (given.allocation_id, "input")
     assert (second["operation_id"], second["metadata"]["x"]) == ("op", 1)
     assert [one["policy_id"] for one in json.loads(written["budget_policies.json"])] == ["p"]
+
+
+def test_what_rhetor_s_store_told_is_not_summed_up_again(manager) -> None:
+    ours = manager()
+    call = {"provider": "openai", "model": "gpt-4", "component": "ergon"}
+    ours.budget.create_budget("rhetor", budget_id="rhetor")  # as its import does
+    ours.budget.record(tokens=100, labels={**call, "tier": HEAVY, "imported_from": "apollo"})
+    ours.budget.record(tokens=100, labels={**call, "imported_from": "rhetor"})
+    ours.budget.record(tokens=7, labels=call)
+
+    [summary] = ours.get_budget_summary(HEAVY, "daily")
+    assert summary.total_used == 107
+    [summary] = ours.get_budget_summary(HEAVY, "daily", component="ergon")
+    assert summary.total_used == 107

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from tekton_budget.domain.errors import NotFound
 from tekton_budget.domain.period import Period, Schedule, us_from_datetime
 from tekton_budget.domain.zones import datetime_from_us
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.host_zone import host_zone
 from tekton_budget.face.request import Labels
+from tekton_budget.foreign.store import IMPORTED_FROM, Kind
 from tekton_budget.frontends.tekton.apollo import clock
 from tekton_budget.frontends.tekton.apollo.allocations import Allocations
 from tekton_budget.frontends.tekton.apollo.models import (
@@ -65,6 +67,18 @@ class Summaries:
         ]
 
     def _used(self, start: datetime, end: datetime, labels: Labels) -> dict[str, int]:
+        """By tier, without what Rhetor's store told: Apollo had counted the same calls itself."""
+        told: dict[str, int] = {}
+        try:
+            self._budget.budget(Kind.RHETOR.value)
+        except NotFound:  # nothing was imported, so no record needs to be looked at
+            pass
+        else:
+            told = self._by_tier(start, end, {**labels, IMPORTED_FROM: Kind.RHETOR.value})
+        used = self._by_tier(start, end, labels)
+        return {tier: tokens - told.get(tier, 0) for tier, tokens in used.items()}
+
+    def _by_tier(self, start: datetime, end: datetime, labels: Labels) -> dict[str, int]:
         report = self._budget.usage_report(
             by=["tier"], start=start.astimezone(), end=end.astimezone(), labels=labels
         )
