@@ -257,3 +257,15 @@ def test_the_script_makes_what_is_not_there(tekton: Tekton) -> None:
     assert (first.stdout, second.stdout) == (said, said)
     assert "installed" in first.stderr
     assert second.stderr == ""
+
+
+def test_what_is_loaded_for_a_start_is_not_looked_through_for_garbage(tmp_path: Path) -> None:
+    code = (
+        "import atexit, gc;"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 10_000, gc.isenabled()));"
+        "from tekton_budget.frontends.cli import main; main()"
+    )
+    database = f"sqlite:///{tmp_path}/b.db"
+    words = ["serve", "--host", "0.0.0.0", "--database-url", database]  # refused: there is no key
+    told = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert told.stdout == "True True\n", told.stderr

@@ -1,5 +1,6 @@
 """`serve`: the service on one port; its options are the settings."""
 
+import gc
 from typing import Annotated
 
 import typer
@@ -48,7 +49,10 @@ def serve(
         log_level=log_level,
         log_format=log_format,
     )
+    gc.disable()  # what is loaded stays: to look through it again and again took a fifth of a start
     from tekton_budget.server import serve as run
 
+    gc.freeze()
+    gc.enable()
     # Who reads it through a pipe, as Tekton's launcher does, sees it now.
     run(settings, announce=lambda text: print(text, flush=True))
