@@ -143,6 +143,8 @@ def test_stores_are_for_those_who_may_change_limits(door: Door, role: Role) -> N
     http = door.served.key("k", role)
 
     problem(http.post("/api/v1/import/apollo", json={"files": FILES}), 403, "role_needed")
+    # Nor is their body taken in, which may be large.
+    problem(http.post("/api/v1/import/apollo", content=b"{"), 403, "role_needed")
     problem(http.get("/api/v1/export/rhetor"), 403, "role_needed")
 
 

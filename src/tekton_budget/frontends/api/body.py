@@ -17,6 +17,7 @@ from tekton_budget.frontends.api import problems
 from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.receiving import read_body
 from tekton_budget.frontends.http.refused import NotJson
+from tekton_budget.service.importing.imports import may_move
 
 BODY_MAX = 1 << 20
 BATCH_BODY_MAX = 8 << 20
@@ -207,6 +208,16 @@ class StoreRoute(ExactRoute):
     """A route that takes a store."""
 
     request_class = StoreRequest
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The same for keys that may: of others so large a body is not even taken in."""
+        inner = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            may_move(request.scope["caller"])
+            return await inner(request)
+
+        return handler
 
 
 def _is_json(media_type: bytes) -> bool:
