@@ -1,12 +1,17 @@
 """Who may connect, by which key, from which page; and that nobody hears of another team's."""
 
+import asyncio
+import threading
 import time
+from collections.abc import Iterator
+from weakref import WeakSet
 
 import pytest
 from tests.frontends.sockets.conftest import Port
 from websockets.exceptions import InvalidStatus
 
 from tekton_budget.domain.caller import LOCAL, Role
+from tekton_budget.domain.errors import Unavailable
 from tekton_budget.frontends.api.sockets import socket as sockets
 from tekton_budget.frontends.http import auth, following
 
@@ -115,6 +120,45 @@ def test_a_key_that_is_revoked_hears_no_more(quick: Port, monkeypatch: pytest.Mo
     code, reason = page.closed()
     assert code == 1008
     assert "no longer valid" in reason
+
+
+def test_followers_are_looked_through_where_they_come_and_go(
+    quick: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A set that another thread looks through while one more comes breaks that look."""
+    came, looked = set(), []
+
+    class Watched(WeakSet):
+        def add(self, item: object) -> None:
+            came.add(threading.get_ident())
+            super().add(item)
+
+        def __iter__(self) -> Iterator[object]:
+            looked.append(threading.get_ident())
+            return super().__iter__()
+
+    monkeypatch.setattr(following, "KEYS_SECONDS", 0.01)
+    quick.app.api.state.hub._follows = Watched()
+    quick.page()
+    give_up_at = time.monotonic() + 20
+    while len(looked) < 3 and time.monotonic() < give_up_at:
+        time.sleep(0.01)
+
+    assert len(looked) >= 3
+    assert set(looked) == came
+
+
+def test_a_fault_at_the_first_look_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "AWAY_SECONDS", 0.0)
+    faults = [ZeroDivisionError(), Unavailable("away")]
+
+    class Log:
+        def last_position(self) -> int:
+            if faults:
+                raise faults.pop()
+            return 7
+
+    assert asyncio.run(following.Hub(Log(), None)._tried_last()) == 7
 
 
 def test_the_first_key_ends_those_who_came_without_one(

@@ -136,7 +136,8 @@ class Hub:
                 await self._take()
                 if loop_time() - checked >= KEYS_SECONDS:
                     checked = loop_time()
-                    if await asyncio.to_thread(self._end_revoked):
+                    follows = list(self._follows)  # here, where others come and go
+                    if await asyncio.to_thread(self._end_revoked, follows):
                         self._wake()
             except Unavailable:
                 await asyncio.sleep(AWAY_SECONDS)
@@ -164,11 +165,14 @@ class Hub:
                 return await asyncio.to_thread(self._following.last_position)
             except Unavailable:
                 await asyncio.sleep(AWAY_SECONDS)
+            except Exception:
+                log.exception("following_failed")  # those who wait for news wait on
+                await asyncio.sleep(AWAY_SECONDS)
 
-    def _end_revoked(self) -> bool:
+    def _end_revoked(self, follows: Sequence["Follow"]) -> bool:
         """Whether some follow by a key that is no longer valid; they are refused from now on."""
         known: dict[tuple[str, str], bool] = {}
-        for one in list(self._follows):
+        for one in follows:
             caller = one.caller
             if not caller.key_id:
                 continue
