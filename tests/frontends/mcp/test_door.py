@@ -25,7 +25,6 @@ from tests.server.test_serving import running as server_process
 
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.frontends.mcp import door
-from tekton_budget.frontends.mcp.desk import Memories
 
 ACCEPT = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 HELLO = {
@@ -130,16 +129,23 @@ def test_bodies_and_sessions_are_bounded(sqlite_url: str, monkeypatch: pytest.Mo
         done(until(lambda: asked(service).status_code == 200))  # the idle ones were closed
 
 
-def test_what_sessions_did_is_forgotten_beyond_a_number() -> None:
-    memories = Memories(2)
-    first = memories.of("k", "1")
-    first.made("a")
-    memories.of("k", "2")
+def test_sessions_that_others_make_up_let_none_forget(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "SESSIONS_MAX", 3)
 
-    assert memories.of("k", "1") is first
-    assert memories.of("other", "1") is not first
-    assert memories.of("k", "2").allocations == []
-    assert memories.of("k", "1").allocations == []
+    async def story(service: Service, key_a: str, key_b: str) -> None:
+        async with over_http(service, key=key_a) as client:
+            for _ in range(2):
+                latest = await client.data("allocate", cost=0.1)
+            for number in range(4):
+                made_up = {"mcp_session_id": f"{number:032x}", "x_api_key": key_b}
+                assert (await asyncio.to_thread(asked, service, PING, **made_up)).status_code == 404
+            settled = await client.data("settle", cost=0.1)
+            assert settled["allocation_id"] == latest["allocation_id"]
+
+    with serving(sqlite_url) as service:
+        done(story(service, service.key("a", team="a"), service.key("b", team="b")))
 
 
 def test_it_can_be_turned_off(sqlite_url: str) -> None:
@@ -188,7 +194,8 @@ def test_open_streams_end_when_the_server_stops(sqlite_url: str, era: str) -> No
             await asyncio.wait_for(opened.wait(), 30)
             assert service.port is not None
             loop = service.port.mcp._opening.get_loop()
-            asyncio.run_coroutine_threadsafe(service.port.stop(), loop)
+            stopping = asyncio.run_coroutine_threadsafe(service.port.stop(), loop)
+            await asyncio.wrap_future(stopping)
             if era == ALONE:
                 await asyncio.wait_for(task, 30)
             late = await asyncio.to_thread(asked, service)

@@ -1,6 +1,5 @@
 """The desk: whose budget a client works on, and what its session remembers."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,23 +85,6 @@ class Desk:
         """For `explain_denial`."""
         if self.memory is not None:
             self.memory.denial = denial
-
-
-class Memories:
-    """Those of many sessions, the longest unused ones forgotten beyond a number."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._found: OrderedDict[tuple[str, str], Memory] = OrderedDict()
-
-    def of(self, key_id: str, session_id: str) -> Memory:
-        """A session's, which belongs to the key that opened it."""
-        place = key_id, session_id
-        memory = self._found.pop(place, None) or Memory()
-        self._found[place] = memory
-        while len(self._found) > self._most:
-            self._found.popitem(last=False)
-        return memory
 
 
 @dataclass(frozen=True, slots=True)

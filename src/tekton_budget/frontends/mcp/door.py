@@ -23,7 +23,7 @@ from tekton_budget.frontends.http.labels import labels_of
 from tekton_budget.frontends.http.refused import status_of
 from tekton_budget.frontends.http.watched import AccessLog, Meter
 from tekton_budget.frontends.http.wire import encode
-from tekton_budget.frontends.mcp.desk import Desk, Memories, Memory
+from tekton_budget.frontends.mcp.desk import Desk
 from tekton_budget.frontends.mcp.news import OfEvents
 from tekton_budget.settings import Settings
 
@@ -69,7 +69,6 @@ class McpDoor:
         self._meter = meter
         self._access_log = access_log
         self._has_sessions = settings.workers == 1
-        self._memories = Memories(SESSIONS_MAX)
         self._opening: asyncio.Task[Sessions] | None = None
         self._stopping = asyncio.Event()
         self._pages = CORSMiddleware(
@@ -148,17 +147,13 @@ class McpDoor:
         """The request's own credentials go with whatever its tools ask for."""
         own = [(name, headers[name]) for name in _CREDENTIALS if name in headers]
         face = AsyncBudget(Inner(self._api, own), labels_of(headers))
-        session_id = headers.get(b"mcp-session-id")
-        memory: Memory | None = None
-        if self._has_sessions and session_id is not None:
-            memory = self._memories.of(caller.key_id, session_id.decode("latin-1"))
         administers = b"admin" in parse_qs(scope["query_string"]).get(b"tools", [])
         if administers and caller.role not in _MAY_ADMINISTER:
             raise Forbidden(
                 f"The tools of administration are for keys with the role admin or operator; this "
                 f"one is a {caller.role}. Leave out ?tools=admin.",
             )
-        return Desk(face, memory, administers, OfEvents(self._hub, caller))
+        return Desk(face, administers=administers, news=OfEvents(self._hub, caller))
 
     async def _opened(self) -> "Sessions":
         """The SDK's part, loaded with the first request: it is slow to load."""

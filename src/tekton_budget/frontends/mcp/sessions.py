@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import cast
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -10,9 +11,11 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.types import Receive, Scope, Send
 
 from tekton_budget.domain.caller import Caller
-from tekton_budget.frontends.mcp.desk import Desk
+from tekton_budget.frontends.mcp.desk import Desk, Memory
 from tekton_budget.frontends.mcp.door import DESK
 from tekton_budget.frontends.mcp.protocol import Context, Protocol
+
+_MEMORY = "tekton_budget.memory"
 
 
 class Sessions:
@@ -73,5 +76,10 @@ class Sessions:
 
 
 def _desk_of(ctx: Context) -> Desk:
+    """The request's own, with what its session remembers; nothing else keeps that."""
     assert ctx.request is not None, "every message came in a request"
-    return cast(Desk, ctx.request.scope[DESK])
+    desk = cast(Desk, ctx.request.scope[DESK])
+    connection = ctx.session._connection  # noqa: SLF001  (nothing public lasts as a session does)
+    if connection.session_id is None:
+        return desk
+    return replace(desk, memory=connection.state.setdefault(_MEMORY, Memory()))
