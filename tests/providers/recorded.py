@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.providers.wire import Frames, Json
 
 FOLDER = Path(__file__).parents[1] / "recordings"
-NAMES = sorted(str(it.relative_to(FOLDER).with_suffix("")) for it in FOLDER.glob("*/*.json"))
+NAMES = sorted(str(it.relative_to(FOLDER).with_suffix("")) for it in FOLDER.glob("*.*/*.json"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ def _team_b(server: Served) -> dict[str, str]:
     ask = {"allocation_id": "allocation-of-b", "cost": "0.0000001", "tokens": 1, **labels}
     bravo.post("/api/v1/allocations", json=ask).raise_for_status()
     used = {"record_id": "record-of-b", "cost": SPENT_BY_B, "input_tokens": 7, **labels}
+    del used["context_id"]  # by which it would use up what the allocation holds
     bravo.post("/api/v1/usage/record", json=used).raise_for_status()
     denied = bravo.post("/api/v1/allocations", json={"cost": 500, "tokens": 1, **labels})
     assert denied.status_code == 402, denied.text
