@@ -22,7 +22,7 @@ def test_prices_are_set_read_and_remembered(door: Door) -> None:
     assert first["effective_date"] == "2026-01-01T00:00:00+00:00"
     assert current == {**second, "resolved_by": ["exact"]}
     assert [one["pricing_id"] for one in history] == [first["pricing_id"], second["pricing_id"]]
-    assert door.get("/prices", provider="openai") == [second]
+    assert door.get("/prices", provider="openai") == [{**second, "context_window_tokens": None}]
     assert door.get("/prices", model="other") == []
     then = {"model": "gpt-5/mini", "at": "2026-02-01T00:00:00Z"}
     assert door.post("/prices/current", then, 200)["pricing_id"] == first["pricing_id"]
