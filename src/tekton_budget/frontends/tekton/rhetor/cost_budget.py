@@ -60,8 +60,10 @@ class BudgetManager(Costs, Requests):
     recorded (or for `hold_seconds`), so that checks at the same time cannot all be allowed the same
     money. They hold the estimate, or what the largest of the last calls of the model took; or,
     with `output_tokens`, answers of that length. A call that takes more yet is recorded all the
-    same, and the next checks answer for it. `allocate_budget` with `record_cost` names each call,
-    and is exact for callers who know what it may cost.
+    same, and the next checks answer for it. A thread (or task) that checks the same text again is
+    taken to have dropped its call before, and that hold is given back: who checks in one thread
+    and calls in others, the same text several times at once, holds one of them. `allocate_budget`
+    with `record_cost` names each call, and is exact for callers who know what it may cost.
     """
 
     def __init__(  # noqa: PLR0913  (Rhetor's own, and where the budget is)
