@@ -106,8 +106,12 @@ def test_a_time_with_an_offset_says_when_and_goes_out_as_it_came(
     assert read_rhetor(back).usages[0].record_id == usage.record_id
 
 
-def test_metadata_without_a_bottom_is_kept_as_text(tmp_path: Path) -> None:
-    text = '{"a":' * 1200 + "1" + "}" * 1200
+@pytest.mark.parametrize(
+    "text",
+    ['{"a":' * 1200 + "1" + "}" * 1200, '{"cut": "\\ud83d"}', '{"\\ud83d": 1}', '{"n": 1e400}'],
+    ids=["without a bottom", "half a character", "half a name", "beyond measure"],
+)
+def test_metadata_that_cannot_be_stored_is_kept_as_text(tmp_path: Path, text: str) -> None:
     store = read_rhetor(database(tmp_path, [changed(metadata=text), USED]))
 
     assert store.usages[0].metadata["rhetor"]["metadata_text"] == text

@@ -138,7 +138,8 @@ def _metadata(text: object, kept: dict[str, Any], notes: list[str]) -> str | Non
     if text is None or text in ("", "{}"):
         return None
     try:
-        told = json.loads(str(text), parse_constant=_no_json)
+        told = json.loads(str(text), parse_constant=_no_json, parse_float=_finite)
+        json.dumps(told, ensure_ascii=False).encode()  # half a character cannot be stored
     except (ValueError, RecursionError):
         notes.append("its metadata is no JSON that can be read; it is kept as text")
         told = None
@@ -156,6 +157,13 @@ def _metadata(text: object, kept: dict[str, Any], notes: list[str]) -> str | Non
 
 def _no_json(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    found = float(digits)
+    if not math.isfinite(found):
+        raise ValueError(f"{digits} is beyond every number that JSON could give back")
+    return found
 
 
 def _time(name: str, value: object) -> datetime:
