@@ -116,11 +116,11 @@ def mapping(row: Row, name: str) -> dict[str, Any]:  # Any: JSON
     if not isinstance(value, dict):
         raise BadRow(f"{name} is a {_kind(value)}, not an object")
     try:
-        cleaned = _cleaned(value)
-        length = len(json.dumps(cleaned, ensure_ascii=False))
+        found: dict[str, Any] = cleaned(value)
+        length = len(json.dumps(found, ensure_ascii=False))
     except RecursionError:
         raise BadRow(f"{name} is nested too deeply to be read") from None
-    return cleaned if length <= METADATA_MAX else {"left_out_characters": length}
+    return found if length <= METADATA_MAX else {"left_out_characters": length}
 
 
 def choice(row: Row, name: str, known: tuple[str, ...]) -> str:
@@ -153,13 +153,14 @@ def clean(value: str) -> str:
     return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _cleaned(value: Any) -> Any:  # Any: JSON
+def cleaned(value: Any) -> Any:  # Any: JSON
+    """The same for all texts in it; a number that JSON could not give back is text."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
-        return {clean(str(name)): _cleaned(inner) for name, inner in value.items()}
+        return {clean(str(name)): cleaned(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_cleaned(inner) for inner in value]
+        return [cleaned(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # 1e999: no number that JSON could give back
     return value

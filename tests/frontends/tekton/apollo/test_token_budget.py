@@ -550,3 +550,12 @@ def test_what_rhetor_s_store_told_is_not_summed_up_again(manager) -> None:
     assert summary.total_used == 107
     [summary] = ours.get_budget_summary(HEAVY, "daily", component="ergon")
     assert summary.total_used == 107
+
+
+def test_half_a_character_costs_no_record(manager) -> None:
+    ours = manager()
+    take(ours, "a", 700, metadata={"cut": "\ud83d"})
+
+    assert ours.record_usage("a", 50, "input", "op \ud83d", {"cut": "\ud83d"}) == 50
+    [record] = ours.usage_records
+    assert (record.tokens_used, record.metadata) == (50, {"cut": "\ufffd"})

@@ -357,6 +357,14 @@ def test_a_reset_is_a_credit_that_can_be_read_afterwards(manager: BudgetManager)
         manager.reset_budget("weekly")
 
 
+def test_half_a_character_costs_no_record(manager: BudgetManager) -> None:
+    manager.record_usage(*GPT4, "cut \ud83d", "chat", 1, 1, 0.25, {"cut \ud83d": ["\ud83d", 0.1]})
+
+    assert manager.get_current_usage_total() == 0.25
+    [row] = manager.get_usage()
+    assert row["metadata"] == {"cut \ufffd": ["\ufffd", 0.1]}
+
+
 def test_two_resets_that_saw_the_same_balance_are_one(
     manager: BudgetManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from tekton_budget.domain.errors import Conflict
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.request import new_id
+from tekton_budget.foreign.rows import cleaned
 from tekton_budget.frontends.tekton.apollo import clock
 from tekton_budget.frontends.tekton.apollo.models import LIFETIME, BudgetAllocation, BudgetTier
 
@@ -195,7 +196,7 @@ def _ask(wanted: BudgetAllocation, before: Held | None) -> dict[str, Any]:
     if unsaid:
         kept["said"] = unsaid
     if wanted.metadata:
-        kept["metadata"] = to_jsonable_python(wanted.metadata, fallback=str)
+        kept["metadata"] = to_jsonable_python(cleaned(wanted.metadata), fallback=str)
     if ends_at > now + HOLD_MAX:
         kept["ends_at"] = ends_at.isoformat()
     used = 0

@@ -8,6 +8,7 @@ from pydantic_core import to_jsonable_python
 
 from tekton_budget.face.answers import Recorded
 from tekton_budget.face.budget import Budget
+from tekton_budget.foreign.rows import clean, cleaned
 from tekton_budget.frontends.tekton.apollo import clock
 from tekton_budget.frontends.tekton.apollo.allocations import KEPT_BY, OWN, Held, labels_of
 from tekton_budget.frontends.tekton.apollo.models import BudgetUsageRecord
@@ -25,10 +26,10 @@ def post(budget: Budget, held: Held, record: BudgetUsageRecord) -> Recorded:
     """
     kept = {"allocation_id": record.allocation_id, "usage_type": record.usage_type}
     if record.metadata:
-        kept["metadata"] = to_jsonable_python(record.metadata, fallback=str)
+        kept["metadata"] = to_jsonable_python(cleaned(record.metadata), fallback=str)
     said: dict[str, Any] = {  # Any: a usage's fields
         _FIELDS.get(record.usage_type, "tokens"): record.tokens_used,
-        "operation_id": record.operation_id or None,
+        "operation_id": clean(record.operation_id or "") or None,
         "record_id": record.record_id,
         "metadata": {OWN: kept},
     }

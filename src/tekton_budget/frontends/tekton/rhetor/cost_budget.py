@@ -18,6 +18,7 @@ from tekton_budget.domain.scope import checked_labels
 from tekton_budget.face.budget import Budget
 from tekton_budget.face.host_zone import host_zone
 from tekton_budget.face.request import Labels
+from tekton_budget.foreign.rows import cleaned
 from tekton_budget.frontends.tekton.rhetor.checking import Checking, Estimate
 from tekton_budget.frontends.tekton.rhetor.costs import Costs
 from tekton_budget.frontends.tekton.rhetor.experience import Experience
@@ -376,7 +377,9 @@ class BudgetManager(Costs, Requests):
             "output_tokens": whole(tokens[1]),
             "cost": cost,
             "labels": labels,
-            "metadata": {BUDGET: {"metadata": metadata or {}, **kept}} if kept else metadata,
+            "metadata": cleaned(
+                {BUDGET: {"metadata": metadata or {}, **kept}} if kept else metadata
+            ),
         }
         held = self._holds.take((provider, model), text, labels)
         if held is not None and held.labels.items() <= labels.items():
