@@ -236,6 +236,24 @@ def test_a_stream_ends_when_its_key_is_revoked_or_nobody_follows_any_more(
     done(story())
 
 
+@pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
+def test_once_nothing_is_watched_nothing_is_looked_at(service: Service) -> None:
+    service.limit("1usd/day", name="cap")
+    hub = service.port.api.state.hub
+
+    async def story() -> None:
+        async with over_http(service) as client:
+            await client.client.subscribe_resource("balance://cap")
+            assert hub.is_looking
+            await client.client.unsubscribe_resource("balance://cap")
+            await until(lambda: not hub.is_looking)
+            with pytest.raises(MCPError, match="nobody"):
+                await client.client.subscribe_resource("balance://nobody")
+            await until(lambda: not hub.is_looking)
+
+    done(story())
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_a_cancelled_ask_holds_nothing(service: Service, era: str) -> None:
     service.limit("1usd/day", name="cap")

@@ -20,6 +20,9 @@ class News(Protocol):
     async def come(self) -> None:
         """Wait for the next; raises what ends it, `StopAsyncIteration` where the server stops."""
 
+    def end(self) -> None:
+        """Until it is begun again nobody wants any."""
+
 
 class EveryMoment:
     """Where no log of events is at hand: over a server, or a database that others write too."""
@@ -30,6 +33,9 @@ class EveryMoment:
     async def come(self) -> None:
         """A moment."""
         await asyncio.sleep(MOMENT_SECONDS)
+
+    def end(self) -> None:
+        """Nothing to be done."""
 
 
 class OfEvents:
@@ -56,3 +62,9 @@ class OfEvents:
             return
         await asyncio.sleep(TOGETHER_SECONDS)
         await self.begin()
+
+    def end(self) -> None:
+        """The log is not looked at for this any more."""
+        if self._follow is not None:
+            self._follow.close()
+            self._follow = None

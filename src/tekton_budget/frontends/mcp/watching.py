@@ -41,11 +41,15 @@ class Watch:
             )
         if self._task is None:
             await self._desk.news.begin()
-        for uri in new:
-            await resources.read(self._desk, uri)
-            self._seen[uri] = await resources.look_of(self._desk, uri)
-        if self._task is None and self._seen:
-            self._task = asyncio.get_running_loop().create_task(self._go_on())
+        try:
+            for uri in new:
+                await resources.read(self._desk, uri)
+                self._seen[uri] = await resources.look_of(self._desk, uri)
+        finally:
+            if self._task is None and self._seen:
+                self._task = asyncio.get_running_loop().create_task(self._go_on())
+            elif not self._seen:
+                self.close()
 
     def drop(self, uri: str) -> None:
         """No longer this one."""
@@ -58,6 +62,7 @@ class Watch:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+        self._desk.news.end()
 
     async def _go_on(self) -> None:
         try:
