@@ -44,7 +44,7 @@ def test_or_says_so_when_it_subscribes(quick: Port) -> None:
     page = quick.page("/ws/budget/allocations")
     page.say("subscription", topic="allocation_updates", after=0)
     page.pushed("allocation_update", allocation_id="one")
-    for wrong in (-1, "1", True):
+    for wrong in (-1, "1", True, 2**63):
         assert page.asked("subscription", topic="allocation_updates", after=wrong)
         assert page.until(lambda m: m["type"] == "error")["payload"]["error"].startswith("after")
 

@@ -24,6 +24,7 @@ from tekton_budget.frontends.api.sockets.topics import BUDGETS, KNOWN, PERIODIC
 from tekton_budget.frontends.http.following import Follow
 from tekton_budget.frontends.http.wire import time_text
 from tekton_budget.service.following import Logged
+from tekton_budget.service.paging import INTEGER_END
 
 log = structlog.get_logger(__name__)
 
@@ -201,7 +202,7 @@ class Socket:
         """From a position that the client kept."""
         if after is None or self._caller is None:
             return
-        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+        if type(after) is not int or not 0 <= after < INTEGER_END:
             await self._fault("after: send the position of the last message that you have")
             return
         self._position = after
