@@ -14,7 +14,7 @@ from tests.providers.scenario import Scenario
 from tekton_budget.frontends.gateway import streaming
 
 TOKENS = 8
-SLOWLY = Scenario(tokens=TOKENS, token_ms=12, reasoning=2)
+SLOWLY = Scenario(tokens=TOKENS, token_ms=30, reasoning=2)
 FRAMES = {"openai": 11, "responses": 18, "anthropic": 16, "gemini": 11}  # at most
 
 HEADERS = {"content-type": "application/json", "anthropic-version": "2023-06-01"}
