@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tekton_budget.domain.answer import Grant
 from tekton_budget.domain.caller import LOCAL
-from tekton_budget.service.asks import Ask, Used
-from tekton_budget.service.records import UsageQuery
-from tekton_budget.service.reports import Reports, SummaryQuery
+from tekton_budget.service.asking.asks import Ask, Used
+from tekton_budget.service.reporting.records import UsageQuery
+from tekton_budget.service.reporting.reports import Reports, SummaryQuery
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 

@@ -23,16 +23,16 @@ from tekton_budget.domain.scope import (
     SCOPE_VALUES_MAX,
 )
 from tekton_budget.frontends.api.body import BATCH_BODY_MAX, BODY_MAX
-from tekton_budget.service.commands import (
+from tekton_budget.service.asking.commands import (
     METADATA_MAX,
     PRIORITY_MAX,
     REQUESTS_MAX,
     TOKENS_MAX,
     WAIT_SECONDS_MAX,
 )
-from tekton_budget.service.ledger import BATCH_MAX
+from tekton_budget.service.asking.ledger import BATCH_MAX
+from tekton_budget.service.limiting.policy_fields import NAME_MAX, PER_MAX, THRESHOLDS_MAX
 from tekton_budget.service.paging import LIMIT_DEFAULT, LIMIT_MAX
-from tekton_budget.service.policy_fields import NAME_MAX, PER_MAX, THRESHOLDS_MAX
 from tekton_budget.service.prices.looking import NAMES_MAX
 from tekton_budget.service.prices.setting import CARDS_MAX
 from tekton_budget.settings import Settings

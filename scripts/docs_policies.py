@@ -13,7 +13,7 @@ from tekton_budget.domain.policy import (
 )
 from tekton_budget.domain.scope import WELL_KNOWN_LABELS
 from tekton_budget.domain.usage import KINDS
-from tekton_budget.service.policy_fields import KNOWN_FIELDS, SCOPE_SHORTCUTS
+from tekton_budget.service.limiting.policy_fields import KNOWN_FIELDS, SCOPE_SHORTCUTS
 
 PAGE = "policies.md"
 

@@ -8,7 +8,7 @@ import pytest
 from tekton_budget.domain.answer import Grant
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import Unavailable
-from tekton_budget.service.asks import Ask
+from tekton_budget.service.asking.asks import Ask
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import open_service
 

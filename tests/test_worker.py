@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from tekton_budget.domain.caller import LOCAL
-from tekton_budget.service.asks import Ask
+from tekton_budget.service.asking.asks import Ask
 from tekton_budget.service.passes import Passes
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import open_service

@@ -13,24 +13,20 @@ from tekton_budget.domain.policy import Holding
 from tekton_budget.domain.zones import zone_named
 from tekton_budget.prices.embedded import embedded_head, embedded_text
 from tekton_budget.service import Service
-from tekton_budget.service.activity import ActivityViews
 from tekton_budget.service.advising import Advising
+from tekton_budget.service.advising.planning import Planning
+from tekton_budget.service.advising.routing import Routing
 from tekton_budget.service.alerts import Alerts
-from tekton_budget.service.analytics import Analytics
-from tekton_budget.service.attaching import Attaching
+from tekton_budget.service.asking.ledger import LedgerVerbs
 from tekton_budget.service.calls import CallRules, Calls
-from tekton_budget.service.catalogue import Catalogue
-from tekton_budget.service.decisions import DecisionReports
 from tekton_budget.service.following import Following
 from tekton_budget.service.health import Health
 from tekton_budget.service.importing import Exports, Imports
 from tekton_budget.service.keys import KeyVerbs
-from tekton_budget.service.ledger import LedgerVerbs
-from tekton_budget.service.lists import Lists
-from tekton_budget.service.overview import Overview
+from tekton_budget.service.limiting.attaching import Attaching
+from tekton_budget.service.limiting.policies import PolicyVerbs
+from tekton_budget.service.limiting.short_forms import ShortForms
 from tekton_budget.service.passes import Keep, Passes
-from tekton_budget.service.planning import Planning
-from tekton_budget.service.policies import PolicyVerbs
 from tekton_budget.service.prices import (
     Calculations,
     ListSource,
@@ -39,18 +35,22 @@ from tekton_budget.service.prices import (
     PriceVerbs,
     Recommendations,
 )
-from tekton_budget.service.records import Records
-from tekton_budget.service.reports import Reports
-from tekton_budget.service.routing import Routing
+from tekton_budget.service.reporting.activity import ActivityViews
+from tekton_budget.service.reporting.analytics import Analytics
+from tekton_budget.service.reporting.catalogue import Catalogue
+from tekton_budget.service.reporting.decisions import DecisionReports
+from tekton_budget.service.reporting.lists import Lists
+from tekton_budget.service.reporting.overview import Overview
+from tekton_budget.service.reporting.records import Records
+from tekton_budget.service.reporting.reports import Reports
+from tekton_budget.service.reporting.standings import Standings
 from tekton_budget.service.runs import RunPasses, RunVerbs, RunViews
-from tekton_budget.service.short_forms import ShortForms
-from tekton_budget.service.standings import Standings
 from tekton_budget.service.verifying import Verifier
 from tekton_budget.settings import Prices, Settings
 from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.days import kept_zone, rezone
 from tekton_budget.storage.reading import Reader
-from tekton_budget.storage.runs import RunRows
+from tekton_budget.storage.rows.runs import RunRows
 from tekton_budget.storage.schema import SchemaState, prepare, schema_state, upgrade
 from tekton_budget.storage.store import Store
 from tekton_budget.storage.writer import Writer

@@ -15,7 +15,7 @@ from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.event import EventType
 from tekton_budget.frontends.http.events import to_api_payload
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL
-from tekton_budget.service.asks import Ask
+from tekton_budget.service.asking.asks import Ask
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 

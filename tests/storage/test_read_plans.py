@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from tekton_budget.storage.allocations import AllocationFilter, AllocationPlace, AllocationRows
-from tekton_budget.storage.balances import BalanceRows
-from tekton_budget.storage.decisions import DecisionRows
 from tekton_budget.storage.housekeeping import unnumbered_count
-from tekton_budget.storage.kept import KeptRows, RollupKey
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.allocations import AllocationFilter, AllocationPlace, AllocationRows
+from tekton_budget.storage.rows.balances import BalanceRows
+from tekton_budget.storage.rows.decisions import DecisionRows
+from tekton_budget.storage.rows.kept import KeptRows, RollupKey
+from tekton_budget.storage.rows.sums import UsageSums
+from tekton_budget.storage.rows.usages import Place, UsageFilter, UsageRows
 from tekton_budget.storage.schema import prepare
 from tekton_budget.storage.store import Store
-from tekton_budget.storage.sums import UsageSums
-from tekton_budget.storage.usages import Place, UsageFilter, UsageRows
 
 DAY_US = 86_400_000_000
 KEY = RollupKey("day", "team", 5, "a", "openai", "gpt-5")

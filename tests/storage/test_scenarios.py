@@ -19,7 +19,7 @@ from tekton_budget.storage import tables
 from tekton_budget.storage.appending import write_balances
 from tekton_budget.storage.loading import open_balances
 from tekton_budget.storage.policies import Changes
-from tekton_budget.storage.prices import insert_cards
+from tekton_budget.storage.rows.prices import insert_cards
 
 SCENARIOS = scenarios_in(Path(__file__).parents[1] / "scenarios")
 

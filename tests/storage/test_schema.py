@@ -18,10 +18,10 @@ import tekton_budget.storage
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.price import card_json
 from tekton_budget.storage import schema, tables
-from tekton_budget.storage.keys import COLUMNS as KEY_COLUMNS
-from tekton_budget.storage.keys import key_from_row
 from tekton_budget.storage.packing import policy_from_row, policy_spec
-from tekton_budget.storage.prices import _card
+from tekton_budget.storage.rows.keys import COLUMNS as KEY_COLUMNS
+from tekton_budget.storage.rows.keys import key_from_row
+from tekton_budget.storage.rows.prices import _card
 from tekton_budget.storage.schema import (
     HEAD,
     REVISIONS,

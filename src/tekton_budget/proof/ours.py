@@ -14,7 +14,7 @@ from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import Unavailable
 from tekton_budget.proof.adapter import LIFETIME_SECONDS, Adapter, Budget, Connect, Granted, Unit
 from tekton_budget.proof.stores import Place
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.service.verifying import Verifier
 from tekton_budget.settings import Settings
 from tekton_budget.storage.clock import host_now_us

@@ -16,9 +16,12 @@ from tekton_budget.domain.ledger.thresholds import standing_event, untold
 from tekton_budget.domain.period import Period
 from tekton_budget.domain.policy import Policy
 from tekton_budget.domain.policy_set import PolicySet, group_label_names
-from tekton_budget.service.named import budget_named, sees_group
+from tekton_budget.service.limiting.named import budget_named, sees_group
 from tekton_budget.service.paging import LIMIT_MAX, Page, Slice, cursor_place, cursor_text
-from tekton_budget.storage.alerts import (
+from tekton_budget.storage.appending import write_audit, write_balances, write_events
+from tekton_budget.storage.loading import open_balances
+from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.alerts import (
     AlertFilter,
     AlertRows,
     Stored,
@@ -26,11 +29,8 @@ from tekton_budget.storage.alerts import (
     set_acknowledged,
     write_alerts,
 )
-from tekton_budget.storage.appending import write_audit, write_balances, write_events
-from tekton_budget.storage.balances import BalanceRows
-from tekton_budget.storage.loading import open_balances
-from tekton_budget.storage.outbox import Logged
-from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.balances import BalanceRows
+from tekton_budget.storage.rows.outbox import Logged
 from tekton_budget.storage.writer import Exclusively, Writer
 
 EXAMINED_MAX = 10 * LIMIT_MAX  # alerts that are looked through for a page

@@ -8,10 +8,10 @@ from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import Conflict, invalid
 from tekton_budget.domain.event import EventType
 from tekton_budget.domain.policy_set import PolicySet
-from tekton_budget.service.named import group_version, sees_group, sees_policy, sees_scope
+from tekton_budget.service.limiting.named import group_version, sees_group, sees_policy, sees_scope
 from tekton_budget.service.paging import LIMIT_MAX
-from tekton_budget.storage.outbox import Called, Labels, Logged, OutboxRows
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.outbox import Called, Labels, Logged, OutboxRows
 
 __all__ = ["Concerned", "Following", "Log", "Logged", "known_types"]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from tekton_budget.domain.answer import Denial, Grant, Several
 from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.reading import Reader
-from tekton_budget.storage.vitals import vital_rows
+from tekton_budget.storage.rows.vitals import vital_rows
 from tekton_budget.storage.writer import Writer
 
 _SECOND_US = 1_000_000

@@ -10,12 +10,13 @@ from tekton_budget.domain.caller import MAX_PRIORITY_OF_KEYS, Caller, Role
 from tekton_budget.domain.command import AuditNote
 from tekton_budget.domain.errors import Conflict, Forbidden, NotFound, Unauthenticated, invalid
 from tekton_budget.domain.scope import LABELS_MAX, checked_labels, checked_names
-from tekton_budget.service.call_fields import checked_ladder
-from tekton_budget.service.commands import PRIORITY_MAX, choice, new_id
-from tekton_budget.service.policy_fields import NAME_MAX
-from tekton_budget.service.retries import Retry, done_before, note_done
+from tekton_budget.service.asking.commands import PRIORITY_MAX, choice, new_id
+from tekton_budget.service.asking.retries import Retry, done_before, note_done
+from tekton_budget.service.limiting.call_fields import checked_ladder
+from tekton_budget.service.limiting.policy_fields import NAME_MAX
 from tekton_budget.storage.appending import write_audit
-from tekton_budget.storage.keys import (
+from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.keys import (
     Key,
     all_keys,
     insert_key,
@@ -23,7 +24,6 @@ from tekton_budget.storage.keys import (
     set_last_used,
     set_revoked,
 )
-from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Exclusively, Writer
 
 __all__ = ["DAY_US", "Key", "KeyVerbs", "NewKey", "hash_of"]

@@ -9,10 +9,10 @@ from tekton_budget.domain.answer import Expired
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.command import Expire
 from tekton_budget.domain.policy import Policy, Status
-from tekton_budget.service.commands import new_id
-from tekton_budget.storage.allocations import AllocationRows
+from tekton_budget.service.asking.commands import new_id
 from tekton_budget.storage.housekeeping import CHUNK_ROWS, Housekeeping
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.allocations import AllocationRows
 from tekton_budget.storage.writer import Writer
 
 __all__ = ["CHUNK_ROWS", "EXPIRED_MAX", "STARTING_SECONDS", "Keep", "Passes"]

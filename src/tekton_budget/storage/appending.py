@@ -9,7 +9,6 @@ from tekton_budget.domain.event import Event, EventType
 from tekton_budget.domain.ledger import DecisionCount, Outcome, Posting, State, UsageRecord
 from tekton_budget.storage import statements as sql
 from tekton_budget.storage import tables
-from tekton_budget.storage.alerts import alert_writes, write_alerts
 from tekton_budget.storage.loading import Loaded
 from tekton_budget.storage.packing import (
     allocation_changed_row,
@@ -22,6 +21,7 @@ from tekton_budget.storage.packing import (
     usage_row,
 )
 from tekton_budget.storage.rollup import Rollup
+from tekton_budget.storage.rows.alerts import alert_writes, write_alerts
 from tekton_budget.storage.session import Session, Write
 from tekton_budget.storage.statements import Statements
 

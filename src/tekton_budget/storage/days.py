@@ -5,9 +5,9 @@ from sqlalchemy import text
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.storage import statements as sql
 from tekton_budget.storage import tables
-from tekton_budget.storage.kept import KeptRows
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.rollup import DAY, Rollup
+from tekton_budget.storage.rows.kept import KeptRows
 from tekton_budget.storage.schema import told
 from tekton_budget.storage.store import Store
 from tekton_budget.storage.ticket import Exclusively

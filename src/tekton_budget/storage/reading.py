@@ -16,7 +16,7 @@ from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.price import PriceBook
 from tekton_budget.storage import tables
 from tekton_budget.storage.packing import budget_from_row, policy_from_row
-from tekton_budget.storage.prices import load_book
+from tekton_budget.storage.rows.prices import load_book
 from tekton_budget.storage.session import POLICY_LOCK
 from tekton_budget.storage.store import Store
 

@@ -12,8 +12,8 @@ from tests.frontends.api.conftest import Door, problem
 
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.frontends.api import quick as quickly
-from tekton_budget.frontends.api import spending
-from tekton_budget.frontends.api.spending_bodies import AllocationOut, GrantOut
+from tekton_budget.frontends.api.bodies import spending
+from tekton_budget.frontends.api.bodies.spending_bodies import AllocationOut, GrantOut
 from tekton_budget.frontends.http import wire
 
 AMOUNTS = ["0.1", "123456789.123456789", "0.000000001", "3", "100", "0.3", "1e2", "1.10"]

@@ -12,7 +12,7 @@ from tests.frontends.api.conftest import Door, problem
 from tests.frontends.api_read.conftest import served
 
 from tekton_budget.domain.caller import Role
-from tekton_budget.storage.prices import insert_list
+from tekton_budget.storage.rows.prices import insert_list
 
 CASES = Path(__file__).parents[4] / "shared" / "prices" / "cost-cases.json"
 CARD = {

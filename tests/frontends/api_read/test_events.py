@@ -14,7 +14,7 @@ from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import BudgetError, Conflict, Unauthenticated
 from tekton_budget.frontends.http import following
 from tekton_budget.frontends.http.following import Follow, Hub
-from tekton_budget.service.asks import Ask
+from tekton_budget.service.asking.asks import Ask
 from tekton_budget.storage.housekeeping import unnumbered_count
 
 SECONDS = 20

@@ -17,7 +17,7 @@ from tekton_budget.domain.caller import Role
 from tekton_budget.domain.errors import Unavailable
 from tekton_budget.frontends.api.metrics import Metrics
 from tekton_budget.service.health import Batch
-from tekton_budget.service.overview import Counts
+from tekton_budget.service.reporting.overview import Counts
 
 DASHBOARD = "http://localhost:8080"
 

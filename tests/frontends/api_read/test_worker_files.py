@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tekton_budget.frontends.api.metrics import DIRECTORY_VARIABLE, Metrics
-from tekton_budget.service.overview import Counts
+from tekton_budget.service.reporting.overview import Counts
 
 
 def test_an_empty_file_and_one_taken_away_count_nothing(

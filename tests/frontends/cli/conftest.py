@@ -15,7 +15,7 @@ import typer.testing
 from tests.keeper import warm_program
 
 from tekton_budget.frontends.cli import app
-from tekton_budget.frontends.cli import output as output_module
+from tekton_budget.frontends.cli.terminal import output as output_module
 
 from ...client.conftest import Served, no_variables, served, unused_port
 
@@ -64,7 +64,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Run:
         def __init__(self, form: output_module.Form | None = None) -> None:
             super().__init__(form or output_module.Form.TABLE)
 
-    monkeypatch.setattr("tekton_budget.frontends.cli.session.Output", People)
+    monkeypatch.setattr("tekton_budget.frontends.cli.terminal.session.Output", People)
     return run_command
 
 

@@ -204,7 +204,7 @@ def test_usage_is_recorded_listed_and_summed(run) -> None:
 
 
 def test_a_list_is_walked_to_its_end(run_here, monkeypatch) -> None:
-    monkeypatch.setattr("tekton_budget.frontends.cli.session.PAGE", 2)
+    monkeypatch.setattr("tekton_budget.frontends.cli.terminal.session.PAGE", 2)
     for number in range(5):
         run_here("usage", "record", "--cost", "0.1", "--id", f"r{number}")
 
@@ -424,7 +424,7 @@ def test_errors_go_to_standard_error_with_their_exit_code(run_here, words, code,
 
 
 def test_a_server_that_does_not_answer_is_exit_code_7(run_here, unused_port, monkeypatch) -> None:
-    monkeypatch.setattr("tekton_budget.frontends.cli.session.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("tekton_budget.frontends.cli.terminal.session.PATIENCE_SECONDS", 0.1)
 
     told = run_here("status", "--url", f"http://127.0.0.1:{unused_port}")
 

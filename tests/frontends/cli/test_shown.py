@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tekton_budget.frontends.cli.output import ago, csv_cell, moment_text, money, units
+from tekton_budget.frontends.cli.terminal.output import ago, csv_cell, moment_text, money, units
 
 
 def lines_of(text: str) -> list[str]:
@@ -152,7 +152,7 @@ def test_verify_counts_what_it_compared(shown) -> None:
 
 def test_ending_asks_and_takes_no_for_an_answer(shown, monkeypatch) -> None:
     shown("set", "1usd/day")
-    monkeypatch.setattr("tekton_budget.frontends.cli.session.is_answered", lambda: True)
+    monkeypatch.setattr("tekton_budget.frontends.cli.terminal.session.is_answered", lambda: True)
 
     kept = shown("set", "off", stdin="n\n")
     ended = shown("set", "off", stdin="y\n")

@@ -21,7 +21,7 @@ from tests.frontends.gateway.sdks import bases
 
 from tekton_budget.domain.caller import LOCAL, Role
 from tekton_budget.domain.errors import Conflict
-from tekton_budget.service.asks import Ask
+from tekton_budget.service.asking.asks import Ask
 from tekton_budget.service.calls import Calls
 
 PAGE = Path(__file__).parents[3] / "docs/how-to/gateway-errors.md"

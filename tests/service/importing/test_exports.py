@@ -24,7 +24,7 @@ from tests.service.importing.conftest import (
 
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.command import Expire
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 

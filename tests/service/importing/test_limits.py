@@ -18,9 +18,9 @@ from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.policy import Policy, Status
 from tekton_budget.domain.zones import rfc3339
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.service.importing.report import Outcome
-from tekton_budget.service.records import UsageQuery
+from tekton_budget.service.reporting.records import UsageQuery
 from tekton_budget.wiring import Running
 
 NOW = "2026-09-21T16:26:40"  # the clock's, in UTC

@@ -29,7 +29,7 @@ from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import Forbidden, InvalidInput
 from tekton_budget.domain.zones import rfc3339
 from tekton_budget.service.importing import ImportReport
-from tekton_budget.service.records import UsageQuery
+from tekton_budget.service.reporting.records import UsageQuery
 from tekton_budget.wiring import Running
 
 NAMES = count()

@@ -14,13 +14,13 @@ from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound
 from tekton_budget.domain.price import Card, card_from_json
 from tekton_budget.prices.embedded import embedded_head, embedded_text
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.service.prices.setting import read_cards
 from tekton_budget.settings import load_settings
-from tekton_budget.storage import prices as stored
 from tekton_budget.storage import tables
-from tekton_budget.storage.prices import _lists as lists_kept
-from tekton_budget.storage.prices import insert_cards, insert_list
+from tekton_budget.storage.rows import prices as stored
+from tekton_budget.storage.rows.prices import _lists as lists_kept
+from tekton_budget.storage.rows.prices import insert_cards, insert_list
 from tekton_budget.storage.writer import Exclusively
 from tekton_budget.wiring import Running, open_service
 

@@ -8,8 +8,8 @@ from tests.service.writing.conftest import NOON_US
 
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from tekton_budget.service.asks import Ask, Used
-from tekton_budget.service.retries import Retry
+from tekton_budget.service.asking.asks import Ask, Used
+from tekton_budget.service.asking.retries import Retry
 from tekton_budget.wiring import Running
 
 MINI = {"rates": {"input": "0.25", "output": "2", "cache_read": "0.025"}}

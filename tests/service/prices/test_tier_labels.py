@@ -9,7 +9,7 @@ from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.errors import Conflict
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.wiring import Running
 
 HEAVY, MID = "remote_heavyweight", "local_midweight"

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from tekton_budget.domain.answer import Denial, Ended, Grant, Recorded
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.policy import Policy
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.settings import load_settings
 from tekton_budget.storage import tables
 from tekton_budget.storage.reading import Reader

@@ -9,7 +9,7 @@ from tekton_budget.domain.alert import Severity
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import Forbidden, InvalidInput, NotFound
 from tekton_budget.service.alerts import AlertQuery, Alerts, AlertView
-from tekton_budget.service.asks import Used
+from tekton_budget.service.asking.asks import Used
 from tekton_budget.service.paging import Slice
 from tekton_budget.service.passes import Keep, Passes
 from tekton_budget.service.runs.verbs import AskedRun, Cap

@@ -6,10 +6,10 @@ import pytest
 
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import InvalidInput
-from tekton_budget.service.analytics import BUCKETS_MAX, UsageAnalytics
-from tekton_budget.service.records import UsageQuery
-from tekton_budget.service.reports import SummaryQuery
-from tekton_budget.storage.sums import NO_SUMS, Sums
+from tekton_budget.service.reporting.analytics import BUCKETS_MAX, UsageAnalytics
+from tekton_budget.service.reporting.records import UsageQuery
+from tekton_budget.service.reporting.reports import SummaryQuery
+from tekton_budget.storage.rows.sums import NO_SUMS, Sums
 
 from .conftest import DAY_US, HOUR_US, NOON_US, TEAM_A, World
 

@@ -5,9 +5,9 @@ import pytest
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import InvalidInput, NotFound
-from tekton_budget.service.decisions import DecisionReports, Decisions
 from tekton_budget.service.paging import Slice
-from tekton_budget.storage import decisions as storage_decisions
+from tekton_budget.service.reporting.decisions import DecisionReports, Decisions
+from tekton_budget.storage.rows import decisions as storage_decisions
 
 from .conftest import DAY_US, NOON_US, TEAM_A, TEAM_B, World
 

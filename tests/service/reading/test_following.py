@@ -8,7 +8,7 @@ from tests.service.reading.conftest import TEAM_A, TEAM_B, World
 from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import Conflict, InvalidInput
-from tekton_budget.service.asks import Ask
+from tekton_budget.service.asking.asks import Ask
 from tekton_budget.service.following import Following, Log
 from tekton_budget.service.passes import Keep, Passes
 

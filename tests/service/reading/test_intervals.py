@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tekton_budget.service.intervals import (
+from tekton_budget.service.reporting.intervals import (
     DAYS_MAX,
     Interval,
     current_window,

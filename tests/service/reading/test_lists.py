@@ -7,9 +7,9 @@ import pytest
 from tekton_budget.domain.answer import Grant
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import InvalidInput, NotFound
-from tekton_budget.service.lists import AllocationQuery, Lists
 from tekton_budget.service.paging import Page, Slice
-from tekton_budget.storage import allocations as storage_allocations
+from tekton_budget.service.reporting.lists import AllocationQuery, Lists
+from tekton_budget.storage.rows import allocations as storage_allocations
 
 from .conftest import TEAM_A, TEAM_B, World
 
@@ -167,7 +167,7 @@ def test_a_change_of_what_is_gone_is_told_to_nobody_with_labels(quick: World) ->
 
 
 def test_many_changes_are_read_page_by_page(quick: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tekton_budget.service import lists as module
+    from tekton_budget.service.reporting import lists as module
 
     monkeypatch.setattr(module, "LIMIT_MAX", 2)
     fill(quick)

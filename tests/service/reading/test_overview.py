@@ -6,8 +6,8 @@ import pytest
 
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import InvalidInput, NotFound
-from tekton_budget.service.overview import BudgetSummary, Overview
 from tekton_budget.service.passes import Passes
+from tekton_budget.service.reporting.overview import BudgetSummary, Overview
 
 from .conftest import NOON_US, TEAM_A, TEAM_B, World
 

@@ -7,7 +7,7 @@ from tests.service.reading.conftest import TEAM_A, TEAM_B, World
 
 from tekton_budget.domain.caller import LOCAL, Caller
 from tekton_budget.domain.errors import InvalidInput
-from tekton_budget.service.planning import ASSUMED, GIVEN, OTHERS, OWN, Plan, PlanQuery
+from tekton_budget.service.advising.planning import ASSUMED, GIVEN, OTHERS, OWN, Plan, PlanQuery
 
 
 def planned(world: World, caller: Caller = LOCAL, **query: object) -> Plan:
@@ -160,7 +160,7 @@ def test_holds_are_not_left_for_others(world: World) -> None:
 def test_of_very_many_calls_only_so_many_are_looked_through(
     quick: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tekton_budget.storage.usages.EXAMINED_MAX", 2)
+    monkeypatch.setattr("tekton_budget.storage.rows.usages.EXAMINED_MAX", 2)
     call(quick, "1", feature="rare")
     for _ in range(30):
         call(quick, "1")

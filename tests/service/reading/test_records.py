@@ -9,13 +9,13 @@ from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import InvalidInput, NotFound
 from tekton_budget.domain.units import Part
 from tekton_budget.domain.usage import TokenCounts
-from tekton_budget.service import records
-from tekton_budget.service.asks import Used
+from tekton_budget.service.asking.asks import Used
 from tekton_budget.service.paging import Page, Slice
-from tekton_budget.service.records import Records, RecordView, UsageQuery, _output_nano
-from tekton_budget.service.reports import Reports, SummaryQuery
-from tekton_budget.storage import usages
-from tekton_budget.storage.usages import StoredUsage
+from tekton_budget.service.reporting import records
+from tekton_budget.service.reporting.records import Records, RecordView, UsageQuery, _output_nano
+from tekton_budget.service.reporting.reports import Reports, SummaryQuery
+from tekton_budget.storage.rows import usages
+from tekton_budget.storage.rows.usages import StoredUsage
 
 from .conftest import HOUR_US, NOON_US, TEAM_A, TEAM_B, World
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import BudgetError, NotFound
-from tekton_budget.service.records import UsageQuery
-from tekton_budget.service.reports import NONE, Reports, SummaryQuery
+from tekton_budget.service.reporting.records import UsageQuery
+from tekton_budget.service.reporting.reports import NONE, Reports, SummaryQuery
 from tekton_budget.settings import load_settings
-from tekton_budget.storage import sums as storage_sums
-from tekton_budget.storage import usages
-from tekton_budget.storage.sums import NO_SUMS, Sums
-from tekton_budget.storage.usages import UsageFilter
+from tekton_budget.storage.rows import sums as storage_sums
+from tekton_budget.storage.rows import usages
+from tekton_budget.storage.rows.sums import NO_SUMS, Sums
+from tekton_budget.storage.rows.usages import UsageFilter
 from tekton_budget.wiring import open_service
 
 from .conftest import DAY_US, HOUR_US, NOON_US, TEAM_A, TEAM_B, Clock, World
@@ -274,7 +274,7 @@ def test_an_end_that_reverses_an_estimate_leaves_what_was_measured(world: World)
     world.policy("10usd/day")
     from decimal import Decimal
 
-    from tekton_budget.service.asks import Ask
+    from tekton_budget.service.asking.asks import Ask
     from tekton_budget.service.passes import Passes
 
     verbs = world.running.service

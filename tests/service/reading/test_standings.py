@@ -7,9 +7,9 @@ import pytest
 from tekton_budget.domain.amounts import Amounts, Limits
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import BudgetError, InvalidInput, NotFound
-from tekton_budget.service.balance_views import BalanceView, share_ppm
 from tekton_budget.service.paging import Slice
-from tekton_budget.service.standings import Standings
+from tekton_budget.service.reporting.balance_views import BalanceView, share_ppm
+from tekton_budget.service.reporting.standings import Standings
 
 from .conftest import DAY_US, HOUR_US, NOON_US, TEAM_A, TEAM_B, World
 
@@ -408,7 +408,7 @@ def test_what_cannot_be_asked_is_refused_by_name(
 def test_many_policies_of_a_budget_are_not_counted(
     quick: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tekton_budget.service import standings
+    from tekton_budget.service.reporting import standings
 
     monkeypatch.setattr(standings, "COUNTED_POLICIES_MAX", 1)
     quick.policy("10usd/day")

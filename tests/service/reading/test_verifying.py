@@ -16,8 +16,9 @@ from tekton_budget.service.verifying import (
 )
 from tekton_budget.service.verifying.findings import Findings
 from tekton_budget.service.verifying.mending import mended
-from tekton_budget.storage import kept, scratch
+from tekton_budget.storage import scratch
 from tekton_budget.storage.packing import digest_of
+from tekton_budget.storage.rows import kept
 
 from .conftest import World
 

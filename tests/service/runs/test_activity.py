@@ -5,7 +5,7 @@ from decimal import Decimal
 from tekton_budget.domain.answer import Grant
 from tekton_budget.domain.caller import LOCAL, Caller
 from tekton_budget.domain.run import Cap
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.service.runs import AskedRun
 from tekton_budget.wiring import Running
 

@@ -8,9 +8,9 @@ from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, NotFound
 from tekton_budget.domain.run import Cap, Landing
-from tekton_budget.service.asks import Ask, Used
-from tekton_budget.service.catalogue import PolicyQuery
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.service.paging import Slice
+from tekton_budget.service.reporting.catalogue import PolicyQuery
 from tekton_budget.service.runs import AskedRun, RunPass, RunsQuery
 from tekton_budget.wiring import Running
 
@@ -188,7 +188,7 @@ def test_counters_survive_a_store_that_is_away(
     assert runs.flush() == 0
     runs.count(run_id, calls=1)
     with monkeypatch.context() as away:
-        away.setattr("tekton_budget.storage.runs.beside", lambda *_: 1 / 0)
+        away.setattr("tekton_budget.storage.rows.runs.beside", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             runs.flush()
     runs.count(run_id, calls=1, refused=1)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tekton_budget.domain.answer import Denial, Ended, Grant, Recorded, Several
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput
-from tekton_budget.service.asks import (
+from tekton_budget.service.asking.asks import (
     AllocateRequest,
     Ask,
     ExtendRequest,
@@ -19,7 +19,7 @@ from tekton_budget.service.asks import (
     SettleRequest,
     Used,
 )
-from tekton_budget.service.commands import CALL_TOKENS_MAX, allocate_command
+from tekton_budget.service.asking.commands import CALL_TOKENS_MAX, allocate_command
 from tekton_budget.storage import tables
 from tekton_budget.wiring import Running
 

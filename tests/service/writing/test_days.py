@@ -9,7 +9,7 @@ from tests.service.writing.conftest import Clock
 from tekton_budget.domain.answer import Recorded
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import BudgetError, InvalidInput, Unavailable
-from tekton_budget.service.asks import Used
+from tekton_budget.service.asking.asks import Used
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service, rezone_database
 

@@ -16,9 +16,9 @@ from tekton_budget.domain.errors import (
     NotFound,
     Unauthenticated,
 )
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
+from tekton_budget.service.asking.retries import Retry
 from tekton_budget.service.keys import DAY_US
-from tekton_budget.service.retries import Retry
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 

@@ -12,8 +12,8 @@ from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import BudgetError, Conflict, Forbidden, InvalidInput, NotFound
 from tekton_budget.domain.policy import GroupLimits, Policy, Status
-from tekton_budget.service.asks import Ask, Used
-from tekton_budget.service.retries import Retry
+from tekton_budget.service.asking.asks import Ask, Used
+from tekton_budget.service.asking.retries import Retry
 from tekton_budget.storage import tables
 from tekton_budget.storage.policies import Changes
 from tekton_budget.storage.writer import Exclusively

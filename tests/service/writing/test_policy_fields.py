@@ -9,7 +9,11 @@ from tekton_budget.domain.amounts import Limits
 from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.period import Period
 from tekton_budget.domain.policy import Enforcement, Holding, PerMissing, Policy, Unpriced
-from tekton_budget.service.policy_fields import changed_policy, needs_replacement, new_policy
+from tekton_budget.service.limiting.policy_fields import (
+    changed_policy,
+    needs_replacement,
+    new_policy,
+)
 
 
 def policy(**fields: Any) -> Policy:

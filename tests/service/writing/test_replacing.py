@@ -12,10 +12,10 @@ from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import Conflict
 from tekton_budget.domain.policy import Policy, Status
-from tekton_budget.service import starting
-from tekton_budget.service.asks import Ask, Used
-from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.starting import Started
+from tekton_budget.service.asking.asks import Ask, Used
+from tekton_budget.service.limiting import starting
+from tekton_budget.service.limiting.policies import PolicyVerbs
+from tekton_budget.service.limiting.starting import Started
 from tekton_budget.wiring import Running
 
 HOUR = 3600

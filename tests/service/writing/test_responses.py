@@ -17,7 +17,7 @@ from tekton_budget.domain.errors import Conflict, InvalidInput, NotFound
 from tekton_budget.domain.money import usd_from_nano
 from tekton_budget.domain.units import Part, PriceContext
 from tekton_budget.domain.usage import TokenCounts
-from tekton_budget.service.asks import (
+from tekton_budget.service.asking.asks import (
     AllocateRequest,
     Ask,
     RecordRequest,

@@ -9,9 +9,9 @@ from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL, Caller, Role
 from tekton_budget.domain.errors import BudgetError, Conflict, NotFound
 from tekton_budget.domain.period import Period
-from tekton_budget.service.asks import Ask
-from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.short_forms import SetLimit
+from tekton_budget.service.asking.asks import Ask
+from tekton_budget.service.limiting.policies import PolicyVerbs
+from tekton_budget.service.limiting.short_forms import SetLimit
 from tekton_budget.wiring import Running
 
 USD = 10**9

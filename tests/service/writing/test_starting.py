@@ -16,10 +16,10 @@ from tests.service.writing.test_policies import balances
 from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.policy import Policy, Status
-from tekton_budget.service import starting
-from tekton_budget.service.asks import Ask, Used
-from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.starting import Started
+from tekton_budget.service.asking.asks import Ask, Used
+from tekton_budget.service.limiting import starting
+from tekton_budget.service.limiting.policies import PolicyVerbs
+from tekton_budget.service.limiting.starting import Started
 from tekton_budget.settings import load_settings
 from tekton_budget.storage import policies, tables
 from tekton_budget.storage.packing import unpack_postings
@@ -106,7 +106,7 @@ def test_what_was_cut_short_goes_on_where_it_stopped(
 
 KILLED = """
 import os, signal, sys
-from tekton_budget.service import starting
+from tekton_budget.service.limiting import starting
 from tekton_budget.settings import load_settings
 from tekton_budget.storage import policies
 from tekton_budget.wiring import open_service

@@ -10,8 +10,8 @@ from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.policy import Enforcement
-from tekton_budget.service.asks import Ask
-from tekton_budget.service.templates import policies_of
+from tekton_budget.service.asking.asks import Ask
+from tekton_budget.service.limiting.templates import policies_of
 from tekton_budget.wiring import Running
 
 PERIODS = ("hourly", "daily", "weekly", "monthly", "per_session")

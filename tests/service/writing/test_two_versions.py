@@ -10,9 +10,9 @@ from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.caller import LOCAL
 from tekton_budget.domain.errors import InvalidInput, NotFound
 from tekton_budget.domain.policy import Policy, Status
-from tekton_budget.service.catalogue import PolicyQuery
-from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.starting import Started
+from tekton_budget.service.limiting.policies import PolicyVerbs
+from tekton_budget.service.limiting.starting import Started
+from tekton_budget.service.reporting.catalogue import PolicyQuery
 from tekton_budget.wiring import Running
 
 ALICE = {"user": "alice"}

@@ -5,8 +5,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Header, Request
 
 from tekton_budget.domain.caller import Caller
+from tekton_budget.frontends.api.bodies.spending import ID_PATTERN
 from tekton_budget.frontends.api.paging import asked_slice
-from tekton_budget.frontends.api.spending import ID_PATTERN
 from tekton_budget.frontends.http.auth import Doorkeeper
 from tekton_budget.service import Service
 from tekton_budget.service.paging import Slice

@@ -9,13 +9,14 @@ from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.command import Allocate
 from tekton_budget.domain.errors import invalid
-from tekton_budget.frontends.api import answers, problems, quick, spending
+from tekton_budget.frontends.api import problems, quick
+from tekton_budget.frontends.api.bodies import answers, spending
 from tekton_budget.frontends.api.body import BODY_MAX, sent_json
 from tekton_budget.frontends.api.edge import Answered, HotRoute, told
 from tekton_budget.frontends.http import wire
 from tekton_budget.frontends.http.receiving import read_body
 from tekton_budget.frontends.http.wire import in_snake_case
-from tekton_budget.service.ledger import LedgerVerbs
+from tekton_budget.service.asking.ledger import LedgerVerbs
 
 JSON = (b"content-type", b"application/json")
 _IS_ID = re.compile(spending.ID_PATTERN).search

@@ -24,9 +24,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from tekton_budget.domain.money import NANO_PER_USD
-from tekton_budget.service.balance_views import BalanceView
 from tekton_budget.service.health import Batch
-from tekton_budget.service.overview import Counts
+from tekton_budget.service.reporting.balance_views import BalanceView
+from tekton_budget.service.reporting.overview import Counts
 
 if TYPE_CHECKING:
     from tekton_budget.delivery.hermes import HermesState

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from tekton_budget.frontends.api.spending import ASK_FIELDS, LABEL_OF, USED_FIELDS, Asked
+from tekton_budget.frontends.api.bodies.spending import ASK_FIELDS, LABEL_OF, USED_FIELDS, Asked
 from tekton_budget.frontends.http.wire import in_camel_case
-from tekton_budget.service.asks import Ask, SettleRequest, Used
+from tekton_budget.service.asking.asks import Ask, SettleRequest, Used
 
 
 def ask_of(body: object, key: str | None) -> Asked | None:

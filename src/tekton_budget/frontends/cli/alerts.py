@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tekton_budget.frontends.cli.output import Column, counted, moment_text
-from tekton_budget.frontends.cli.session import every, session_of
+from tekton_budget.frontends.cli.terminal.output import Column, counted, moment_text
+from tekton_budget.frontends.cli.terminal.session import every, session_of
 
 app = typer.Typer(help="Thresholds crossed and limits passed.", no_args_is_help=True)
 

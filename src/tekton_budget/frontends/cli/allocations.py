@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from tekton_budget.face.answers import Settled
-from tekton_budget.frontends.cli.output import Column, moment_text, money, some, units
-from tekton_budget.frontends.cli.session import every, session_of
-from tekton_budget.frontends.cli.words import labels_of, seconds_of
+from tekton_budget.frontends.cli.terminal.output import Column, moment_text, money, some, units
+from tekton_budget.frontends.cli.terminal.session import every, session_of
+from tekton_budget.frontends.cli.terminal.words import labels_of, seconds_of
 
 app = typer.Typer(
     help="Ask, settle, release and extend: what programs do around each call.", no_args_is_help=True

@@ -10,29 +10,25 @@ from typer.core import TyperGroup
 from tekton_budget.frontends.cli import (
     alerts,
     allocations,
-    budgets,
     checks,
     config,
-    credit,
     database,
     demo,
     keys,
     mcp,
     original,
-    policies,
-    prices,
-    recommend,
     report,
     serve,
-    set_limit,
-    status,
     stores,
     usage,
 )
-from tekton_budget.frontends.cli.exits import told
-from tekton_budget.frontends.cli.output import Form
+from tekton_budget.frontends.cli.limiting import budgets, credit, policies, set_limit, status
+from tekton_budget.frontends.cli.prices import app as prices
+from tekton_budget.frontends.cli.prices import recommend
 from tekton_budget.frontends.cli.runs import listing, run, top
-from tekton_budget.frontends.cli.session import PROGRAM, Session, form_of
+from tekton_budget.frontends.cli.terminal.exits import told
+from tekton_budget.frontends.cli.terminal.output import Form
+from tekton_budget.frontends.cli.terminal.session import PROGRAM, Session, form_of
 from tekton_budget.tekton_environment import adopt
 
 _FLAGS = frozenset({"--json", "--csv", "--nl"})

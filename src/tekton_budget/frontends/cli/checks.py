@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from tekton_budget.frontends.cli.exits import FAILED
-from tekton_budget.frontends.cli.output import counted
-from tekton_budget.frontends.cli.progress import stages, waiting
-from tekton_budget.frontends.cli.session import Session, session_of
+from tekton_budget.frontends.cli.terminal.exits import FAILED
+from tekton_budget.frontends.cli.terminal.output import counted
+from tekton_budget.frontends.cli.terminal.progress import stages, waiting
+from tekton_budget.frontends.cli.terminal.session import Session, session_of
 
 _COMPARED = (
     ("entries", "journal row"),

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tekton_budget.frontends.cli.output import Column
-from tekton_budget.frontends.cli.session import Session, session_of
+from tekton_budget.frontends.cli.terminal.output import Column
+from tekton_budget.frontends.cli.terminal.session import Session, session_of
 
 app = typer.Typer(help="Every setting in force, and where it comes from.")
 

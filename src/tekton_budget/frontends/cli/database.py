@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tekton_budget.frontends.cli.exits import FAILED
-from tekton_budget.frontends.cli.session import Session, session_of
+from tekton_budget.frontends.cli.terminal.exits import FAILED
+from tekton_budget.frontends.cli.terminal.session import Session, session_of
 
 app = typer.Typer(help="The database: where it is, and its schema.", no_args_is_help=True)
 

@@ -8,8 +8,8 @@ from typing import Any
 import typer
 
 from tekton_budget.face.refusals import BudgetExceeded
-from tekton_budget.frontends.cli.output import money
-from tekton_budget.frontends.cli.session import PROGRAM, Session, session_of
+from tekton_budget.frontends.cli.terminal.output import money
+from tekton_budget.frontends.cli.terminal.session import PROGRAM, Session, session_of
 
 _LIMIT = "1usd/day"
 _CALLS = 10

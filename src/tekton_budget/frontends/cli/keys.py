@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tekton_budget.frontends.cli.output import Column, ago, moment_text
-from tekton_budget.frontends.cli.session import session_of
-from tekton_budget.frontends.cli.words import labels_of, listed, seconds_of
+from tekton_budget.frontends.cli.terminal.output import Column, ago, moment_text
+from tekton_budget.frontends.cli.terminal.session import session_of
+from tekton_budget.frontends.cli.terminal.words import labels_of, listed, seconds_of
 
 app = typer.Typer(help="Who may ask, in which role, for which labels.", no_args_is_help=True)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tekton_budget.face.environment import environment
-from tekton_budget.frontends.cli.session import Session, session_of
+from tekton_budget.frontends.cli.terminal.session import Session, session_of
 
 if TYPE_CHECKING:
     from tekton_budget.face.budget import AsyncBudget

@@ -9,9 +9,9 @@ import typer
 from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.domain.spoken import LINE, help_of, named, read
 from tekton_budget.frontends.cli import serve
-from tekton_budget.frontends.cli.exits import USAGE, complain
-from tekton_budget.frontends.cli.output import Form, Output
-from tekton_budget.frontends.cli.session import session_of
+from tekton_budget.frontends.cli.terminal.exits import USAGE, complain
+from tekton_budget.frontends.cli.terminal.output import Form, Output
+from tekton_budget.frontends.cli.terminal.session import session_of
 
 _OURS_TOO = ("status", "prices", "alerts")  # they take the original's words besides
 _FIRST = tuple(dict.fromkeys(one.name.split()[0] for one in LINE))

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from tekton_budget.frontends.cli.output import Form, moment_text, money, table
-from tekton_budget.frontends.cli.progress import waiting
-from tekton_budget.frontends.cli.session import session_of
+from tekton_budget.frontends.cli.terminal.output import Form, moment_text, money, table
+from tekton_budget.frontends.cli.terminal.progress import waiting
+from tekton_budget.frontends.cli.terminal.session import session_of
+from tekton_budget.frontends.cli.terminal.words import labels_of
 from tekton_budget.frontends.cli.usage import SUMS
-from tekton_budget.frontends.cli.words import labels_of
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tekton_budget.frontends.cli.session import session_of
+from tekton_budget.frontends.cli.terminal.session import session_of
 
 
 def add_to(app: typer.Typer) -> None:

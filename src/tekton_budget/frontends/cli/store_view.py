@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from tekton_budget.frontends.cli.output import cell, counted, money, table, units
+from tekton_budget.frontends.cli.terminal.output import cell, counted, money, table, units
 
 Json = Mapping[str, Any]  # Any: decoded JSON
 

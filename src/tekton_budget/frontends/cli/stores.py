@@ -11,12 +11,12 @@ import typer
 from tekton_budget.domain.errors import InvalidInput
 from tekton_budget.foreign.apollo import is_apollo_file
 from tekton_budget.foreign.rhetor import BESIDE
-from tekton_budget.frontends.cli.exits import FAILED
-from tekton_budget.frontends.cli.json_files import of_file
-from tekton_budget.frontends.cli.output import counted, money
-from tekton_budget.frontends.cli.progress import waiting
-from tekton_budget.frontends.cli.session import Session, session_of
 from tekton_budget.frontends.cli.store_view import print_import
+from tekton_budget.frontends.cli.terminal.exits import FAILED
+from tekton_budget.frontends.cli.terminal.json_files import of_file
+from tekton_budget.frontends.cli.terminal.output import counted, money
+from tekton_budget.frontends.cli.terminal.progress import waiting
+from tekton_budget.frontends.cli.terminal.session import Session, session_of
 
 Json = Mapping[str, Any]  # Any: decoded JSON
 

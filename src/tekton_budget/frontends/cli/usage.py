@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tekton_budget.frontends.cli.output import (
+from tekton_budget.frontends.cli.terminal.output import (
     Column,
     Form,
     cell,
@@ -15,8 +15,8 @@ from tekton_budget.frontends.cli.output import (
     money,
     table,
 )
-from tekton_budget.frontends.cli.session import every, session_of
-from tekton_budget.frontends.cli.words import labels_of
+from tekton_budget.frontends.cli.terminal.session import every, session_of
+from tekton_budget.frontends.cli.terminal.words import labels_of
 
 app = typer.Typer(help="What calls really used.", no_args_is_help=True)
 

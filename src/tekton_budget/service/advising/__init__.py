@@ -8,9 +8,9 @@ from tekton_budget.service.advising.answering import answer_to
 from tekton_budget.service.advising.choosing import Choice, ModelQuestion, choice_text, choose
 from tekton_budget.service.advising.finding import Findings, Looked, Swap, find
 from tekton_budget.service.advising.telling import analysis_text, optimization_text
-from tekton_budget.service.analytics import Analytics
-from tekton_budget.service.overview import Overview
 from tekton_budget.service.prices import Recommendations
+from tekton_budget.service.reporting.analytics import Analytics
+from tekton_budget.service.reporting.overview import Overview
 
 __all__ = ["Advising", "Choice", "Findings", "ModelQuestion", "Swap", "choice_text"]
 

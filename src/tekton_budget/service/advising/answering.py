@@ -17,9 +17,9 @@ from tekton_budget.service.advising.telling import (
     span_text,
     sums_text,
 )
-from tekton_budget.service.analytics import UsageAnalytics
-from tekton_budget.service.intervals import DAYS_MAX
-from tekton_budget.service.reports import NONE, SummaryQuery
+from tekton_budget.service.reporting.analytics import UsageAnalytics
+from tekton_budget.service.reporting.intervals import DAYS_MAX
+from tekton_budget.service.reporting.reports import NONE, SummaryQuery
 
 DAYS_DEFAULT = 30
 _WORDS = re.compile(r"[a-z0-9][a-z0-9._:/@+-]*")

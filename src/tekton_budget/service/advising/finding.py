@@ -9,11 +9,11 @@ from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.price import PriceBook
 from tekton_budget.domain.recommend import Advice, price_tips
-from tekton_budget.service.analytics import Analytics, UsageAnalytics
-from tekton_budget.service.overview import BudgetSummary, Overview
 from tekton_budget.service.prices import Recommendations, Recommended, Wish
 from tekton_budget.service.prices.recommending import LIMIT_MAX
-from tekton_budget.service.reports import NONE, ModelSums, SummaryQuery, Sums
+from tekton_budget.service.reporting.analytics import Analytics, UsageAnalytics
+from tekton_budget.service.reporting.overview import BudgetSummary, Overview
+from tekton_budget.service.reporting.reports import NONE, ModelSums, SummaryQuery, Sums
 
 SWAPS_MAX = 5  # of the costliest models, for which others are looked for
 

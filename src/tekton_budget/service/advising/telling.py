@@ -8,9 +8,9 @@ from tekton_budget.domain.money import nano_from_usd, usd_text
 from tekton_budget.domain.recommend import Advice
 from tekton_budget.domain.zones import datetime_from_us
 from tekton_budget.service.advising.finding import Findings, Swap
-from tekton_budget.service.analytics import UsageAnalytics
-from tekton_budget.service.overview import BudgetSummary
-from tekton_budget.service.reports import NONE, ModelSums, Sums
+from tekton_budget.service.reporting.analytics import UsageAnalytics
+from tekton_budget.service.reporting.overview import BudgetSummary
+from tekton_budget.service.reporting.reports import NONE, ModelSums, Sums
 
 NAMED_MAX = 5  # models, components, days that a text names
 PEAK = 3  # times the median of the days with usage

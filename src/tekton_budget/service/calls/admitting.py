@@ -9,14 +9,14 @@ from tekton_budget.domain.allocation import OnExpiry
 from tekton_budget.domain.answer import Denial, Grant
 from tekton_budget.domain.call import Need, note_tokens
 from tekton_budget.domain.errors import InvalidInput, invalid
-from tekton_budget.service.asks import Ask
+from tekton_budget.service.asking.asks import Ask
+from tekton_budget.service.asking.ledger import LedgerVerbs
 from tekton_budget.service.calls.call import Admitted, Call
 from tekton_budget.service.calls.ceilings import Ceiling, Ceilings
 from tekton_budget.service.calls.ending import LIFETIME_SECONDS, Endings
 from tekton_budget.service.calls.growing import Growth
 from tekton_budget.service.calls.measured import Measured
 from tekton_budget.service.calls.terms import Terms, TermsOf
-from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.storage.clock import host_now_us
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Writer

@@ -8,9 +8,9 @@ import structlog
 
 from tekton_budget.domain.answer import Ended
 from tekton_budget.domain.errors import BudgetError, Conflict, Unavailable
-from tekton_budget.service.asks import Used
+from tekton_budget.service.asking.asks import Used
+from tekton_budget.service.asking.ledger import LedgerVerbs
 from tekton_budget.service.calls.call import Admitted
-from tekton_budget.service.ledger import LedgerVerbs
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ import time
 
 from tekton_budget.domain.answer import Ended
 from tekton_budget.domain.errors import BudgetError
+from tekton_budget.service.asking.ledger import LedgerVerbs
 from tekton_budget.service.calls.call import Admitted
-from tekton_budget.service.ledger import LedgerVerbs
 
 AGAIN_SECONDS = 0.02  # after a slice that did not fit: others' holds come back all the time
 

@@ -19,7 +19,7 @@ from tekton_budget.service.importing.limits import IMPORTED, budget_of
 from tekton_budget.service.importing.local_times import LocalTimes
 from tekton_budget.service.paging import LIMIT_MAX
 from tekton_budget.storage.reading import Reader
-from tekton_budget.storage.usages import UsageFilter, UsageRows
+from tekton_budget.storage.rows.usages import UsageFilter, UsageRows
 
 _UNTOLD = {
     "provider": "unknown",

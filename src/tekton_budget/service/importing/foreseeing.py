@@ -10,7 +10,7 @@ from tekton_budget.domain.ledger import UsageRecord
 from tekton_budget.domain.ledger.starting import PastUsage, backfill_of
 from tekton_budget.domain.policy import Budget, Policy, Status
 from tekton_budget.domain.policy_set import PolicySet
-from tekton_budget.service.balance_views import BalanceView, view_of
+from tekton_budget.service.reporting.balance_views import BalanceView, view_of
 from tekton_budget.storage import tables
 from tekton_budget.storage.policies import counts_from, past_usage
 from tekton_budget.storage.reading import Reader

@@ -10,15 +10,15 @@ from tekton_budget.domain.scope import Scope
 from tekton_budget.foreign.apollo import is_apollo_file, read_apollo
 from tekton_budget.foreign.rhetor import read_rhetor
 from tekton_budget.foreign.store import ForeignStore, Kind
-from tekton_budget.service.balance_views import BalanceView
 from tekton_budget.service.importing.foreseeing import Foresight
 from tekton_budget.service.importing.limits import LimitImport, budget_of, scope_of
 from tekton_budget.service.importing.options import Checked, ImportOptions
 from tekton_budget.service.importing.report import ImportReport, LimitReport, Outcome
 from tekton_budget.service.importing.usages import Moved, UsageImport
+from tekton_budget.service.limiting.policies import PolicyVerbs
 from tekton_budget.service.paging import LIMIT_MAX, Slice
-from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.standings import Standings
+from tekton_budget.service.reporting.balance_views import BalanceView
+from tekton_budget.service.reporting.standings import Standings
 from tekton_budget.storage.packing import json_text
 from tekton_budget.storage.policies import Changes
 from tekton_budget.storage.reading import Reader

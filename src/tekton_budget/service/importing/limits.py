@@ -20,8 +20,8 @@ from tekton_budget.domain.zones import rfc3339
 from tekton_budget.foreign.store import IMPORTED_FROM, Fault, ForeignLimit, ForeignStore, Kind
 from tekton_budget.service.importing.options import Checked, Mode
 from tekton_budget.service.importing.report import LimitReport, Outcome
-from tekton_budget.service.policies import PolicyVerbs
-from tekton_budget.service.policy_fields import changed_policy, new_policy
+from tekton_budget.service.limiting.policies import PolicyVerbs
+from tekton_budget.service.limiting.policy_fields import changed_policy, new_policy
 from tekton_budget.storage.reading import Reader
 
 IMPORTED = "imported"  # in a policy's metadata: its fields as they were imported

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tekton_budget.service.commands import choice
+from tekton_budget.service.asking.commands import choice
 from tekton_budget.service.importing.local_times import LocalTimes, moment_said
 
 

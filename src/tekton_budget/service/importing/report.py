@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from tekton_budget.foreign.store import Fault, Kind
-from tekton_budget.service.balance_views import BalanceView
+from tekton_budget.service.reporting.balance_views import BalanceView
 
 
 class Outcome(StrEnum):

@@ -10,13 +10,13 @@ from tekton_budget.domain.ledger import State, UsageRecord, execute
 from tekton_budget.domain.ledger.state import is_datable
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.foreign.store import IMPORTED_FROM, Fault, ForeignStore, ForeignUsage, Kind
-from tekton_budget.service.asks import RecordRequest, Used
-from tekton_budget.service.commands import record_command
+from tekton_budget.service.asking.asks import RecordRequest, Used
+from tekton_budget.service.asking.commands import record_command
 from tekton_budget.service.importing.comparing import Comparison
 from tekton_budget.service.importing.options import Checked
 from tekton_budget.service.importing.report import PartReport, UsageReport
 from tekton_budget.storage.reading import Reader
-from tekton_budget.storage.usages import UsageRows
+from tekton_budget.storage.rows.usages import UsageRows
 from tekton_budget.storage.writer import Writer
 
 CHUNK = 500  # records looked up, and posted, at once

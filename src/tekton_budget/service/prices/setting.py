@@ -29,12 +29,13 @@ from tekton_budget.domain.price import (
     version_rank,
 )
 from tekton_budget.domain.price.grain import plain
-from tekton_budget.service.commands import new_id
+from tekton_budget.service.asking.commands import new_id
+from tekton_budget.service.asking.retries import Retry, done_before, note_done
 from tekton_budget.service.prices.unknown import resolved
-from tekton_budget.service.retries import Retry, done_before, note_done
 from tekton_budget.storage.appending import write_audit, write_events
 from tekton_budget.storage.packing import json_text
-from tekton_budget.storage.prices import (
+from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.prices import (
     checked_list,
     insert_cards,
     insert_list,
@@ -42,7 +43,6 @@ from tekton_budget.storage.prices import (
     list_id_of,
     lists_there,
 )
-from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.writer import Exclusively, Writer
 
 T = TypeVar("T", Contract, Alias, TierTerm)

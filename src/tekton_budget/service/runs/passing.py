@@ -10,7 +10,7 @@ from tekton_budget.domain.errors import Forbidden, NotFound, Unauthenticated, Un
 from tekton_budget.domain.run import Counted, Run
 from tekton_budget.service.keys import KeyVerbs, hash_of
 from tekton_budget.storage.reading import Reader
-from tekton_budget.storage.runs import RunRows
+from tekton_budget.storage.rows.runs import RunRows
 
 FRESH_SECONDS = 0.5  # how long a run that was looked up is taken as it was
 KNOWN_MAX = 10_000

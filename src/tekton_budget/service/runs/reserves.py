@@ -12,8 +12,8 @@ from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import BudgetError, Conflict, invalid
 from tekton_budget.domain.money import usd_from_nano
 from tekton_budget.domain.run import Run
-from tekton_budget.service.asks import Ask
-from tekton_budget.service.ledger import LedgerVerbs
+from tekton_budget.service.asking.asks import Ask
+from tekton_budget.service.asking.ledger import LedgerVerbs
 from tekton_budget.service.runs.views import RunViews
 
 LIFETIME_SECONDS = 15 * 60  # after the last sign of life

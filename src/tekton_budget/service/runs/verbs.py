@@ -27,15 +27,15 @@ from tekton_budget.domain.run import (
     run_scope,
 )
 from tekton_budget.domain.scope import checked_labels
-from tekton_budget.service.commands import new_id
+from tekton_budget.service.asking.commands import new_id
+from tekton_budget.service.asking.ledger import LedgerVerbs
 from tekton_budget.service.keys import hash_of
-from tekton_budget.service.ledger import LedgerVerbs
-from tekton_budget.service.policies import PolicyVerbs
+from tekton_budget.service.limiting.policies import PolicyVerbs
 from tekton_budget.service.runs.passing import RunPass, RunPasses
 from tekton_budget.service.runs.reserves import Reserves
 from tekton_budget.service.runs.views import RunViews
 from tekton_budget.storage.reading import Reader
-from tekton_budget.storage.runs import RunRows, put_run, run_named
+from tekton_budget.storage.rows.runs import RunRows, put_run, run_named
 from tekton_budget.storage.writer import Exclusively, Writer
 
 LEASE_SECONDS = 4

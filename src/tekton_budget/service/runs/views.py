@@ -10,15 +10,15 @@ from tekton_budget.domain.policy import Policy, Status
 from tekton_budget.domain.policy_set import PolicySet
 from tekton_budget.domain.run import RUN, Counted, Run
 from tekton_budget.domain.scope import SHARED_GROUP
-from tekton_budget.service.balance_views import BalanceView, view_of
 from tekton_budget.service.paging import Page, Slice, cursor_place, cursor_text
-from tekton_budget.service.reports import ModelSums, total_of
+from tekton_budget.service.reporting.balance_views import BalanceView, view_of
+from tekton_budget.service.reporting.reports import ModelSums, total_of
 from tekton_budget.service.runs.passing import RunPasses
-from tekton_budget.storage.balances import BalanceRows
 from tekton_budget.storage.reading import Reader
-from tekton_budget.storage.runs import RunPlace, RunRows
-from tekton_budget.storage.sums import Key, Sums, UsageSums
-from tekton_budget.storage.usages import UsageFilter
+from tekton_budget.storage.rows.balances import BalanceRows
+from tekton_budget.storage.rows.runs import RunPlace, RunRows
+from tekton_budget.storage.rows.sums import Key, Sums, UsageSums
+from tekton_budget.storage.rows.usages import UsageFilter
 
 INSIDE_MAX = 500  # nested runs whose usage is added up
 NONE = "(none)"

@@ -9,9 +9,9 @@ from tekton_budget.domain.amounts import Amounts
 from tekton_budget.domain.balance import parts_of
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.domain.ledger import Folded, Posting, fold
-from tekton_budget.storage.kept import JournalRow
 from tekton_budget.storage.packing import unpack_postings
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.kept import JournalRow
 from tekton_budget.storage.scratch import Scratch
 
 Credits = dict[str, Amounts]

@@ -19,8 +19,8 @@ from tekton_budget.service.verifying.balances import (
 )
 from tekton_budget.service.verifying.entries import Entries
 from tekton_budget.service.verifying.findings import Finding, Findings
-from tekton_budget.storage.kept import BalanceRow, KeptRows
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.kept import BalanceRow, KeptRows
 
 Progress = Callable[[str, int, int], None]
 

@@ -10,7 +10,7 @@ from tekton_budget.domain.policy import Credit
 from tekton_budget.service.verifying.accounts import Account
 from tekton_budget.service.verifying.findings import Finding, Value
 from tekton_budget.service.verifying.mending import mended
-from tekton_budget.storage.kept import SEALED, BalanceRow
+from tekton_budget.storage.rows.kept import SEALED, BalanceRow
 
 _COLUMNS = ("tokens", "cost_nano", "requests")
 _decode_credits = msgspec.json.Decoder(list[Credit]).decode

@@ -7,7 +7,7 @@ import msgspec
 
 from tekton_budget.service.verifying.findings import Finding, Findings, Value
 from tekton_budget.service.verifying.mending import mended
-from tekton_budget.storage.kept import JournalRow
+from tekton_budget.storage.rows.kept import JournalRow
 
 _COLUMNS = JournalRow._fields[1:8]
 _UNITS = ("tokens", "cost_nano", "requests")

@@ -7,12 +7,12 @@ import msgspec
 from tekton_budget.domain.ledger import UsageRecord
 from tekton_budget.domain.zones import rfc3339
 from tekton_budget.service.verifying.findings import Finding, Findings
-from tekton_budget.storage.kept import KeptRows, RollupKey
 from tekton_budget.storage.reading import Reader
 from tekton_budget.storage.rollup import Rollup
+from tekton_budget.storage.rows.kept import KeptRows, RollupKey
+from tekton_budget.storage.rows.sums import NO_SUMS, Sums
 from tekton_budget.storage.scratch import Scratch
 from tekton_budget.storage.session import SLOTS_MAX
-from tekton_budget.storage.sums import NO_SUMS, Sums
 
 Progress = Callable[[str, int, int], None]
 

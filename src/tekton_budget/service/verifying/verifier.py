@@ -7,8 +7,8 @@ from tekton_budget.domain.amounts import NOTHING, Amounts
 from tekton_budget.service.verifying.balance_check import BalanceCheck, Progress
 from tekton_budget.service.verifying.findings import Finding, Findings, Verification
 from tekton_budget.service.verifying.rollup_check import RollupCheck
-from tekton_budget.storage.kept import KeptRows
 from tekton_budget.storage.reading import Reader
+from tekton_budget.storage.rows.kept import KeptRows
 
 _decode_holds = msgspec.json.Decoder(list[Hold]).decode
 

@@ -17,7 +17,7 @@ from tekton_budget.domain.answer import Denial
 from tekton_budget.domain.errors import BudgetError
 from tekton_budget.frontends.api import create_app
 from tekton_budget.library import quieten
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import Running, open_service
 

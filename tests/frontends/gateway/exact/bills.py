@@ -7,8 +7,8 @@ from tests.frontends.gateway.conftest import PRICES, Gate
 from tests.providers.bill import Entry
 
 from tekton_budget.domain.caller import LOCAL
-from tekton_budget.service.balance_views import BalanceView
 from tekton_budget.service.paging import Slice
+from tekton_budget.service.reporting.balance_views import BalanceView
 
 RATES = {model: rates for (_, model), rates in PRICES.items()}
 

@@ -17,8 +17,8 @@ from tests.providers.server import MockProvider
 from tests.storage.proxy import Proxy
 
 from tekton_budget.domain.caller import LOCAL
+from tekton_budget.service.asking.ledger import LedgerVerbs
 from tekton_budget.service.calls import admitting, ending
-from tekton_budget.service.ledger import LedgerVerbs
 from tekton_budget.settings import load_settings
 from tekton_budget.storage import batch
 from tekton_budget.storage.clock import host_now_us

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import Query
 
 from tekton_budget.frontends.api.asking import Asker, Verbs
-from tekton_budget.frontends.api.balances import BalanceOut, to_api_balance
+from tekton_budget.frontends.api.bodies.balances import BalanceOut, to_api_balance
+from tekton_budget.frontends.api.bodies.usage_bodies import SumsOut
+from tekton_budget.frontends.api.bodies.usages import to_api_sums
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.schemas import AmountsOut, TimeOut, View
-from tekton_budget.frontends.api.usage_bodies import SumsOut
-from tekton_budget.frontends.api.usages import to_api_sums
 from tekton_budget.frontends.http.wire import Reply, amounts, time_text
-from tekton_budget.service.activity import Activity, ActivityRow
+from tekton_budget.service.reporting.activity import Activity, ActivityRow
 
 router = exact_router("/activity")
 

@@ -6,8 +6,8 @@ from fastapi import Query
 from pydantic import Field
 
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Pages, Verbs
+from tekton_budget.frontends.api.bodies.filters import Text
 from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.filters import Text
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import AmountsOut, PageOut, TimeOut, View
 from tekton_budget.frontends.http.alerts import to_api_alert

@@ -7,21 +7,22 @@ from fastapi.responses import Response
 from pydantic import TypeAdapter
 
 from tekton_budget.domain.answer import Denial
-from tekton_budget.frontends.api import answers, problems, spending
+from tekton_budget.frontends.api import problems
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Pages, Verbs
-from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.edge import HotHandlers
-from tekton_budget.frontends.api.filters import labels_of
-from tekton_budget.frontends.api.paging import listed
-from tekton_budget.frontends.api.schemas import DenialOut, PageOut, TierText
-from tekton_budget.frontends.api.spending_bodies import (
+from tekton_budget.frontends.api.bodies import answers, spending
+from tekton_budget.frontends.api.bodies.filters import labels_of
+from tekton_budget.frontends.api.bodies.spending_bodies import (
     AllocationOut,
     EndedOut,
     GrantOut,
     ReleasedOut,
 )
+from tekton_budget.frontends.api.body import exact_router
+from tekton_budget.frontends.api.edge import HotHandlers
+from tekton_budget.frontends.api.paging import listed
+from tekton_budget.frontends.api.schemas import DenialOut, PageOut, TierText
 from tekton_budget.frontends.http.wire import Reply
-from tekton_budget.service.lists import AllocationQuery
+from tekton_budget.service.reporting.lists import AllocationQuery
 
 router = exact_router("/allocations")
 

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import Query
 
-from tekton_budget.frontends.api import filters
-from tekton_budget.frontends.api.analytics import AnalyticsOut, to_api_analytics
 from tekton_budget.frontends.api.asking import Asker, Runs, Verbs
+from tekton_budget.frontends.api.bodies import filters
+from tekton_budget.frontends.api.bodies.analytics import AnalyticsOut, to_api_analytics
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.http.wire import Reply
-from tekton_budget.service.reports import GROUPS_OF_ORIGINAL
+from tekton_budget.service.reporting.reports import GROUPS_OF_ORIGINAL
 
 router = exact_router("/usage")
 

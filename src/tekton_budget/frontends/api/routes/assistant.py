@@ -2,7 +2,7 @@
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api.asking import Asker, Verbs
-from tekton_budget.frontends.api.assisting import (
+from tekton_budget.frontends.api.bodies.assisting import (
     AdviceOut,
     AnalysisOut,
     DaysBody,

@@ -9,14 +9,15 @@ from tekton_budget.domain.answer import Denial, Ended, Grant, Recorded, Several
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.command import Allocate, Command, Together
 from tekton_budget.domain.errors import BudgetError, FieldFault, InvalidInput, invalid
-from tekton_budget.frontends.api import answers, problems, spending
+from tekton_budget.frontends.api import problems
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Verbs
+from tekton_budget.frontends.api.bodies import answers, spending
 from tekton_budget.frontends.api.body import LargeRoute, exact_router
 from tekton_budget.frontends.api.schemas import Body, Truth, View
 from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service import Service
-from tekton_budget.service.asks import LedgerRequest
-from tekton_budget.service.ledger import BATCH_MAX
+from tekton_budget.service.asking.asks import LedgerRequest
+from tekton_budget.service.asking.ledger import BATCH_MAX
 
 router = exact_router("/batch", LargeRoute)
 

@@ -6,19 +6,21 @@ from fastapi import Query
 from pydantic import Field
 
 from tekton_budget.domain.policy import Budget
-from tekton_budget.frontends.api.answers import to_api_allocation
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Pages, Verbs
-from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.limiting import (
+from tekton_budget.frontends.api.bodies.answers import to_api_allocation
+from tekton_budget.frontends.api.bodies.limiting import (
     to_api_budget,
     to_api_policy,
 )
-from tekton_budget.frontends.api.limiting_bodies import (
+from tekton_budget.frontends.api.bodies.limiting_bodies import (
     BudgetOut,
     ChangedOut,
     PolicyFields,
     PolicyOut,
 )
+from tekton_budget.frontends.api.bodies.spending import own_id, retry_of
+from tekton_budget.frontends.api.bodies.spending_bodies import AllocationOut
+from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import (
     Body,
@@ -29,12 +31,10 @@ from tekton_budget.frontends.api.schemas import (
     Scope,
     Truth,
 )
-from tekton_budget.frontends.api.spending import own_id, retry_of
-from tekton_budget.frontends.api.spending_bodies import AllocationOut
 from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service import Service
-from tekton_budget.service.catalogue import PolicyQuery
-from tekton_budget.service.lists import AllocationQuery
+from tekton_budget.service.reporting.catalogue import PolicyQuery
+from tekton_budget.service.reporting.lists import AllocationQuery
 
 router = exact_router("/budgets")
 

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
-from tekton_budget.frontends.api import filters
 from tekton_budget.frontends.api.asking import Asker, Pages, Runs, Verbs
+from tekton_budget.frontends.api.bodies import filters
 from tekton_budget.frontends.api.body import ExactRoute
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import PageOut, TimeOut, View
 from tekton_budget.frontends.http.wire import Reply, time_text
-from tekton_budget.service.decisions import Decisions
-from tekton_budget.service.lists import Audited
+from tekton_budget.service.reporting.decisions import Decisions
+from tekton_budget.service.reporting.lists import Audited
 
 router = APIRouter(route_class=ExactRoute)
 

@@ -10,14 +10,14 @@ from pydantic import Field
 from tekton_budget.domain.errors import invalid
 from tekton_budget.face.host_zone import host_zone
 from tekton_budget.frontends.api.asking import Asker, Verbs
-from tekton_budget.frontends.api.body import StoreRoute, exact_router
-from tekton_budget.frontends.api.importing import (
+from tekton_budget.frontends.api.bodies.importing import (
     DatabaseExportOut,
     ExportOut,
     ImportOut,
     to_api_faults,
     to_api_import,
 )
+from tekton_budget.frontends.api.body import StoreRoute, exact_router
 from tekton_budget.frontends.api.schemas import Body, Truth
 from tekton_budget.frontends.http.wire import Reply, number
 from tekton_budget.service.importing import ImportOptions, Mode

@@ -8,10 +8,10 @@ from tekton_budget.domain.caller import MAX_PRIORITY_OF_KEYS, Role
 from tekton_budget.domain.errors import BudgetError, invalid
 from tekton_budget.domain.limit_text import limit_from_text
 from tekton_budget.frontends.api.asking import Asker, Guard, IdempotencyKey, Pages, Verbs
+from tekton_budget.frontends.api.bodies.spending import retry_of
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.paging import listed, page_of
 from tekton_budget.frontends.api.schemas import Body, Labels, PageOut, TimeOut, Truth, View, Whole
-from tekton_budget.frontends.api.spending import retry_of
 from tekton_budget.frontends.http.wire import Reply, time_text
 from tekton_budget.service.durations import SECONDS_MAX, seconds_from_text
 from tekton_budget.service.keys import DAY_US, Key, NewKey

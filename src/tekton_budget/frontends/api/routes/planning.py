@@ -4,13 +4,13 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from tekton_budget.frontends.api import filters
 from tekton_budget.frontends.api.asking import Asker, Verbs
-from tekton_budget.frontends.api.balances import BalanceOut, to_api_balance
+from tekton_budget.frontends.api.bodies import filters
+from tekton_budget.frontends.api.bodies.balances import BalanceOut, to_api_balance
 from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.schemas import Labels, UsdOut, View, Whole
 from tekton_budget.frontends.http.wire import Reply, usd
-from tekton_budget.service.planning import Forecast, ModelPlan, Plan, PlanQuery, Recent
+from tekton_budget.service.advising.planning import Forecast, ModelPlan, Plan, PlanQuery, Recent
 
 router = exact_router("/plan")
 

@@ -9,14 +9,13 @@ from tekton_budget.domain.answer import Credited
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.limit_text import amount_from_text
 from tekton_budget.domain.money import COST_NANO_MAX, nano_from_usd
-from tekton_budget.frontends.api.answers import to_api_credited
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Pages, Verbs
-from tekton_budget.frontends.api.body import AsSentRoute, exact_router
-from tekton_budget.frontends.api.limiting import (
+from tekton_budget.frontends.api.bodies.answers import to_api_credited
+from tekton_budget.frontends.api.bodies.limiting import (
     to_api_exception,
     to_api_policy,
 )
-from tekton_budget.frontends.api.limiting_bodies import (
+from tekton_budget.frontends.api.bodies.limiting_bodies import (
     ChangedOut,
     CreditBody,
     CreditFields,
@@ -29,14 +28,15 @@ from tekton_budget.frontends.api.limiting_bodies import (
     PolicyOut,
     SetOut,
 )
+from tekton_budget.frontends.api.bodies.spending import own_id, retry_of
+from tekton_budget.frontends.api.body import AsSentRoute, exact_router
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import PageOut, TierText
-from tekton_budget.frontends.api.spending import own_id, retry_of
 from tekton_budget.frontends.http.wire import Reply
-from tekton_budget.service.catalogue import PolicyQuery
-from tekton_budget.service.commands import TOKENS_MAX
-from tekton_budget.service.policy_fields import SCOPE_SHORTCUTS, enforcement_named
-from tekton_budget.service.starting import Started
+from tekton_budget.service.asking.commands import TOKENS_MAX
+from tekton_budget.service.limiting.policy_fields import SCOPE_SHORTCUTS, enforcement_named
+from tekton_budget.service.limiting.starting import Started
+from tekton_budget.service.reporting.catalogue import PolicyQuery
 
 router = exact_router("/policies")
 groups_router = exact_router("/policies", AsSentRoute)  # names of groups are people's own words

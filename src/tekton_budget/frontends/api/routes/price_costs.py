@@ -5,8 +5,13 @@ from typing import Any
 from pydantic import Field
 
 from tekton_budget.frontends.api.asking import Verbs
+from tekton_budget.frontends.api.bodies.costs import (
+    CalculatedOut,
+    TokensBody,
+    to_api_calculated,
+    usage_of,
+)
 from tekton_budget.frontends.api.body import LargeRoute, exact_router
-from tekton_budget.frontends.api.costs import CalculatedOut, TokensBody, to_api_calculated, usage_of
 from tekton_budget.frontends.api.schemas import Time, Whole
 from tekton_budget.frontends.http.wire import Reply, in_snake_case
 from tekton_budget.service.prices import Question

@@ -7,13 +7,13 @@ from pydantic import Field
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Verbs
+from tekton_budget.frontends.api.bodies.costs import CaseOut, to_api_case
+from tekton_budget.frontends.api.bodies.prices import LoadedOut, to_api_loaded
+from tekton_budget.frontends.api.bodies.spending import retry_of
 from tekton_budget.frontends.api.body import FileRoute, exact_router
-from tekton_budget.frontends.api.costs import CaseOut, to_api_case
-from tekton_budget.frontends.api.prices import LoadedOut, to_api_loaded
 from tekton_budget.frontends.api.schemas import Body
-from tekton_budget.frontends.api.spending import retry_of
 from tekton_budget.frontends.http.wire import Reply
-from tekton_budget.service.commands import content_of
+from tekton_budget.service.asking.commands import content_of
 
 router = exact_router("/prices", FileRoute)
 

@@ -5,8 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Verbs
-from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.price_terms import (
+from tekton_budget.frontends.api.bodies.price_terms import (
     ContractOut,
     NameOut,
     ResolvedOut,
@@ -16,8 +15,9 @@ from tekton_budget.frontends.api.price_terms import (
     to_api_resolution,
     to_api_tier,
 )
+from tekton_budget.frontends.api.bodies.spending import retry_of
+from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.schemas import Body, Factor, Time
-from tekton_budget.frontends.api.spending import retry_of
 from tekton_budget.frontends.http.wire import Reply
 
 router = exact_router("/prices")

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Verbs
-from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.prices import (
+from tekton_budget.frontends.api.bodies.prices import (
     ModelOut,
     PriceListOut,
     PriceOut,
@@ -19,8 +18,9 @@ from tekton_budget.frontends.api.prices import (
     to_api_price,
     to_api_updated,
 )
+from tekton_budget.frontends.api.bodies.spending import retry_of
+from tekton_budget.frontends.api.body import exact_router
 from tekton_budget.frontends.api.schemas import Body, Time, Usd
-from tekton_budget.frontends.api.spending import retry_of
 from tekton_budget.frontends.http.wire import Reply
 
 router = exact_router("/prices")

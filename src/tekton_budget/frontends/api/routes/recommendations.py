@@ -6,9 +6,12 @@ from pydantic import Field
 
 from tekton_budget.domain.errors import invalid
 from tekton_budget.frontends.api.asking import Verbs
+from tekton_budget.frontends.api.bodies.costs import TokensBody, usage_of
+from tekton_budget.frontends.api.bodies.recommending import (
+    RecommendationsOut,
+    to_api_recommendations,
+)
 from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.costs import TokensBody, usage_of
-from tekton_budget.frontends.api.recommending import RecommendationsOut, to_api_recommendations
 from tekton_budget.frontends.api.schemas import Time, Usd, Whole
 from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.prices import Wish

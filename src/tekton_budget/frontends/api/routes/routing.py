@@ -18,7 +18,7 @@ from tekton_budget.frontends.api.schemas import (
 )
 from tekton_budget.frontends.http.standings import to_api_standing
 from tekton_budget.frontends.http.wire import Reply, usd
-from tekton_budget.service.routing import (
+from tekton_budget.service.advising.routing import (
     CANDIDATES_MAX,
     OUTPUT_TOKENS_DEFAULT,
     Named,

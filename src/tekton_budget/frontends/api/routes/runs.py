@@ -5,9 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Pages, Verbs
-from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.paging import listed
-from tekton_budget.frontends.api.running import (
+from tekton_budget.frontends.api.bodies.running import (
     EndBody,
     OpenedRunOut,
     RunBody,
@@ -19,6 +17,8 @@ from tekton_budget.frontends.api.running import (
     to_api_state,
     to_api_whole_run,
 )
+from tekton_budget.frontends.api.body import exact_router
+from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import PageOut
 from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service.runs import RunsQuery

@@ -8,9 +8,9 @@ from pydantic import ConfigDict, Field
 from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.period import Period
 from tekton_budget.domain.scope import WELL_KNOWN_LABELS
-from tekton_budget.frontends.api import balances, filters
 from tekton_budget.frontends.api.asking import Asker, Pages, Verbs
-from tekton_budget.frontends.api.balances import BalanceOut, BudgetSummaryOut, StatusOut
+from tekton_budget.frontends.api.bodies import balances, filters
+from tekton_budget.frontends.api.bodies.balances import BalanceOut, BudgetSummaryOut, StatusOut
 from tekton_budget.frontends.api.body import ExactRoute
 from tekton_budget.frontends.api.paging import listed
 from tekton_budget.frontends.api.schemas import PageOut

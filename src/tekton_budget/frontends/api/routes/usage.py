@@ -12,14 +12,11 @@ from starlette.responses import Response
 from tekton_budget.domain.answer import Ended, Recorded
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import InvalidInput, NotFound, invalid
-from tekton_budget.frontends.api import exports, filters, spending, usages
-from tekton_budget.frontends.api.answers import to_api_fault
 from tekton_budget.frontends.api.asking import Asker, IdempotencyKey, Runs, Verbs
-from tekton_budget.frontends.api.body import exact_router
-from tekton_budget.frontends.api.filters import CSV, NDJSON
-from tekton_budget.frontends.api.paging import listed
-from tekton_budget.frontends.api.schemas import Labels
-from tekton_budget.frontends.api.usage_bodies import (
+from tekton_budget.frontends.api.bodies import exports, filters, spending, usages
+from tekton_budget.frontends.api.bodies.answers import to_api_fault
+from tekton_budget.frontends.api.bodies.filters import CSV, NDJSON
+from tekton_budget.frontends.api.bodies.usage_bodies import (
     ReportOut,
     SummaryOut,
     UsageOut,
@@ -27,11 +24,14 @@ from tekton_budget.frontends.api.usage_bodies import (
     UsageRecordedOut,
     in_tables,
 )
+from tekton_budget.frontends.api.body import exact_router
+from tekton_budget.frontends.api.paging import listed
+from tekton_budget.frontends.api.schemas import Labels
 from tekton_budget.frontends.http.standings import to_api_standing
 from tekton_budget.frontends.http.wire import Reply
 from tekton_budget.service import Service
-from tekton_budget.service.asks import RecordRequest
-from tekton_budget.service.reports import GROUPS_OF_ORIGINAL, SummaryQuery
+from tekton_budget.service.asking.asks import RecordRequest
+from tekton_budget.service.reporting.reports import GROUPS_OF_ORIGINAL, SummaryQuery
 
 router = exact_router("/usage")
 

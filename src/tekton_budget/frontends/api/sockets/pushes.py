@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from tekton_budget.domain.caller import Caller
 from tekton_budget.domain.errors import BudgetError, NotFound
 from tekton_budget.domain.event import EventType
-from tekton_budget.frontends.api.answers import to_api_allocation
-from tekton_budget.frontends.api.balances import to_api_summaries
-from tekton_budget.frontends.api.prices import to_api_price
+from tekton_budget.frontends.api.bodies.answers import to_api_allocation
+from tekton_budget.frontends.api.bodies.balances import to_api_summaries
+from tekton_budget.frontends.api.bodies.prices import to_api_price
 from tekton_budget.frontends.api.sockets.messages import MessageType
 from tekton_budget.frontends.api.sockets.topics import (
     ALERTS,

@@ -4,9 +4,17 @@ from typing import Annotated, Any
 
 import typer
 
-from tekton_budget.frontends.cli.output import Column, Json, ago, counted, moment_text, money, table
 from tekton_budget.frontends.cli.runs.summary import cost_text, percent_text, tokens_text
-from tekton_budget.frontends.cli.session import every, session_of
+from tekton_budget.frontends.cli.terminal.output import (
+    Column,
+    Json,
+    ago,
+    counted,
+    moment_text,
+    money,
+    table,
+)
+from tekton_budget.frontends.cli.terminal.session import every, session_of
 
 app = typer.Typer(help="What was run under a cap, and what it used.", no_args_is_help=True)
 

@@ -16,7 +16,6 @@ from tekton_budget.domain.errors import invalid
 from tekton_budget.domain.limit_text import amount_from_text
 from tekton_budget.domain.money import usd_from_nano
 from tekton_budget.face.environment import environment
-from tekton_budget.frontends.cli.exits import USAGE
 from tekton_budget.frontends.cli.runs.command import Bell, Outcome, Stop, run_command
 from tekton_budget.frontends.cli.runs.heart import Heart
 from tekton_budget.frontends.cli.runs.summary import told
@@ -27,8 +26,9 @@ from tekton_budget.frontends.cli.runs.variables import (
     variables_of,
     ways_around,
 )
-from tekton_budget.frontends.cli.session import PATIENCE_SECONDS, Session, session_of
-from tekton_budget.frontends.cli.words import command_line, labels_of, seconds_of
+from tekton_budget.frontends.cli.terminal.exits import USAGE
+from tekton_budget.frontends.cli.terminal.session import PATIENCE_SECONDS, Session, session_of
+from tekton_budget.frontends.cli.terminal.words import command_line, labels_of, seconds_of
 
 if TYPE_CHECKING:
     from tekton_budget.face.budget import Budget

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tekton_budget.frontends.cli.output import counted, money
 from tekton_budget.frontends.cli.runs.command import Outcome, Stop
+from tekton_budget.frontends.cli.terminal.output import counted, money
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tekton_budget.domain.errors import Unavailable
-from tekton_budget.frontends.cli.limits import bar
-from tekton_budget.frontends.cli.output import counted, money, units
-from tekton_budget.frontends.cli.session import session_of
+from tekton_budget.frontends.cli.limiting.limits import bar
+from tekton_budget.frontends.cli.terminal.output import counted, money, units
+from tekton_budget.frontends.cli.terminal.session import session_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -125,6 +125,6 @@ def _sheet(first: str, *headings: str) -> Any:  # Any: rich's table
 
 
 def _print(found: Json) -> None:
-    from tekton_budget.frontends.cli.output import console
+    from tekton_budget.frontends.cli.terminal.output import console
 
     console().print(picture(found))

@@ -9,16 +9,16 @@ from typing import Any
 
 from tekton_budget.domain.answer import Denial, Ended, Grant, Recorded
 from tekton_budget.domain.errors import InvalidInput, invalid
-from tekton_budget.frontends.api.recommending import to_api_recommendations
+from tekton_budget.frontends.api.bodies.recommending import to_api_recommendations
 from tekton_budget.frontends.api.routes.usage import allocation_in
 from tekton_budget.frontends.http.standings import to_api_denial, to_api_standing
 from tekton_budget.frontends.http.wire import time_text, usd
 from tekton_budget.frontends.tekton.protocol.given import Asked
 from tekton_budget.frontends.tekton.protocol.reading import analytics, status
 from tekton_budget.frontends.tekton.protocol.table import Act
-from tekton_budget.service.asks import Ask, Used
+from tekton_budget.service.advising.routing import CANDIDATES_MAX, Named, NoRoute, RouteAsk
+from tekton_budget.service.asking.asks import Ask, Used
 from tekton_budget.service.prices import Wish
-from tekton_budget.service.routing import CANDIDATES_MAX, Named, NoRoute, RouteAsk
 
 CONTEXT_SIZE = 4000
 OUTPUT_SHARE = 4  # of the input, where nobody says how much is answered: the original's rule

@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from tekton_budget.domain.errors import NotFound
-from tekton_budget.frontends.api.analytics import to_api_analytics
-from tekton_budget.frontends.api.filters import SummaryFields
+from tekton_budget.frontends.api.bodies.analytics import to_api_analytics
+from tekton_budget.frontends.api.bodies.filters import SummaryFields
 from tekton_budget.frontends.api.problems import from_validation_errors
 from tekton_budget.frontends.http.wire import share, usd
 from tekton_budget.frontends.tekton.protocol.given import SHORT_TIERS, Asked
-from tekton_budget.service.overview import BudgetSummary
-from tekton_budget.service.reports import GROUPS_OF_ORIGINAL
+from tekton_budget.service.reporting.overview import BudgetSummary
+from tekton_budget.service.reporting.reports import GROUPS_OF_ORIGINAL
 
 PERIOD = "daily"
 APOLLO, RHETOR = "apollo", "rhetor"  # who have their own form of a status, and a budget so named

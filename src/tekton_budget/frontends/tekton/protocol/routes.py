@@ -11,10 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from tekton_budget import component
 from tekton_budget.domain.errors import BudgetError, NotFound
 from tekton_budget.frontends.api.asking import Asker, Runs, Verbs
+from tekton_budget.frontends.api.bodies.spending import ID_PATTERN
 from tekton_budget.frontends.api.body import ExactRoute
 from tekton_budget.frontends.api.parts import parts_of, worst
 from tekton_budget.frontends.api.schemas import View
-from tekton_budget.frontends.api.spending import ID_PATTERN
 from tekton_budget.frontends.http.wire import Reply, time_text
 from tekton_budget.frontends.tekton.protocol.acts import DO, NOTHING, Told
 from tekton_budget.frontends.tekton.protocol.given import Asked, known_only
@@ -25,7 +25,7 @@ from tekton_budget.frontends.tekton.protocol.table import (
     Act,
     Entry,
 )
-from tekton_budget.service.commands import new_id
+from tekton_budget.service.asking.commands import new_id
 from tekton_budget.wiring import Running
 
 ERROR = "budget.error"

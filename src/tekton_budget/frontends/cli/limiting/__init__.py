@@ -1,0 +1,1 @@
+"""Limits by hand: set, shown, topped up, ended."""

@@ -1,0 +1,1 @@
+"""`prices`: what models cost, computed, loaded, agreed and recommended."""

@@ -1,0 +1,1 @@
+"""What every command needs: words in, output, progress and exit codes."""

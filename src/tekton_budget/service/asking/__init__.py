@@ -1,0 +1,1 @@
+"""The ledger's verbs, and how a request becomes a command."""

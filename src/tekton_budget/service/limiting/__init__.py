@@ -1,0 +1,1 @@
+"""Budgets and policies: what people say of them, and what each change does."""

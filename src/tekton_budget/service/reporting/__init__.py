@@ -1,0 +1,1 @@
+"""What stands, what was spent and what was refused, as far as a key may see it."""

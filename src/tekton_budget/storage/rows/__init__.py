@@ -1,0 +1,1 @@
+"""Rows as they are read: one file a noun, walked page by page."""
