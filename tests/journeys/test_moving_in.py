@@ -92,7 +92,7 @@ class Shell:
         while self.count() == before:
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < give_up_at
-            time.sleep(0.002)
+            time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         return self.count()

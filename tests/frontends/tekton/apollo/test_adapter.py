@@ -10,6 +10,13 @@ import pytest
 
 from tekton_budget.frontends.tekton.apollo import ApolloEnhancedAdapter
 
+
+@pytest.fixture
+def store_url(sqlite_url: str) -> str:
+    """One store will do: crowds of callers are tried on both."""
+    return sqlite_url
+
+
 OPUS = {"provider": "anthropic", "model": "claude-3-opus"}
 
 

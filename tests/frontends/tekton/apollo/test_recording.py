@@ -22,9 +22,11 @@ NAMES = {n: getattr(apollo, n) for n in apollo.__all__ if not n.endswith("Adapte
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_call_is_answered_as_by_apollo(name: str, store_url: str, clock: Clock) -> None:
-    logging.getLogger("tekton_budget").setLevel(logging.CRITICAL)
-    side = Side(NAMES, partial(apollo.TokenBudgetManager, database_url=store_url), clock.move)
+def test_a_call_is_answered_as_by_apollo(
+    name: str, sqlite_url: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "tekton_budget")
+    side = Side(NAMES, partial(apollo.TokenBudgetManager, database_url=sqlite_url), clock.move)
     player = Player(side, datetime.fromisoformat(RECORDING["starts_at"]))
     answers = player.play(SCENARIOS[name])
     found = list(differences(name, SCENARIOS[name]["steps"], answers))

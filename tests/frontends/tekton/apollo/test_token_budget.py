@@ -21,6 +21,13 @@ from tekton_budget.frontends.tekton.apollo import (
     TokenBudgetManager,
 )
 
+
+@pytest.fixture
+def store_url(sqlite_url: str) -> str:
+    """One store will do: crowds of callers are tried on both."""
+    return sqlite_url
+
+
 HEAVY = "remote_heavyweight"
 
 

@@ -1,6 +1,5 @@
 """Over HTTP with keys: what a client may do, and what it is told where it may not."""
 
-import logging
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -11,7 +10,7 @@ from tests.http_server import listening
 import tekton_budget
 from tekton_budget.domain.errors import Forbidden
 from tekton_budget.frontends.api import create_app
-from tekton_budget.frontends.tekton.rhetor import BudgetManager
+from tekton_budget.frontends.tekton.rhetor import BudgetManager, models
 from tekton_budget.library import quieten
 from tekton_budget.settings import load_settings
 from tekton_budget.wiring import open_service
@@ -36,11 +35,13 @@ def server(sqlite_url: str) -> Iterator[tuple[str, str, str]]:
 
 
 def test_a_client_calls_and_records_under_limits_that_others_set(
-    server: tuple[str, str, str], caplog: pytest.LogCaptureFixture
+    server: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, admin, client = server
-    with caplog.at_level(logging.WARNING), BudgetManager(url=url, key=client) as manager:
-        assert "llama3 is free, but this key may not say so" in caplog.text
+    warned: list[str] = []
+    monkeypatch.setattr(models.logger, "warning", lambda text, *of: warned.append(text % of))
+    with BudgetManager(url=url, key=client) as manager:
+        assert "ollama/llama3 is free, but this key may not say so" in warned
         with BudgetManager(url=url, key=admin) as administrator:
             administrator.set_budget_limit("daily", 0.008, "openai", "enforce")
         allowed, _ = manager.check_budget(*CALL)

@@ -35,9 +35,13 @@ ON_BOTH = (
     indirect=["store_url"],
 )
 def test_a_call_is_answered_as_by_rhetor(
-    name: str, make: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    make: Make,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    logging.getLogger("tekton_budget").setLevel(logging.CRITICAL)
+    caplog.set_level(logging.CRITICAL, "tekton_budget")
     side = Side(NAMES, lambda path: make(db_path=path), clock.move, monkeypatch.setenv)
     player = Player(side, datetime.fromisoformat(RECORDING["starts_at"]))
     answers = player.play(SCENARIOS[name])
