@@ -203,6 +203,7 @@ def test_a_person_sees_what_came_in_what_holds_and_that_it_is_verified(shown, ho
         "usage_records_1780000000.json: is not JSON",
         "component   ergon",
         "verified: every record and every sum of what is stored is as in the store.",
+        "No limit is passed.",
     ):
         assert text in told.out
 

@@ -139,6 +139,8 @@ def _beside(one: Json, name: str) -> str:
 
 def _print_over(report: Json) -> None:
     if not report["over"]:
+        if report["limits"]:
+            print("No limit is passed.")
         return
     print("\nPassed already:")
     for view in report["over"]:
