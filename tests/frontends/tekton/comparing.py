@@ -1,10 +1,25 @@
 """Answers of an original beside ours, field by field, and the table of what is meant to differ."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 Json = Any  # decoded JSON
 NOTHING = "(nothing)"
+
+
+def assert_as_meant(table: list[Json], scenario: str, steps: list[Json], ours: list[Json]) -> None:
+    """What differs is what the table says, and all that it says differs."""
+    assert _lines(differences(scenario, steps, ours)) == _lines(meant(table, scenario))
+
+
+def assert_complete(table: list[Json], scenarios: Collection[str]) -> None:
+    """Every difference has a reason, and stands somewhere."""
+    for entry in table:
+        assert set(entry) == {"method", "field", "original", "ours", "why", "where"}
+        assert all(entry[name].strip() for name in ("method", "field", "original", "ours", "why"))
+        assert entry["where"]
+        assert {one["scenario"] for one in entry["where"]} <= set(scenarios)
 
 
 def differences(scenario: str, steps: list[Json], ours: list[Json]) -> Iterator[Json]:
@@ -47,3 +62,7 @@ def _fields(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
             yield from _fields(one, f"{path}[{position}]")
     else:
         yield path, value
+
+
+def _lines(found: Iterable[Json]) -> list[str]:
+    return sorted(json.dumps(one, sort_keys=True) for one in found)

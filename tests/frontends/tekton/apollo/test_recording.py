@@ -5,12 +5,11 @@ import logging
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.frontends.tekton.apollo.conftest import Clock
 from tests.frontends.tekton.apollo.player import Player, Side
-from tests.frontends.tekton.comparing import differences, meant
+from tests.frontends.tekton.comparing import assert_as_meant, assert_complete
 
 from tekton_budget.frontends.tekton import apollo
 
@@ -29,18 +28,9 @@ def test_a_call_is_answered_as_by_apollo(
     side = Side(NAMES, partial(apollo.TokenBudgetManager, database_url=sqlite_url), clock.move)
     player = Player(side, datetime.fromisoformat(RECORDING["starts_at"]))
     answers = player.play(SCENARIOS[name])
-    found = list(differences(name, SCENARIOS[name]["steps"], answers))
 
-    assert _lines(found) == _lines(meant(TABLE, name))
+    assert_as_meant(TABLE, name, SCENARIOS[name]["steps"], answers)
 
 
 def test_every_difference_has_a_reason_and_a_place() -> None:
-    for entry in TABLE:
-        assert set(entry) == {"method", "field", "original", "ours", "why", "where"}
-        assert all(entry[name].strip() for name in ("method", "field", "original", "ours", "why"))
-        assert entry["where"]
-        assert {one["scenario"] for one in entry["where"]} <= set(SCENARIOS)
-
-
-def _lines(found: list[Any]) -> list[str]:
-    return sorted(json.dumps(one, sort_keys=True) for one in found)
+    assert_complete(TABLE, SCENARIOS)

@@ -4,10 +4,9 @@ import json
 import logging
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.frontends.tekton.comparing import differences, meant
+from tests.frontends.tekton.comparing import assert_as_meant, assert_complete
 from tests.frontends.tekton.rhetor.conftest import Clock, Make
 from tests.frontends.tekton.rhetor.player import Player, Side
 
@@ -45,18 +44,9 @@ def test_a_call_is_answered_as_by_rhetor(
     side = Side(NAMES, lambda path: make(db_path=path), clock.move, monkeypatch.setenv)
     player = Player(side, datetime.fromisoformat(RECORDING["starts_at"]))
     answers = player.play(SCENARIOS[name])
-    found = list(differences(name, SCENARIOS[name]["steps"], answers))
 
-    assert _lines(found) == _lines(meant(TABLE, name))
+    assert_as_meant(TABLE, name, SCENARIOS[name]["steps"], answers)
 
 
 def test_every_difference_has_a_reason_and_a_place() -> None:
-    for entry in TABLE:
-        assert set(entry) == {"method", "field", "original", "ours", "why", "where"}
-        assert all(entry[name].strip() for name in ("method", "field", "original", "ours", "why"))
-        assert entry["where"]
-        assert {one["scenario"] for one in entry["where"]} <= set(SCENARIOS)
-
-
-def _lines(found: list[Any]) -> list[str]:
-    return sorted(json.dumps(one, sort_keys=True) for one in found)
+    assert_complete(TABLE, SCENARIOS)
